@@ -1,0 +1,46 @@
+"""Explainable classification of chest-CT slices: normal, benign or malignant. For research and teaching.
+
+The main way, from file to picture:
+
+    from lungcnn import Pipeline, load_slice, render_overlay
+
+    ct_slice = load_slice("slice.dcm")
+    report = Pipeline.load().run(ct_slice)
+    picture = render_overlay(ct_slice, report)
+"""
+
+from importlib import import_module
+
+__version__ = "0.1.0"
+
+# Names are imported when first used: TensorFlow and OpenCV take seconds, `--help` should not.
+_HOMES = {
+    "CLASSES": "network",
+    "CTSlice": "loading",
+    "Explanation": "report",
+    "LungCNNError": "errors",
+    "METHODS": "explaining",
+    "PHANTOMS": "phantom",
+    "Pipeline": "pipeline",
+    "Reason": "report",
+    "SliceReport": "report",
+    "DISCLAIMER": "report",
+    "WINDOWS": "windowing",
+    "Window": "windowing",
+    "iter_slices": "loading",
+    "load_slice": "loading",
+    "render_overlay": "rendering",
+    "render_slice": "rendering",
+    "encode_png": "rendering",
+}
+__all__ = sorted([*_HOMES, "__version__"])
+
+
+def __getattr__(name):
+    if name in _HOMES:
+        return getattr(import_module(f"lungcnn.{_HOMES[name]}"), name)
+    raise AttributeError(f"module 'lungcnn' has no attribute '{name}'")
+
+
+def __dir__():
+    return __all__

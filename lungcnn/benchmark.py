@@ -1,0 +1,152 @@
+"""Speed, measured: medians of each step on one core, and ratios between steps of the same run."""
+
+import gc
+import os
+import statistics
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+STEPS = ("read_dicom", "read_png", "crop", "model", "render")
+MEMORY_CALLS = 1000
+_WAY = ("read_dicom", "crop", "model", "render")
+
+
+def run_benchmark(model: Path | None = None, runs: int = 50, on_step: Callable[[], None] = lambda: None) -> dict:
+    """Measure in this process, on one core.
+
+    Args:
+        model: model file; None for the one that ships. runs: repetitions of each step.
+        on_step: called after each repetition.
+
+    Returns:
+        `{"ratios", "medians_ms", "shares", "rss_growth_mib"}`; what isn't measured is absent.
+    """
+    _use_one_core()
+    from lungcnn.gate import admit
+    from lungcnn.loading import load_slice
+    from lungcnn.phantom import PHANTOMS, draw, to_dicom, to_png
+    from lungcnn.pipeline import Pipeline
+    from lungcnn.rendering import encode_png, render_overlay
+
+    pipeline = Pipeline.load(model)
+    phantom = draw(next(name for name in PHANTOMS if "mass" in name))
+    dicom, png = to_dicom(phantom), to_png(phantom)
+    ct_slice = load_slice(dicom)
+    anatomy = admit(ct_slice)
+    report = pipeline.run(ct_slice, checks=False)
+    crop = anatomy.crop[None]
+    forward = _bare_forward(model)
+
+    def file_to_overlay():
+        loaded = load_slice(dicom)
+        return encode_png(render_overlay(loaded, pipeline.run(loaded, checks=False)))
+
+    actions = {
+        "read_dicom": lambda: load_slice(dicom),
+        "read_png": lambda: load_slice(png),
+        "crop": lambda: admit(ct_slice),
+        "model": lambda: pipeline.classifier(crop),
+        "render": lambda: encode_png(render_overlay(ct_slice, report)),
+        "file_to_overlay": file_to_overlay,
+        "forward": lambda: forward(crop),
+        "checked": lambda: pipeline.run(ct_slice),
+        "unchecked": lambda: pipeline.run(ct_slice, checks=False),
+        "tf_keras_vis": _tf_keras_vis(model, crop),
+    }
+    medians = _medians(actions, runs, on_step)
+    way = sum(medians[name] for name in _WAY)
+    return {
+        "ratios": {
+            "explain_over_forward": round(medians["model"] / medians["forward"], 3),
+            "checks_over_forward": round((medians["checked"] - medians["unchecked"]) / medians["forward"], 2),
+            "tf_keras_vis_over_explain": round(medians["tf_keras_vis"] / medians["model"], 2),
+        },
+        "medians_ms": {name: round(1000 * medians[name], 2) for name in (*STEPS, "file_to_overlay")},
+        "shares": {name: round(medians[name] / way, 3) for name in _WAY},
+        "rss_growth_mib": _rss_growth(lambda: pipeline.classifier(crop)),
+    }
+
+
+def describe(figures: dict) -> str:
+    """The figures as a small table for a terminal."""
+    lines = ["step              median ms   share of the way"]
+    for name, milliseconds in figures["medians_ms"].items():
+        share = figures["shares"].get(name)
+        lines.append(f"{name:<16} {milliseconds:>10.2f}   " + (f"{share:>6.0%}" if share is not None else ""))
+    lines += [f"{name:<26} {value:>8}" for name, value in figures["ratios"].items()]
+    lines.append(f"{'rss_growth_mib':<26} {figures['rss_growth_mib']:>8}")
+    return "\n".join(lines)
+
+
+def _use_one_core() -> None:
+    import cv2
+    import tensorflow as tf
+
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+    cv2.setNumThreads(1)
+    tf.config.threading.set_intra_op_parallelism_threads(1)
+    tf.config.threading.set_inter_op_parallelism_threads(1)
+
+
+def _bare_forward(model: Path | None):
+    """The compiled forward pass alone: the yardstick of the ratios."""
+    import tensorflow as tf
+
+    from lungcnn.artefact import load_model
+
+    network, _ = load_model(model)
+    compiled = tf.function(
+        lambda x: network(x, training=False), input_signature=[tf.TensorSpec((None, *network.input_shape[1:]))]
+    )
+    return lambda crops: compiled(crops[..., None]).numpy()
+
+
+def _tf_keras_vis(model: Path | None, crop: np.ndarray):
+    """Grad-CAM as tf-keras-vis computes it, on a reused object."""
+    import keras
+    from tf_keras_vis.gradcam import Gradcam
+    from tf_keras_vis.utils.scores import CategoricalScore
+
+    from lungcnn.artefact import load_model
+    from lungcnn.network import LAST_CONVOLUTION, LOGITS
+
+    network, _ = load_model(model)
+    gradcam = Gradcam(keras.Model(network.inputs, network.get_layer(LOGITS).output))
+    score = CategoricalScore([2])
+    return lambda: gradcam(score, crop[..., None], penultimate_layer=LAST_CONVOLUTION, expand_cam=False)
+
+
+def _medians(actions: dict, runs: int, on_step) -> dict[str, float]:
+    """Seconds a call; the actions take turns, so that a slow moment of the machine falls on all of them."""
+    for action in actions.values():
+        action()
+    seconds = {name: [] for name in actions}
+    for _ in range(runs):
+        for name, action in actions.items():
+            start = time.perf_counter()
+            action()
+            seconds[name].append(time.perf_counter() - start)
+        on_step()
+    return {name: statistics.median(values) for name, values in seconds.items()}
+
+
+def _rss_growth(action) -> float:
+    """Growth of resident memory in MiB over many calls, after as many to settle; 0 where it can't be read."""
+    statm = Path("/proc/self/statm")
+    if not statm.exists():
+        return 0.0
+
+    def resident():
+        gc.collect()
+        return int(statm.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20
+
+    for _ in range(MEMORY_CALLS // 2):
+        action()
+    before = resident()
+    for _ in range(MEMORY_CALLS):
+        action()
+    return round(resident() - before, 2)

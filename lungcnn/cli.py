@@ -1,0 +1,198 @@
+"""The commands of `python -m lungcnn`; no logic of its own."""
+
+import json
+import os
+import sys
+from functools import wraps
+from pathlib import Path
+
+import click
+
+from lungcnn import __version__
+from lungcnn.errors import LungCNNError
+from lungcnn.quiet import import_tensorflow
+
+EXIT_SOME_FAILED = 3
+_QUIET = click.option("--quiet", is_flag=True, help="No progress bar and no notes; results and errors only.")
+_MODEL = click.option(
+    "--model", type=click.Path(dir_okay=False, path_type=Path), help="Model file; default: the one that ships."
+)
+
+
+def _errors_for_people(command):
+    """Our own errors end a command with their sentence and status 2, never with a traceback."""
+
+    @wraps(command)
+    def run(*args, **kwargs):
+        try:
+            return command(*args, **kwargs)
+        except LungCNNError as error:
+            raise click.UsageError(str(error)) from None
+        except BrokenPipeError:
+            # `predict ... | head` closes our output: point it elsewhere so that exit stays quiet.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise click.exceptions.Exit(1) from None
+
+    return run
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="lungcnn")
+def main():
+    """Classify chest-CT slices as normal, benign or malignant, and show where the model looked.
+
+    For research and teaching only: not a medical device.
+    """
+
+
+@main.command()
+@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="One JSON object per slice and line, nothing else.")
+@click.option("--overlay", type=click.Path(file_okay=False, path_type=Path), help="Write overlays (PNG) here.")
+@click.option("--heatmap", type=click.Path(file_okay=False, path_type=Path), help="Write raw maps (.npy) here.")
+@click.option("--method", default="grad-cam", show_default=True, help="Explanation method.")
+@click.option("--explain-class", help="Class to explain: normal, benign or malignant.  [default: the predicted one]")
+@click.option("--checks/--no-checks", default=True, show_default=True, help="Test each explanation (slower).")
+@_MODEL
+@_QUIET
+@_errors_for_people
+def predict(paths, as_json, overlay, heatmap, method, explain_class, checks, model, quiet):
+    """Judge the slices in PATHS: files, or folders whose slices are taken in order of name.
+
+    Exit status: 0 when every slice was judged, 3 when any was refused or could not be read, 2 for wrong usage.
+    """
+    from lungcnn.explaining import class_index, explanation_method
+    from lungcnn.pipeline import Pipeline
+    from lungcnn.prediction import Outputs, find_files, predict_files
+
+    explanation_method(method)  # wrong names are told before TensorFlow is loaded
+    if explain_class is not None:
+        class_index(explain_class)
+    files = find_files(paths)
+    outputs = Outputs(overlay, heatmap)
+    import_tensorflow()
+    pipeline = Pipeline.load(model)
+    options = {"explain_class": explain_class, "method": method, "checks": checks}
+    every = True
+    with _bar(total=len(files), unit="file", quiet=quiet or len(files) < 2) as bar:
+        for file, report in predict_files(pipeline, files, outputs, on_file=lambda: bar.update(1), **options):
+            every &= report.status == "ok"
+            line = json.dumps(report.to_json(str(file)), ensure_ascii=False) if as_json else _sentence(file, report)
+            with bar.external_write_mode():
+                click.echo(line)
+    if not quiet and not as_json:
+        from lungcnn.report import DISCLAIMER
+
+        click.echo(DISCLAIMER, err=True)
+    if not every:
+        raise click.exceptions.Exit(EXIT_SOME_FAILED)
+
+
+@main.command()
+@click.argument("dataset", type=click.Path(path_type=Path))
+@click.option("--out", required=True, type=click.Path(file_okay=False, path_type=Path), help="Where the model goes.")
+@click.option("--cases", type=click.Path(dir_okay=False, path_type=Path), help="Case list; default: the built-in one.")
+@click.option("--epochs", type=click.IntRange(min=1), help="Passes over the slices.  [default: the recipe's]")
+@click.option("--seed", default=0, show_default=True, help="The same seed repeats a run.")
+@click.option("--folds", default=5, show_default=True, type=click.IntRange(min=0), help="Case-blocked folds; 0: none.")
+@click.option("--leaky", is_flag=True, help="Also measure on random folds, where cases leak, for comparison.")
+@click.option("--checkpoints", type=click.Path(file_okay=False, path_type=Path), help="Keep finished folds; resume.")
+@_QUIET
+@_errors_for_people
+def train(dataset, out, cases, epochs, seed, folds, leaky, checkpoints, quiet):
+    """Train on DATASET (the IQ-OTH/NCCD folder), calibrate, and write the model and its card.
+
+    Cross-validation runs first and its figures go into the card; the final network then learns from every slice.
+    """
+    from dataclasses import replace
+
+    from lungcnn.dataset import crop_dataset, read_dataset
+    from lungcnn.training import Recipe
+
+    if folds == 1:
+        raise click.UsageError("One fold leaves nothing to train on; give 0, or 2 and more.")
+    if leaky and not folds:
+        raise click.UsageError("--leaky measures on folds; give --folds as well.")
+    found = read_dataset(dataset, cases)
+    _note(found.describe(), quiet)
+    with _bar(found.slices, desc="cropping", unit="slice", quiet=quiet) as bar:
+        crop_set = crop_dataset(found, progress=lambda _: bar)
+    for file, why in crop_set.failed:
+        _note(f"left out: {file}: {why}", quiet=False)
+
+    from lungcnn.study import epochs_of, run_study
+
+    import_tensorflow()
+    recipe = replace(Recipe(), **({"epochs": epochs} if epochs else {}))
+    with _bar(total=epochs_of(recipe, folds, leaky), desc="training", unit="epoch", quiet=quiet) as bar:
+
+        def on_epoch(loss):
+            bar.set_postfix(loss=f"{loss:.3f}")
+            bar.update(1)
+
+        path, figures = run_study(crop_set, out, recipe, seed, folds, leaky, on_epoch, checkpoints)
+    for name, title in (("blocked", "patients not seen"), ("random_leaky", "random folds, LEAKY")):
+        if name in figures:
+            of_slices = figures[name]["slice"]
+            shown = ", ".join(
+                f"{metric.replace('_', ' ')} {of_slices[metric]['value']:.3f} "
+                f"({of_slices[metric]['low']:.3f} to {of_slices[metric]['high']:.3f})"
+                for metric in ("balanced_accuracy", "auc_malignant", "ece")
+            )
+            _note(f"{title}: {shown}", quiet)
+    click.echo(str(path))
+
+
+@main.command()
+@click.option(
+    "--out",
+    default=Path("examples"),
+    show_default=True,
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder to write to.",
+)
+@_QUIET
+@_errors_for_people
+def examples(out, quiet):
+    """Write the bundled phantoms again, byte for byte."""
+    from lungcnn.phantom import write_examples
+
+    for path in write_examples(out):
+        _note(str(path), quiet)
+
+
+@main.command()
+@click.option("--json", "json_file", type=click.Path(dir_okay=False, path_type=Path), help="Write the figures here.")
+@click.option("--runs", default=50, show_default=True, type=click.IntRange(min=5), help="Repetitions of each step.")
+@_MODEL
+@_QUIET
+@_errors_for_people
+def benchmark(json_file, runs, model, quiet):
+    """Measure speed on one core: medians of each step from file to overlay, and ratios in one run."""
+    from lungcnn.benchmark import describe, run_benchmark
+
+    import_tensorflow()
+    with _bar(desc="measuring", unit="step", quiet=quiet) as bar:
+        figures = run_benchmark(model, runs, on_step=lambda: bar.update(1))
+    if json_file:
+        json_file.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
+    click.echo(describe(figures))
+
+
+def _sentence(file, report) -> str:
+    if report.status != "ok":
+        return f"{file}\t{report.status}\t" + " ".join(reason.message for reason in report.reasons)
+    shares = ", ".join(f"{name} {share:.2f}" for name, share in report.probabilities.items())
+    return f"{file}\t{report.prediction}\t{shares}"
+
+
+def _note(text: str, quiet: bool) -> None:
+    if not quiet:
+        click.echo(text, err=True)
+
+
+def _bar(*args, quiet: bool, **kwargs):
+    """A progress bar on standard error, silent where that is no terminal."""
+    from tqdm import tqdm
+
+    return tqdm(*args, disable=True if quiet else None, dynamic_ncols=True, **kwargs)

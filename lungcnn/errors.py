@@ -1,0 +1,47 @@
+"""Errors that a person can act on: what was received, what is accepted, what to do.
+
+Every error that lungcnn raises on purpose derives from `LungCNNError`, so that a caller can show
+its text as it is. `code` is the machine-readable reason in `predict --json`.
+"""
+
+
+class LungCNNError(Exception):
+    """Base of every error of ours; `str(error)` is a sentence for the user."""
+
+    code = "error"
+
+
+class UnreadableFileError(LungCNNError):
+    """The file is missing, empty, truncated, or its pixels cannot be decoded."""
+
+    code = "unreadable"
+
+
+class UnsupportedFileError(LungCNNError):
+    """The file is intact as far as we can tell, but not of a kind that holds a CT slice."""
+
+    code = "unsupported"
+
+
+class DatasetError(LungCNNError):
+    """The training folder is missing, empty, or not laid out as the IQ-OTH/NCCD release."""
+
+    code = "dataset"
+
+
+class ModelFileError(LungCNNError):
+    """The model or its card is missing, or the file does not match the sha256 in the card."""
+
+    code = "model"
+
+
+class ModelStructureError(LungCNNError):
+    """The model cannot be explained: no convolution, no logits, or not a functional network."""
+
+    code = "model_structure"
+
+
+class UsageError(LungCNNError):
+    """An argument is not one of those accepted: the text lists them."""
+
+    code = "usage"

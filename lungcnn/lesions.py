@@ -1,0 +1,113 @@
+"""Synthetic lesions drawn into lung crops, for training.
+
+In this dataset a patient's own look gives the class away. A lesion drawn into a slice without one shows the
+network the same background with and without it, and tells where it lies.
+"""
+
+import cv2
+import numpy as np
+
+from lungcnn.windowing import to_unit
+
+_SUPERSAMPLING = 4
+_SOFT_TISSUE = float(to_unit(np.float32(35)))
+
+
+def insert_lesion(crop: np.ndarray, lungs: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Draw one to three lesions into a lung crop.
+
+    Args:
+        crop: float32 `[size, size]`, grey 0 to 1 under the dataset's window.
+        lungs: bool `[size, size]`, where lesions may be centred.
+        rng: source of every choice.
+
+    Returns:
+        The new crop and the lesions' opacity, float32 `[size, size]` 0 to 1. Unchanged where there is no lung.
+    """
+    alpha = np.zeros_like(crop)
+    if not lungs.any():
+        return crop, alpha
+    radius = _radius(rng)
+    count = 1 + (rng.random() < 0.2) + (rng.random() < 0.1)
+    for _ in range(count):
+        alpha = np.maximum(alpha, _lesion(_centre(lungs, radius, rng), radius, crop.shape[0], rng))
+        radius = max(1.6, radius * rng.uniform(0.2, 0.7))
+    # A lesion grows into the chest wall and the mediastinum, not through them.
+    alpha *= cv2.blur(cv2.dilate(lungs.astype(np.float32), np.ones((9, 9), np.uint8)), (3, 3))
+    tissue = _tissue_level(crop) + rng.normal(0, 0.012)
+    texture = cv2.GaussianBlur(rng.normal(0, 1, crop.shape).astype(np.float32), (0, 0), rng.uniform(0.6, 1.6))
+    body = tissue + texture * (rng.uniform(0.005, 0.03) / max(float(texture.std()), 1e-6))
+    # Ribs and calcium stay brighter than the lesion that meets them.
+    drawn = crop + alpha * (np.maximum(body.astype(np.float32), crop) - crop)
+    return np.clip(drawn, 0, 1), alpha
+
+
+def _radius(rng) -> float:
+    """In crop pixels (about 2.5 mm): diameters of 8 to 75 mm, the smaller ones more often."""
+    return float(np.exp(rng.uniform(np.log(1.8), np.log(14))))
+
+
+def _centre(lungs, radius, rng) -> tuple[float, float]:
+    """Anywhere in the lungs; half of the time close to their edge, as tumours at pleura and hilum are."""
+    depth = cv2.distanceTransform(lungs.astype(np.uint8), cv2.DIST_L2, 3)
+    near = lungs & (depth <= max(2.0, 0.6 * radius)) if rng.random() < 0.5 else lungs
+    ys, xs = np.nonzero(near if near.any() else lungs)
+    pick = rng.integers(len(ys))
+    return xs[pick] + rng.uniform(), ys[pick] + rng.uniform()
+
+
+def _tissue_level(crop) -> float:
+    """Grey of soft tissue on this crop, so that a lesion shares its calibration and contrast."""
+    values = crop[(crop > _SOFT_TISSUE - 0.08) & (crop < _SOFT_TISSUE + 0.08)]
+    return float(np.median(values)) if values.size > 50 else _SOFT_TISSUE
+
+
+def _lesion(centre, radius, size, rng) -> np.ndarray:
+    """Opacity of one lesion: lobes with an irregular outline, often spicules, sometimes a cavity or a halo."""
+    scale = _SUPERSAMPLING
+    canvas = np.zeros((size * scale, size * scale), np.uint8)
+    x, y = centre
+    for _ in range(1 + rng.integers(3)):
+        offset = rng.normal(0, 0.35 * radius, 2)
+        outline = _outline((x + offset[0], y + offset[1]), radius * rng.uniform(0.7, 1.0), rng)
+        cv2.fillPoly(canvas, [np.round(outline * scale).astype(np.int32)], 255)
+    if rng.random() < 0.5:
+        _spicules(canvas, (x, y), radius, rng)
+    if radius > 5 and rng.random() < 0.12:
+        cavity = _outline((x, y), radius * rng.uniform(0.25, 0.5), rng)
+        cv2.fillPoly(canvas, [np.round(cavity * scale).astype(np.int32)], 0)
+    alpha = cv2.resize(canvas, (size, size), interpolation=cv2.INTER_AREA).astype(np.float32) / 255
+    alpha = cv2.GaussianBlur(alpha, (0, 0), rng.uniform(0.3, 0.8))  # point spread and slice thickness
+    if rng.random() < 0.2:
+        halo = cv2.GaussianBlur(alpha, (0, 0), 0.5 * radius + 0.5)
+        alpha = np.maximum(alpha, rng.uniform(0.2, 0.6) * halo)
+    if rng.random() < 0.12:
+        alpha *= rng.uniform(0.4, 0.8)  # part-solid
+    return alpha
+
+
+def _outline(centre, radius, rng) -> np.ndarray:
+    """A closed, irregular curve `[points, 2]` around `centre`."""
+    angles = np.linspace(0, 2 * np.pi, 64, endpoint=False)
+    shape = np.ones_like(angles)
+    for order in range(2, 8):
+        shape += rng.normal(0, 0.28 / order) * np.cos(order * angles + rng.uniform(0, 2 * np.pi))
+    stretch, turn = rng.uniform(0.65, 1.0), rng.uniform(0, np.pi)
+    xs, ys = radius * shape * np.cos(angles), radius * shape * stretch * np.sin(angles)
+    return np.stack(
+        [
+            centre[0] + xs * np.cos(turn) - ys * np.sin(turn),
+            centre[1] + xs * np.sin(turn) + ys * np.cos(turn),
+        ],
+        axis=1,
+    )
+
+
+def _spicules(canvas, centre, radius, rng) -> None:
+    scale = _SUPERSAMPLING
+    for _ in range(rng.integers(4, 14)):
+        angle = rng.uniform(0, 2 * np.pi)
+        reach = radius * rng.uniform(1.1, 1.9)
+        ends = [(centre[0] + r * np.cos(angle), centre[1] + r * np.sin(angle)) for r in (0.5 * radius, reach)]
+        start, end = (tuple(round(v * scale) for v in point) for point in ends)
+        cv2.line(canvas, start, end, 255, thickness=int(rng.integers(1, 4)), lineType=cv2.LINE_AA)

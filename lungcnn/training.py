@@ -1,0 +1,172 @@
+"""From lung crops to a trained network: class and case weights, inserted lesions, one compiled step."""
+
+from collections import Counter
+from dataclasses import asdict, dataclass, field
+from itertools import count
+
+import numpy as np
+
+from lungcnn.augmentation import Augmentation, augment
+from lungcnn.lesions import insert_lesion
+from lungcnn.network import CLASSES, LAST_CONVOLUTION, LOGITS, build_network
+
+MALIGNANT = CLASSES.index("malignant")
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a network is trained; kept in its card.
+
+    Attributes:
+        epochs, batch: passes over the slices, slices a step.
+        learning_rate: peak, reached after one epoch and then brought to zero along a cosine. weight_decay: AdamW's.
+        smoothing: label smoothing. case_weight: a slice counts its case's size to the power of minus this.
+        insert: chance that a slice has lesions drawn in; it then counts as malignant.
+        map_weight: weight of the loss that asks the malignant evidence map to lie on drawn lesions.
+    """
+
+    epochs: int = 20
+    batch: int = 16
+    learning_rate: float = 2e-3
+    weight_decay: float = 1e-3
+    smoothing: float = 0.05
+    case_weight: float = 0.5
+    insert: float = 0.3
+    map_weight: float = 0.3
+    width: int = 16
+    dropout: float = 0.2
+    augmentation: Augmentation = field(default_factory=Augmentation)
+
+    def as_dict(self) -> dict:
+        """Plain numbers for the card."""
+        return asdict(self)
+
+
+def slice_weights(labels: np.ndarray, cases: np.ndarray, case_weight: float) -> np.ndarray:
+    """Weight of each slice, float32 `[n]`, mean 1: classes count alike, and large cases count less a slice.
+
+    Args:
+        labels: int `[n]`. cases: str `[n]`. case_weight: 0 ignores cases; 1 lets every case of a class count alike.
+    """
+    sizes = Counter(cases)
+    weights = np.array([sizes[case] ** -case_weight for case in cases])
+    for label in np.unique(labels):
+        weights[labels == label] /= weights[labels == label].sum()
+    return (weights * len(weights) / weights.sum()).astype(np.float32)
+
+
+def train_network(crops, lungs, labels, cases, recipe: Recipe, seed: int = 0, on_epoch=None):
+    """Train a new network; the same arguments on the same machine give the same weights.
+
+    Args:
+        crops: float32 `[n, 128, 128]`. lungs: bool `[n, 128, 128]`. labels: int `[n]`. cases: str `[n]`.
+        on_epoch: called with the epoch's mean loss after each epoch.
+
+    Returns:
+        `keras.Model` as `build_network` makes it.
+    """
+    import keras
+    import tensorflow as tf
+
+    keras.utils.set_random_seed(seed)
+    network = build_network(recipe.width, recipe.dropout)
+    weights = slice_weights(labels, cases, recipe.case_weight)
+    steps = -(-len(labels) // recipe.batch)
+    schedule = keras.optimizers.schedules.CosineDecay(
+        recipe.learning_rate / 20,
+        (recipe.epochs - 1) * steps or 1,
+        alpha=0.0,
+        warmup_target=recipe.learning_rate,
+        warmup_steps=steps,
+    )
+    optimizer = keras.optimizers.AdamW(schedule, weight_decay=recipe.weight_decay)
+    step = _compile_step(network, optimizer, recipe)
+    batches = _batches(crops, lungs, labels, weights, recipe, seed)
+    for _ in range(recipe.epochs):
+        losses = [step(*batch) for batch in batches]
+        if on_epoch:
+            on_epoch(float(tf.reduce_mean(losses)))
+    return network
+
+
+def _batches(crops, lungs, labels, weights, recipe: Recipe, seed: int):
+    """A tf.data pipeline over one epoch; each iteration over it goes on with new random numbers."""
+    import tensorflow as tf
+
+    epochs = count()
+
+    def one_epoch():
+        epoch = next(epochs)
+        rng = np.random.default_rng([seed, epoch])
+        for index in rng.permutation(len(labels)):
+            crop, label, alpha = crops[index], labels[index], np.zeros_like(crops[index])
+            if rng.random() < recipe.insert:
+                crop, alpha = insert_lesion(crop, lungs[index], rng)
+                label = MALIGNANT if alpha.any() else label
+            yield crop[..., None], alpha[..., None], label, weights[index]
+
+    size = crops.shape[1]
+    data = tf.data.Dataset.from_generator(
+        one_epoch,
+        output_signature=(
+            tf.TensorSpec((size, size, 1), tf.float32),
+            tf.TensorSpec((size, size, 1), tf.float32),
+            tf.TensorSpec((), tf.int64),
+            tf.TensorSpec((), tf.float32),
+        ),
+    ).batch(recipe.batch)
+    seeds = tf.data.Dataset.random(seed=seed, rerandomize_each_iteration=True).batch(2, drop_remainder=True)
+
+    def vary(batch, pair):
+        images, masks, batch_labels, batch_weights = batch
+        images, masks = augment(images, masks, tf.cast(pair % (2**31 - 1), tf.int32), recipe.augmentation)
+        return images, masks, batch_labels, batch_weights
+
+    return tf.data.Dataset.zip(data, seeds).map(vary).prefetch(4)
+
+
+def _compile_step(network, optimizer, recipe: Recipe):
+    import keras
+    import tensorflow as tf
+
+    found = network.get_layer(LAST_CONVOLUTION).output
+    outputs = keras.Model(network.input, [found, network.get_layer(LOGITS).output])
+    embedding, logits_layer = network.get_layer("embedding"), network.get_layer(LOGITS)
+    optimizer.build(network.trainable_variables)
+
+    def evidence_map(maps):
+        """Malignant evidence a cell `[n, cells]`: the dense layers have no activation, so it is a weighted sum."""
+        weights = tf.linalg.matvec(embedding.kernel, logits_layer.kernel[:, MALIGNANT])
+        evidence = tf.tensordot(maps, weights, 1)
+        return tf.reshape(evidence, [tf.shape(evidence)[0], -1])
+
+    @tf.function(reduce_retracing=True)
+    def step(images, masks, labels, weights):
+        with tf.GradientTape() as tape:
+            maps, logits = outputs(images, training=True)
+            target = tf.one_hot(labels, len(CLASSES)) * (1 - recipe.smoothing) + recipe.smoothing / len(CLASSES)
+            loss = tf.reduce_mean(weights * tf.nn.softmax_cross_entropy_with_logits(target, logits))
+            if recipe.map_weight:
+                cells = masks.shape[1] // maps.shape[1]
+                covered = tf.reshape(tf.nn.avg_pool2d(masks, cells, cells, "VALID"), [tf.shape(masks)[0], -1])
+                mass = tf.reduce_sum(covered, axis=1)
+                drawn = tf.cast(mass > 0.02, tf.float32)
+                place = covered / tf.maximum(mass[:, None], 1e-6)
+                off_lesion = tf.nn.softmax_cross_entropy_with_logits(place, evidence_map(maps))
+                loss += recipe.map_weight * tf.reduce_sum(drawn * off_lesion) / tf.maximum(tf.reduce_sum(drawn), 1.0)
+        gradients = tape.gradient(loss, network.trainable_variables)
+        optimizer.apply_gradients(zip(gradients, network.trainable_variables, strict=True))
+        return loss
+
+    return step
+
+
+def predict_logits(network, crops: np.ndarray, batch: int = 64) -> np.ndarray:
+    """Logits float32 `[n, 3]` of crops float32 `[n, 128, 128]`."""
+    import keras
+    import tensorflow as tf
+
+    model = keras.Model(network.input, network.get_layer(LOGITS).output)
+    forward = tf.function(lambda x: model(x, training=False))
+    parts = [forward(crops[i : i + batch, ..., None]) for i in range(0, len(crops), batch)]
+    return np.concatenate([np.asarray(part) for part in parts])

@@ -1,0 +1,61 @@
+"""Hounsfield units (HU) to grey levels and back, and the named display windows.
+
+A window (DICOM PS3.3 C.11.2.1.2, the linear form without its half-level offsets) maps
+`centre - width / 2` to black and `centre + width / 2` to white.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from lungcnn.errors import UsageError
+
+
+@dataclass(frozen=True)
+class Window:
+    """A display window in HU; raises `UsageError` when `width` is not positive."""
+
+    centre: float
+    width: float
+
+    def __post_init__(self):
+        if not self.width > 0:
+            raise UsageError(f"A window's width is a positive number of HU; received {self.width}.")
+
+    @property
+    def lower(self) -> float:
+        """The HU shown black."""
+        return self.centre - self.width / 2
+
+    @property
+    def upper(self) -> float:
+        """The HU shown white."""
+        return self.centre + self.width / 2
+
+
+# The window the IQ-OTH/NCCD slices were exported with: air lies at grey 38-42, soft tissue near 219.
+DATASET = Window(-500, 1500)
+
+WINDOWS = {
+    "lung": Window(-600, 1500),
+    "dataset": DATASET,
+    "mediastinum": Window(50, 350),
+    "bone": Window(400, 1800),
+}
+
+
+def to_unit(hu: np.ndarray, window: Window = DATASET) -> np.ndarray:
+    """Map HU of any shape to float32 in [0, 1], clipped at the window's ends."""
+    unit = (np.asarray(hu, np.float32) - np.float32(window.lower)) * np.float32(1 / window.width)
+    return np.clip(unit, 0, 1)
+
+
+def to_grey(hu: np.ndarray, window: Window = DATASET) -> np.ndarray:
+    """Map HU of any shape to uint8 grey levels 0-255, rounded to the nearest level."""
+    return (to_unit(hu, window) * np.float32(255) + np.float32(0.5)).astype(np.uint8)
+
+
+def from_grey(grey: np.ndarray, full_scale: float = 255, window: Window = DATASET) -> np.ndarray:
+    """Map grey levels 0 to `full_scale` back to float32 HU: the inverse of `to_grey` up to rounding."""
+    scale = np.float32(window.width / full_scale)
+    return np.asarray(grey, np.float32) * scale + np.float32(window.lower)
