@@ -5,6 +5,7 @@ listed in `_TAGS` are parsed, so nothing that names a patient is ever held in me
 """
 
 import io
+import logging
 import os
 import struct
 import warnings
@@ -205,13 +206,12 @@ class _Picture:
                     self._width, self._height = image.size
                     self._mode = image.mode
                     self._pages = getattr(image, "n_frames", 1)
+        except Image.DecompressionBombError:
+            raise _too_large() from None
         except Exception:  # noqa: BLE001 - Pillow's parsers raise anything on damaged bytes
             raise _damaged(kind) from None
         if self._width * self._height > MAX_PIXELS:
-            raise UnsupportedFileError(
-                f"The picture is {self._width} x {self._height} pixels; accepted are up to "
-                f"{MAX_PIXELS >> 20} megapixels."
-            )
+            raise _too_large()
 
     frames = 1
 
@@ -242,6 +242,12 @@ class _Picture:
                 f"The picture holds {levels.dtype} values; accepted are 8- and 16-bit unsigned grey levels."
             )
         return levels
+
+
+def _too_large() -> UnsupportedFileError:
+    return UnsupportedFileError(
+        f"The picture claims more than {MAX_PIXELS >> 20} megapixels; a CT slice has up to about 4. Send one slice."
+    )
 
 
 def _damaged(kind: str) -> UnreadableFileError:
@@ -337,7 +343,8 @@ class _DicomFile:
         notes: list[str] = []
         slope, intercept, calibrated = self._rescale(frame, notes)
         padding = _padding_mask(ds, stored)
-        hu = stored.astype(np.float32) * np.float32(slope) + np.float32(intercept)
+        with np.errstate(over="ignore", invalid="ignore"):  # told below, by the check for finite values
+            hu = stored.astype(np.float32) * np.float32(slope) + np.float32(intercept)
         if str(ds.get("PhotometricInterpretation", "")).strip() == "MONOCHROME1":
             hu = _upright_polarity(ds, stored, hu, slope, intercept, notes)
         hu[padding] = AIR_HU
@@ -420,8 +427,17 @@ class _DicomFile:
         return Window(centre, width) if centre is not None and width is not None and width > 0 else None
 
 
-def _parse_dicom(data: bytes):
+def _import_pydicom():
+    """pydicom, kept from repeating header values, which may name a patient, in warnings and logs."""
     import pydicom
+
+    pydicom.config.settings.reading_validation_mode = pydicom.config.IGNORE
+    logging.getLogger("pydicom").setLevel(logging.CRITICAL)
+    return pydicom
+
+
+def _parse_dicom(data: bytes):
+    pydicom = _import_pydicom()
     from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
     try:

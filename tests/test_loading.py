@@ -1,0 +1,355 @@
+import io
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pydicom
+import pytest
+from conftest import dicom_bytes
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from lungcnn.errors import LungCNNError, UnreadableFileError, UnsupportedFileError
+from lungcnn.loading import AIR_HU, CTSlice, iter_slices, load_slice, sniff
+
+RAMP = (np.arange(40 * 48).reshape(40, 48) % 3000).astype(np.uint16)  # HU -1024 to 895
+HU = RAMP.astype(np.float32) - 1024
+GREY = (np.arange(40 * 48).reshape(40, 48) % 256).astype(np.uint8)
+GREY_HU = GREY.astype(np.float32) / 255 * 1500 - 1250
+UNCOMPRESSED = {
+    "implicit little endian": "1.2.840.10008.1.2",
+    "explicit little endian": "1.2.840.10008.1.2.1",
+    "deflated": "1.2.840.10008.1.2.1.99",
+    "explicit big endian": "1.2.840.10008.1.2.2",
+}
+
+
+def png(array) -> bytes:
+    return cv2.imencode(".png", array)[1].tobytes()
+
+
+# ---------------------------------------------------------------- DICOM
+
+
+@pytest.mark.parametrize("syntax", UNCOMPRESSED.values(), ids=UNCOMPRESSED)
+def test_uncompressed_dicom_gives_exact_hu(syntax):
+    loaded = load_slice(dicom_bytes(RAMP, syntax))
+    assert loaded.hu.dtype == np.float32
+    np.testing.assert_array_equal(loaded.hu, HU)
+    assert (loaded.spacing, loaded.calibrated, loaded.kind) == ((0.7, 0.7), True, "dicom")
+
+
+@pytest.mark.parametrize("syntax", ["1.2.840.10008.1.2", "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.2"])
+def test_dicom_without_preamble(syntax):
+    np.testing.assert_array_equal(load_slice(dicom_bytes(RAMP, syntax, preamble=False)).hu, HU)
+
+
+def test_rle_compressed():
+    ds = pydicom.dcmread(io.BytesIO(dicom_bytes(RAMP)))
+    ds.compress(pydicom.uid.RLELossless)
+    stream = io.BytesIO()
+    ds.save_as(stream)
+    np.testing.assert_array_equal(load_slice(stream.getvalue()).hu, HU)
+
+
+def test_jpeg2000_compressed_lossless():
+    ds = pydicom.dcmread(io.BytesIO(dicom_bytes(RAMP)))
+    ds.compress(pydicom.uid.JPEG2000Lossless, encoding_plugin="pylibjpeg")
+    stream = io.BytesIO()
+    ds.save_as(stream)
+    np.testing.assert_array_equal(load_slice(stream.getvalue()).hu, HU)
+
+
+def test_signed_values_slope_and_intercept():
+    stored = RAMP.astype(np.int16) - 1500
+    loaded = load_slice(dicom_bytes(stored, slope=2, intercept=-24.5))
+    np.testing.assert_allclose(loaded.hu, stored * 2.0 - 24.5)
+
+
+def test_monochrome1_with_inverted_values():
+    body = np.full((64, 64), 24, np.uint16)  # air
+    body[16:48, 16:48] = 1060
+    inverted = (4095 - body).astype(np.uint16)
+    loaded = load_slice(dicom_bytes(inverted, photometric="MONOCHROME1", bits=12))
+    np.testing.assert_array_equal(loaded.hu, body.astype(np.float32) - 1024)
+    assert any("MONOCHROME1" in note for note in loaded.warnings)
+
+
+def test_monochrome1_that_keeps_hu_is_left_alone():
+    body = np.full((64, 64), 24, np.uint16)
+    body[16:48, 16:48] = 1060
+    loaded = load_slice(dicom_bytes(body, photometric="MONOCHROME1", bits=12))
+    np.testing.assert_array_equal(loaded.hu, body.astype(np.float32) - 1024)
+
+
+def test_padding_value_becomes_air_before_the_rescale():
+    stored = RAMP.astype(np.int16)
+    stored[:5] = -2000
+    loaded = load_slice(dicom_bytes(stored, PixelPaddingValue=-2000))
+    assert (loaded.hu[:5] == AIR_HU).all()
+    np.testing.assert_array_equal(loaded.hu[5:], HU[5:])
+
+
+def test_padding_range_and_padding_written_unsigned():
+    stored = RAMP.astype(np.int16)
+    stored[0], stored[1], stored[2] = -2000, -1990, -1900
+    raw = dicom_bytes(stored, PixelPaddingRangeLimit=-1950, PixelPaddingValue=-2000)
+    loaded = load_slice(raw)
+    assert (loaded.hu[:2] == AIR_HU).all()
+    assert (loaded.hu[2] == -1900 - 1024).all()
+    wrapped = pydicom.dcmread(io.BytesIO(dicom_bytes(stored)))
+    wrapped.add_new("PixelPaddingValue", "US", 65536 - 2000)  # as GE writes it
+    stream = io.BytesIO()
+    wrapped.save_as(stream)
+    assert (load_slice(stream.getvalue()).hu[0] == AIR_HU).all()
+
+
+def test_frames_of_an_enhanced_object_have_their_own_rescale_and_spacing():
+    from pydicom.dataset import Dataset
+
+    def group(slope, spacing):
+        item, transform, measures = Dataset(), Dataset(), Dataset()
+        transform.RescaleSlope, transform.RescaleIntercept, transform.RescaleType = slope, -1000, "HU"
+        measures.PixelSpacing = [spacing, spacing]
+        item.PixelValueTransformationSequence, item.PixelMeasuresSequence = [transform], [measures]
+        return item
+
+    frames = np.stack([RAMP, RAMP + 1])
+    raw = dicom_bytes(
+        frames, slope=None, spacing=None, PerFrameFunctionalGroupsSequence=[group(1, "0.5"), group(2, "0.6")]
+    )
+    first, second = iter_slices(raw)
+    np.testing.assert_array_equal(first.hu, RAMP - np.float32(1000))
+    np.testing.assert_array_equal(second.hu, (RAMP + 1) * np.float32(2) - 1000)
+    assert (first.spacing, second.spacing) == ((0.5, 0.5), (0.6, 0.6))
+    assert (second.frame, second.frames) == (1, 2)
+    np.testing.assert_array_equal(load_slice(raw, frame=1).hu, second.hu)
+    with pytest.raises(UnsupportedFileError, match=r"2 frame\(s\).*received frame 2"):
+        load_slice(raw, frame=2)
+
+
+def test_no_rescale_means_not_calibrated():
+    loaded = load_slice(dicom_bytes(RAMP, slope=None))
+    assert not loaded.calibrated
+    assert "no usable rescale" in " ".join(loaded.warnings)
+
+
+@pytest.mark.parametrize("spacing", [None, (0, 0), ("nan", "nan"), (-1, -1), (1000, 1000)])
+def test_unusable_spacing_is_none(spacing):
+    loaded = load_slice(dicom_bytes(RAMP, spacing=spacing))
+    assert loaded.spacing is None
+    assert "pixel spacing" in " ".join(loaded.warnings)
+
+
+def test_file_window_is_kept():
+    loaded = load_slice(dicom_bytes(RAMP, WindowCenter=["-600", "40"], WindowWidth=["1500", "400"]))
+    assert (loaded.window.centre, loaded.window.width) == (-600, 1500)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"Modality": "MR"}, "modality is MR; accepted is CT"),
+        ({"Modality": "<b>MARKER"}, "modality is not stated"),
+        ({"Rows": 60000, "Columns": 60000}, "60000 x 60000"),
+        ({"NumberOfFrames": 2000000000}, "2000000000 frames"),
+        ({"SamplesPerPixel": 3}, "in colour"),
+        ({"Rows": 0}, "Rows"),
+    ],
+)
+def test_dicom_that_is_no_ct_slice(change, message):
+    with pytest.raises(LungCNNError, match=message) as caught:
+        load_slice(dicom_bytes(RAMP, **change))
+    assert "MARKER" not in str(caught.value)
+
+
+def test_cut_short_dicom_is_told_as_damaged():
+    with pytest.raises(UnreadableFileError, match="damaged, cut short"):
+        load_slice(dicom_bytes(RAMP)[:-500])
+
+
+def test_infinite_rescale_is_refused():
+    with pytest.raises(UnreadableFileError, match="not finite"):
+        load_slice(dicom_bytes(RAMP, slope="1e38", intercept="1e38"))
+
+
+def test_nothing_of_the_patient_is_kept():
+    loaded = load_slice(dicom_bytes(RAMP))
+    assert "MARKER" not in repr(loaded) + repr(vars(loaded))
+
+
+# ---------------------------------------------------------------- pictures
+
+
+@pytest.mark.parametrize(
+    ("suffix", "channels"),
+    [(".png", "grey"), (".png", "rgb"), (".png", "rgba"), (".tiff", "grey"), (".tiff", "rgb"), (".tiff", "rgba")]
+    + [(".bmp", "grey"), (".bmp", "rgb")],
+)
+def test_lossless_pictures_map_to_the_dataset_window(suffix, channels):
+    code = {"rgb": cv2.COLOR_GRAY2BGR, "rgba": cv2.COLOR_GRAY2BGRA}.get(channels)
+    picture = GREY if code is None else cv2.cvtColor(GREY, code)
+    loaded = load_slice(cv2.imencode(suffix, picture)[1].tobytes())
+    np.testing.assert_allclose(loaded.hu, GREY_HU, atol=0.01)
+    assert not loaded.calibrated
+    assert loaded.spacing is None
+    assert "not calibrated" in loaded.warnings[0]
+
+
+@pytest.mark.parametrize(("suffix", "options"), [(".jpg", [cv2.IMWRITE_JPEG_QUALITY, 98]), (".webp", [])])
+def test_lossy_pictures_come_close(suffix, options):
+    smooth = cv2.GaussianBlur(GREY, (0, 0), 6)
+    loaded = load_slice(cv2.imencode(suffix, cv2.cvtColor(smooth, cv2.COLOR_GRAY2BGR), options)[1].tobytes())
+    np.testing.assert_allclose(loaded.hu, smooth / 255 * 1500 - 1250, atol=25)
+
+
+@pytest.mark.parametrize("suffix", [".png", ".tiff"])
+def test_16_bit_does_not_saturate(suffix):
+    levels = (np.arange(40 * 48, dtype=np.uint32).reshape(40, 48) * 34).astype(np.uint16)
+    loaded = load_slice(cv2.imencode(suffix, levels)[1].tobytes())
+    np.testing.assert_allclose(loaded.hu, levels / 65535 * 1500 - 1250, atol=0.05)
+    assert len(np.unique(loaded.hu)) == levels.size
+
+
+def test_12_bits_in_a_16_bit_file():
+    levels = np.linspace(0, 4095, 40 * 48).round().astype(np.uint16).reshape(40, 48)
+    loaded = load_slice(png(levels))
+    np.testing.assert_allclose(loaded.hu, levels / 4095 * 1500 - 1250, atol=0.05)
+    assert "12 bits" in " ".join(loaded.warnings)
+
+
+def test_palette_picture():
+    stream = io.BytesIO()
+    image = Image.fromarray(255 - GREY)
+    image.putpalette([v for level in range(255, -1, -1) for v in (level, level, level)])
+    image.save(stream, "PNG")
+    np.testing.assert_allclose(load_slice(stream.getvalue()).hu, GREY_HU, atol=0.01)
+
+
+def test_transparent_is_black_and_colour_is_told():
+    rgba = cv2.cvtColor(GREY, cv2.COLOR_GRAY2BGRA)
+    rgba[:10, :, 3] = 0
+    assert (load_slice(png(rgba)).hu[:10] == -1250).all()
+    red = np.zeros((40, 48, 3), np.uint8)
+    red[..., 2] = 200
+    loaded = load_slice(png(red))
+    assert "in colour" in " ".join(loaded.warnings)
+    np.testing.assert_allclose(loaded.hu, 0.299 * 200 / 255 * 1500 - 1250, atol=0.5)
+
+
+def test_first_page_of_several():
+    stream = io.BytesIO()
+    pages = [Image.fromarray(GREY), Image.fromarray(255 - GREY)]
+    pages[0].save(stream, "TIFF", save_all=True, append_images=pages[1:])
+    loaded = load_slice(stream.getvalue())
+    np.testing.assert_allclose(loaded.hu, GREY_HU, atol=0.01)
+    assert "2 pages" in " ".join(loaded.warnings)
+
+
+# ---------------------------------------------------------------- anything else
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "empty"),
+        (b"hello, this is a note\n" * 20, "a text file"),
+        (b"%PDF-1.7 ....", "a PDF"),
+        (b"PK\x03\x04" + bytes(100), "a zip archive"),
+        (b"\x1f\x8b" + bytes(100), "a gzip archive"),
+        (b"\x93NUMPY" + bytes(100), "a NumPy array"),
+        (bytes(range(256)), "of a kind not known"),
+    ],
+)
+def test_other_files_are_named(content, message):
+    with pytest.raises(LungCNNError, match=message) as caught:
+        load_slice(content)
+    assert "Accepted are CT slices as DICOM" in str(caught.value)
+
+
+@pytest.mark.parametrize("kind", [".png", ".jpg", ".tiff", ".bmp", ".webp"])
+def test_damaged_pictures(kind):
+    whole = cv2.imencode(kind, GREY)[1].tobytes()
+    with pytest.raises(UnreadableFileError, match="damaged or cut short"):
+        load_slice(whole[:20])
+
+
+def test_picture_bomb_is_refused_by_its_header():
+    stream = io.BytesIO()
+    Image.new("1", (30000, 30000)).save(stream, "PNG")
+    with pytest.raises(UnsupportedFileError, match="more than 64 megapixels"):
+        load_slice(stream.getvalue())
+
+
+def test_too_small():
+    with pytest.raises(UnsupportedFileError, match="8 x 9 pixels"):
+        load_slice(png(np.zeros((8, 9), np.uint8)))
+
+
+def test_float_picture_is_refused():
+    with pytest.raises(UnsupportedFileError, match="float32"):
+        load_slice(cv2.imencode(".tiff", HU)[1].tobytes())
+
+
+def test_sources(tmp_path: Path):
+    file = tmp_path / "a name that lies.txt"
+    file.write_bytes(dicom_bytes(RAMP))
+    for source in (file, str(file), file.read_bytes(), bytearray(file.read_bytes()), io.BytesIO(file.read_bytes())):
+        np.testing.assert_array_equal(load_slice(source).hu, HU)
+    with pytest.raises(UnreadableFileError, match="no such file"):
+        load_slice(tmp_path / "missing.dcm")
+    with pytest.raises(UnsupportedFileError, match="folder"):
+        load_slice(tmp_path)
+    with pytest.raises(UnsupportedFileError, match="received int"):
+        load_slice(3)
+    with pytest.raises(UnsupportedFileError, match="binary mode"):
+        load_slice(io.StringIO("text"))
+    with pytest.raises(UnreadableFileError, match="valid file name"):
+        load_slice("nul\0byte")
+
+
+def test_slice_is_frozen():
+    loaded = CTSlice(hu=HU)
+    with pytest.raises(ValueError, match="read-only"):
+        loaded.hu[0, 0] = 0
+    with pytest.raises(AttributeError):
+        loaded.spacing = (1, 1)
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.binary(max_size=400), st.sampled_from([b"", b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"II*\0", b"BM", b"\x08\0"])
+)
+def test_any_bytes_give_a_slice_or_a_sentence(content, head):
+    try:
+        load_slice(head + content)
+    except LungCNNError as error:
+        assert str(error).endswith(".")
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 4000), st.integers(0, 255)), max_size=12), st.integers(0, 4400))
+def test_mutated_dicom_gives_a_slice_or_a_sentence(changes, length):
+    raw = bytearray(dicom_bytes(RAMP))
+    for position, value in changes:
+        raw[position % len(raw)] = value
+    try:
+        loaded = load_slice(bytes(raw[: max(length, 300)]))
+        assert np.isfinite(loaded.hu).all()
+    except LungCNNError as error:
+        assert str(error).endswith(".")
+        assert "MARKER" not in str(error)
+
+
+def test_pydicom_repeats_no_header_values(recwarn, caplog):
+    raw = dicom_bytes(RAMP).replace(b"CT\x10\x00\x10\x00PN", b"CT\x10\x00\x10\x00UI")
+    load_slice(raw.replace(b"1.2.840.10008.5.1.4.1.1.2\0", b"1.2.MARKER.08.5.1.4.1.1.2\0"))
+    assert "MARKER" not in caplog.text + " ".join(str(w.message) for w in recwarn)
+
+
+def test_sniff_reads_bytes_not_names():
+    assert sniff(dicom_bytes(RAMP)) == "dicom"
+    assert sniff(png(GREY)) == "png"
+    assert sniff(b"RIFF\0\0\0\0WEBPVP8 ") == "webp"
+    assert sniff(b"just text") is None
