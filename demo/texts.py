@@ -1,0 +1,58 @@
+"""Every text of the page, in one place."""
+
+TITLE = "Lung-CT slice classifier"
+SUBTITLE = "One chest-CT slice in; class probabilities out, and the place the network looked at."
+NOTICE = "De-identified images only. Uploads are read into memory and deleted at once."
+UPLOAD = "Chest-CT slice: DICOM, PNG, JPEG, TIFF, BMP, WebP"
+EXAMPLES = "Or try a synthetic phantom (drawn by software, not a patient)"
+EXPLAIN_CLASS = "Evidence for"
+PREDICTED = "predicted class"
+METHOD = "Method"
+METHODS = {"grad-cam": "Grad-CAM", "hires-cam": "HiResCAM"}
+
+EMPTY_VIEW = "No slice yet. Drop a file above, or click one of the phantoms."
+EMPTY_RESULT = "The result will appear here."
+SLICE = "Slice"
+OVERLAY = "Evidence for <b>{name}</b>, {method}"
+SLICE_ALT = "The slice under a lung window"
+OVERLAY_ALT = "The slice with a heatmap of the evidence for {name} over it"
+NO_OVERLAY = "No heatmap: the slice was not judged."
+BAR_LOW, BAR_HIGH = "little", "most on this slice"
+CELL = "The map has {rows} x {columns} cells of {height:.0f} x {width:.0f} mm: it points to a region, not to an edge."
+CELL_UNKNOWN = "The map has {rows} x {columns} cells over the lungs: it points to a region, not to an edge."
+
+PREDICTION = "Predicted class"
+PROBABILITIES = "Probabilities"
+SET = "Can't be ruled out: {names}."
+SET_ALL = "None of the three classes can be ruled out: on this slice the model abstains."
+CHECK = "Can the heatmap be believed?"
+FAITHFUL = "The map is better than random at finding what the model used; {share} of it lies in the lungs."
+UNFAITHFUL = (
+    "The map is not better than random at finding what the model used: don't rely on it; "
+    "{share} of it lies in the lungs."
+)
+NOTHING = "Nothing on this slice speaks for {name}: there is no heatmap to show."
+NOTES = "Notes on the file"
+REFUSED = "This image was not judged"
+ERROR = "The file could not be read"
+FAILED = (
+    "Something went wrong here, not with your file. Try again; if it happens again, tell the people who run this demo."
+)
+
+WAIT_MODEL = "Loading the model (only once)"
+WAIT_READ = "Reading the file"
+WAIT_JUDGE = "Judging and checking the slice"
+
+ABOUT_TITLE = "How to read this, and what it can't tell"
+ABOUT = """
+The network sees a crop of 128 x 128 pixels around the lungs, grey under the window centre -500, width 1500 HU;
+everything outside the body is taken away. It was trained on the IQ-OTH/NCCD lung cancer dataset (Baghdad, 2019),
+whose labels belong to the patient, not to the slice: many slices of patients with cancer show none.
+
+The heatmap (Grad-CAM, Selvaraju 2017) marks the cells of the last convolution that raise the score of the class.
+It says what the network used, not where disease is. The check hides and uncovers what is marked, and compares with
+random places (deletion and insertion, Petsiuk 2018).
+
+**Limits.** Normal and benign can hardly be told apart on one slice. On scanners unlike those of the dataset the network
+calls too much malignant. Nothing here was validated for clinical use.
+"""
