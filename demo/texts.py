@@ -3,7 +3,7 @@
 TITLE = "Lung-CT slice classifier"
 SUBTITLE = "One chest-CT slice in; class probabilities out, and the place the network looked at."
 NOTICE = "De-identified images only. Uploads are read into memory and deleted at once."
-UPLOAD = "Chest-CT slice: DICOM, PNG, JPEG, TIFF, BMP, WebP"
+UPLOAD = "Chest-CT slice (DICOM or picture)"
 EXAMPLES = "Or try a synthetic phantom (drawn by software, not a patient)"
 EXPLAIN_CLASS = "Evidence for"
 PREDICTED = "predicted class"

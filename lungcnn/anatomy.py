@@ -54,33 +54,31 @@ class CropBox:
 
     def cut(self, image: np.ndarray, fill: float) -> np.ndarray:
         """The box's own pixels of `image` `[rows, columns]`, with `fill` beyond its border."""
-        top, left = max(self.top, 0), max(self.left, 0)
-        bottom, right = min(self.top + self.height, self.rows), min(self.left + self.width, self.columns)
-        return cv2.copyMakeBorder(
-            image[top:bottom, left:right],
-            top - self.top,
-            self.top + self.height - bottom,
-            left - self.left,
-            self.left + self.width - right,
-            cv2.BORDER_CONSTANT,
-            value=fill,
-        )
+        cut = np.full((self.height, self.width), fill, image.dtype)
+        on_slice, on_box = self._overlap()
+        cut[on_box] = image[on_slice]
+        return cut
 
     def to_slice(self, crop_map: np.ndarray) -> np.ndarray:
         """Place a map `[h, w]` over the box (cells of any size) on the slice: float32 `[rows, columns]`, 0 outside.
 
         Bilinear between cell centres with half-pixel alignment: an impulse in a cell peaks at its centre.
         """
+        size = self.width, self.height
+        enlarged = cv2.resize(np.asarray(crop_map, np.float32), size, interpolation=cv2.INTER_LINEAR)
         placed = np.zeros((self.rows, self.columns), np.float32)
-        enlarged = cv2.resize(
-            np.asarray(crop_map, np.float32), (self.width, self.height), interpolation=cv2.INTER_LINEAR
-        )
-        top, left = max(self.top, 0), max(self.left, 0)
-        bottom, right = min(self.top + self.height, self.rows), min(self.left + self.width, self.columns)
-        placed[top:bottom, left:right] = enlarged[
-            top - self.top : bottom - self.top, left - self.left : right - self.left
-        ]
+        on_slice, on_box = self._overlap()
+        placed[on_slice] = enlarged[on_box]
         return placed
+
+    def _overlap(self) -> tuple[tuple[slice, slice], tuple[slice, slice]]:
+        """The part of the box that lies on the image, as index of the slice and of the box."""
+        spans = (self.top, self.height, self.rows), (self.left, self.width, self.columns)
+        ends = [(max(start, 0), max(0, start, min(start + length, limit))) for start, length, limit in spans]
+        return (
+            tuple(slice(low, high) for low, high in ends),
+            tuple(slice(low - span[0], high - span[0]) for (low, high), span in zip(ends, spans, strict=True)),
+        )
 
     def point_to_slice(self, x: float, y: float, cells: tuple[int, int]) -> tuple[float, float]:
         """Slice coordinates of the point (x, y) of a map with `cells` (rows, columns) over the box."""

@@ -1,0 +1,215 @@
+import dataclasses
+import json
+import shutil
+
+import numpy as np
+import pytest
+from conftest import dicom_bytes
+
+from lungcnn.artefact import load_card, load_model, save_model
+from lungcnn.errors import ModelFileError, UsageError
+from lungcnn.loading import CTSlice, load_slice
+from lungcnn.network import CLASSES, build_network
+from lungcnn.pipeline import Pipeline
+from lungcnn.rendering import encode_png, render_overlay, render_slice
+from lungcnn.report import SliceReport
+
+KEYS = {"file", "index", "status", "reasons", "warnings", "prediction", "probabilities", "prediction_set", "explanation"}
+
+
+def test_report_of_a_slice(pipeline, phantom_slice):
+    report = pipeline.run(phantom_slice)
+    record = json.loads(json.dumps(report.to_json("a.dcm")))
+    assert set(record) == KEYS | {"model"}
+    assert (record["file"], record["index"], record["status"], record["reasons"]) == ("a.dcm", 0, "ok", [])
+    assert list(record["probabilities"]) == list(CLASSES)
+    assert sum(record["probabilities"].values()) == pytest.approx(1, abs=1e-5)
+    assert record["prediction"] == max(record["probabilities"], key=record["probabilities"].get)
+    assert record["prediction"] in record["prediction_set"]
+    assert record["model"] == {"name": "cancer_classification_model", "sha256": pipeline.card.sha256}
+    explanation = record["explanation"]
+    assert set(explanation) == {"method", "class", "layer", "peak_xy", "lung_fraction", "faithfulness"}
+    assert (explanation["method"], explanation["class"]) == ("grad-cam", record["prediction"])
+    assert explanation["layer"] == "conv5"
+
+
+def test_peak_is_where_the_heatmap_is_highest(pipeline, phantom_slice):
+    for name in CLASSES:
+        explanation = pipeline.run(phantom_slice, explain_class=name, checks=False).explanation
+        assert explanation.class_name == name
+        heat = explanation.heatmap()
+        assert heat.shape == phantom_slice.hu.shape
+        if explanation.peak_xy is None:
+            assert not heat.any()
+            continue
+        x, y = explanation.peak_xy
+        assert heat[int(y), int(x)] >= 0.97 * heat.max()
+
+
+def test_cell_size_in_mm(pipeline, phantom_slice):
+    explanation = pipeline.run(phantom_slice, checks=False).explanation
+    box = explanation.box
+    assert explanation.cell_mm == pytest.approx((box.height * 0.7 / 16, box.width * 0.7 / 16))
+    bare = CTSlice(hu=phantom_slice.hu)
+    assert pipeline.run(bare, checks=False).explanation.cell_mm is None
+
+
+def test_squeezed_pixels_give_the_same_answer(pipeline, phantom_slice):
+    import cv2
+
+    squeezed = cv2.resize(phantom_slice.hu, (512, 256), interpolation=cv2.INTER_AREA)
+    report = pipeline.run(CTSlice(hu=squeezed, spacing=(1.4, 0.7)), checks=False)
+    whole = pipeline.run(phantom_slice, checks=False)
+    for name in CLASSES:
+        assert report.probabilities[name] == pytest.approx(whole.probabilities[name], abs=0.02)
+    assert report.explanation.heatmap().shape == (256, 512)
+
+
+def test_the_same_slice_gets_the_same_report(pipeline, phantom_slice):
+    assert pipeline.run(phantom_slice).to_json() == pipeline.run(phantom_slice).to_json()
+
+
+@pytest.mark.parametrize(
+    ("hu", "code"),
+    [
+        (np.full((128, 128), -1000.0), "no_body"),
+        (np.full((128, 128), np.nan), "not_finite"),
+        (np.full((128, 128), 40.0), "no_lungs"),
+    ],
+)
+def test_refused_slices_get_no_probability(pipeline, hu, code):
+    report = pipeline.run(CTSlice(hu=hu))
+    assert report.status == "refused"
+    assert [reason.code for reason in report.reasons] == [code]
+    assert report.probabilities is report.prediction is report.prediction_set is report.explanation is None
+    assert json.loads(json.dumps(report.to_json()))["probabilities"] is None
+
+
+def test_a_slice_with_one_bad_pixel_is_refused(pipeline, phantom):
+    hu = phantom.hu.copy()
+    hu[256, 256] = np.inf
+    assert pipeline.run(CTSlice(hu=hu)).reasons[0].code == "not_finite"
+
+
+def test_densities_of_another_kind_of_image_are_refused(pipeline, phantom):
+    for hu in (phantom.hu * 0.4 - 300, phantom.hu - 200):
+        assert pipeline.run(CTSlice(hu=hu)).reasons[0].code in {"not_chest_ct", "no_lungs", "no_body"}
+
+
+def test_files_with_frames_and_broken_files(pipeline, phantom):
+    stored = np.stack([phantom.hu + 1024, phantom.hu[:, ::-1] + 1024]).astype(np.int16)
+    results = list(pipeline.run_file(dicom_bytes(stored), checks=False))
+    assert [report.index for _, report in results] == [0, 1]
+    assert [report.status for _, report in results] == ["ok", "ok"]
+    ((nothing, report),) = pipeline.run_file(b"not a slice at all")
+    assert nothing is None
+    assert (report.status, report.reasons[0].code) == ("error", "unsupported")
+
+
+def test_unknown_class_and_method(pipeline, phantom_slice):
+    with pytest.raises(UsageError, match="Accepted: normal"):
+        pipeline.run(phantom_slice, explain_class="Malignant")
+    with pytest.raises(UsageError, match="Accepted: grad-cam"):
+        pipeline.run(phantom_slice, method="gradcam")
+
+
+def test_report_is_immutable_and_carries_no_file(pipeline):
+    fields = {field.name for field in dataclasses.fields(SliceReport)}
+    assert not fields & {"file", "path", "patient", "uid"}
+    report = pipeline.run(load_slice(dicom_bytes(np.full((64, 64), 24, np.uint16))))
+    assert "MARKER" not in repr(report) + json.dumps(report.to_json())
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        report.prediction = "normal"
+
+
+# ---------------------------------------------------------------- the model file
+
+
+def test_saved_model_says_the_same_after_loading(tmp_path):
+    import keras
+
+    keras.utils.set_random_seed(1)
+    network = build_network()
+    path = save_model(network, tmp_path, {"training": {"seed": 1}})
+    again, card = load_model(path)
+    x = np.random.default_rng(0).random((2, 128, 128, 1), np.float32)
+    np.testing.assert_allclose(again(x), network(x), atol=1e-6)
+    assert card.training == {"seed": 1}
+    assert path.stat().st_size < 5e6
+
+
+def test_a_changed_model_is_not_opened(untrained, tmp_path):
+    for file in untrained.parent.iterdir():
+        shutil.copy(file, tmp_path)
+    path = tmp_path / untrained.name
+    raw = bytearray(path.read_bytes())
+    raw[len(raw) // 2] ^= 1
+    path.write_bytes(raw)
+    with pytest.raises(ModelFileError, match="sha256 differs"):
+        Pipeline.load(path)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (lambda model, card: model.unlink(), "There is no model"),
+        (lambda model, card: card.unlink(), "card .* is missing"),
+        (lambda model, card: card.write_text("{"), "damaged"),
+        (lambda model, card: card.write_text("[]"), "damaged"),
+        (lambda model, card: card.write_text(card.read_text().replace('"crop_version": 1', '"crop_version": 0')), "crop_v"),
+        (lambda model, card: model.write_bytes(b""), "sha256 differs"),
+    ],
+)
+def test_missing_or_damaged_model_and_card(untrained, tmp_path, spoil, message):
+    for file in untrained.parent.iterdir():
+        shutil.copy(file, tmp_path)
+    model = tmp_path / untrained.name
+    spoil(model, model.with_suffix(".json"))
+    with pytest.raises(ModelFileError, match=message) as caught:
+        Pipeline.load(model)
+    assert "train" in str(caught.value)
+
+
+def test_environment_chooses_the_model(untrained, monkeypatch):
+    monkeypatch.setenv("LUNGCNN_MODEL", str(untrained))
+    assert Pipeline.load().card == load_card(untrained)
+
+
+# ---------------------------------------------------------------- pictures
+
+
+def test_overlay_is_as_large_as_the_slice_and_grey_where_nothing_is_marked(pipeline, phantom_slice):
+    report = pipeline.run(phantom_slice, checks=False)
+    overlay = render_overlay(phantom_slice, report)
+    heat = np.maximum(report.explanation.heatmap(), 0)
+    assert overlay.shape == (512, 512, 3)
+    assert overlay.dtype == np.uint8
+    grey = render_slice(phantom_slice)
+    np.testing.assert_array_equal(overlay[heat == 0], np.repeat(grey[heat == 0][:, None], 3, axis=1))
+    marked = heat > 0.8 * heat.max()
+    assert (np.ptp(overlay[marked].astype(int), axis=1) > 20).all()
+
+
+def test_overlay_of_a_refused_slice_is_the_slice(pipeline):
+    ct_slice = CTSlice(hu=np.full((128, 128), -1000.0))
+    overlay = render_overlay(ct_slice, pipeline.run(ct_slice))
+    np.testing.assert_array_equal(overlay[..., 0], render_slice(ct_slice))
+
+
+def test_png_round_trip():
+    import cv2
+
+    picture = np.zeros((40, 50, 3), np.uint8)
+    picture[..., 0] = 200  # red
+    decoded = cv2.imdecode(np.frombuffer(encode_png(picture), np.uint8), cv2.IMREAD_COLOR)
+    assert decoded[0, 0].tolist() == [0, 0, 200]
+
+
+def test_overlay_options(pipeline, phantom_slice):
+    report = pipeline.run(phantom_slice, checks=False)
+    bare = render_overlay(phantom_slice, report, opacity=0)
+    np.testing.assert_array_equal(bare[..., 1], render_slice(phantom_slice))
+    with pytest.raises(UsageError, match="inferno, viridis"):
+        render_overlay(phantom_slice, report, colour_map="jet")
+    with pytest.raises(UsageError, match="between 0 and 1"):
+        render_overlay(phantom_slice, report, opacity=2)
