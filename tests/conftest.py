@@ -119,3 +119,11 @@ def dicom_bytes(
     implicit, little = syntax == "1.2.840.10008.1.2", not big
     pydicom.dcmwrite(stream, ds, implicit_vr=implicit, little_endian=little, enforce_file_format=False)
     return stream.getvalue()
+
+
+@pytest.fixture(scope="session")
+def miniature(tmp_path_factory) -> Path:
+    """A small dataset of phantoms in the layout of the real one, with `cases.csv` in it."""
+    from miniature import write_miniature
+
+    return write_miniature(tmp_path_factory.mktemp("miniature")).parent

@@ -60,7 +60,7 @@ def test_couch_field_of_view_and_image_size_leave_no_trace(phantom, phantom_slic
     reference = find_anatomy(phantom_slice)
     assert found.box.width == pytest.approx(reference.box.width, rel=0.02)
     assert (found.box.left - 20, found.box.top - 100) == pytest.approx((reference.box.left, reference.box.top), abs=4)
-    assert np.corrcoef(found.crop.ravel(), reference.crop.ravel())[0, 1] > 0.97
+    assert np.corrcoef(found.crop.ravel(), reference.crop.ravel())[0, 1] > 0.95
     beyond = found.box.cut((~cv2.dilate(found.body.astype(np.uint8), np.ones((5, 5))).astype(bool)).astype(float), 1)
     margin = cv2.resize(beyond, (CROP_SIZE, CROP_SIZE), interpolation=cv2.INTER_AREA) == 1
     assert margin.any()

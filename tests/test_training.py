@@ -1,0 +1,288 @@
+import json
+
+import numpy as np
+import pytest
+
+from lungcnn.artefact import load_model
+from lungcnn.augmentation import Augmentation, augment
+from lungcnn.calibration import conformal_thresholds, fit_calibration, set_membership
+from lungcnn.dataset import crop_dataset, read_dataset
+from lungcnn.errors import UsageError
+from lungcnn.evaluation import Predictions, cross_calibrated, expected_calibration_error, measure, with_intervals
+from lungcnn.lesions import insert_lesion
+from lungcnn.study import case_folds, cross_validate, random_folds, run_study
+from lungcnn.training import Recipe, predict_logits, slice_weights, train_network
+
+QUICK = Recipe(epochs=2, batch=8, width=4)
+STILL = Augmentation(flip=0, rotation=0, shift=0, zoom=0, contrast=0, brightness=0)
+
+
+@pytest.fixture(scope="module")
+def crop_set(miniature):
+    return crop_dataset(read_dataset(miniature, miniature / "cases.csv"))
+
+
+# ---------------------------------------------------------------- lesions and augmentation
+
+
+def test_inserted_lesions_are_tissue_in_lung(crop_set):
+    rng = np.random.default_rng(0)
+    for crop, lungs in zip(crop_set.crops[:4], crop_set.lungs[:4], strict=True):
+        for _ in range(10):
+            drawn, alpha = insert_lesion(crop, lungs, rng)
+            assert drawn.dtype == alpha.dtype == np.float32
+            assert 0 <= alpha.min() <= alpha.max() <= 1
+            np.testing.assert_array_equal(drawn[alpha == 0], crop[alpha == 0])
+            assert (drawn >= crop - 1e-6).all(), "a lesion never makes lung more airy, or bone softer"
+            core = (alpha > 0.95) & lungs & (crop < 0.5)
+            if core.sum() > 8:
+                assert drawn[core].mean() == pytest.approx(0.85, abs=0.06)
+
+
+def test_insertion_repeats_with_its_seed_and_leaves_a_slice_without_lung_alone(crop_set):
+    crop, lungs = crop_set.crops[0], crop_set.lungs[0]
+    one, other = (insert_lesion(crop, lungs, np.random.default_rng(5))[0] for _ in range(2))
+    np.testing.assert_array_equal(one, other)
+    same, alpha = insert_lesion(crop, np.zeros_like(lungs), np.random.default_rng(5))
+    np.testing.assert_array_equal(same, crop)
+    assert not alpha.any()
+
+
+def test_no_augmentation_changes_nothing(crop_set):
+    crops = crop_set.crops[:3, ..., None]
+    varied, masks = augment(crops, crops, np.array([1, 2], np.int32), STILL)
+    np.testing.assert_allclose(varied, crops, atol=1e-5)
+    np.testing.assert_allclose(masks, crops, atol=1e-5)
+
+
+def test_flip_is_a_mirror_and_masks_move_with_the_crop(crop_set):
+    crops = crop_set.crops[:2, ..., None]
+    mask = (crops > 0.6).astype(np.float32)
+    flip = Augmentation(flip=1.0, rotation=0, shift=0, zoom=0, contrast=0, brightness=0)
+    varied, masks = augment(crops, mask, np.array([1, 2], np.int32), flip)
+    np.testing.assert_allclose(varied, crops[:, :, ::-1], atol=1e-4)
+    np.testing.assert_allclose(masks, mask[:, :, ::-1], atol=1e-4)
+
+
+def test_augmentation_repeats_with_its_seed_and_stays_in_range(crop_set):
+    crops = crop_set.crops[:4, ..., None]
+    how = Augmentation(blur=0.8, noise=0.05, gamma=0.3)
+    seed = np.array([3, 4], np.int32)
+    one, other = (np.asarray(augment(crops, crops, seed, how)[0]) for _ in range(2))
+    np.testing.assert_array_equal(one, other)
+    assert not np.allclose(one, augment(crops, crops, seed + 1, how)[0])
+    assert 0 <= one.min() <= one.max() <= 1
+
+
+def test_a_small_shift_moves_by_that_much(crop_set):
+    dot = np.zeros((64, 128, 128, 1), np.float32)
+    dot[:, 64, 64] = 1
+    how = Augmentation(flip=0, rotation=0, shift=0.05, zoom=0, contrast=0, brightness=0)
+    _, moved = augment(dot, dot, np.array([0, 1], np.int32), how)
+    moved = np.asarray(moved)[..., 0]
+    weight = moved.sum(axis=(1, 2))
+    rows = (moved * np.arange(128)[None, :, None]).sum(axis=(1, 2)) / weight - 64
+    assert np.abs(rows).max() <= 0.05 * 128
+    assert np.abs(rows).max() > 3
+
+
+# ---------------------------------------------------------------- training
+
+
+def test_weights_let_classes_count_alike_and_large_cases_less():
+    labels = np.array([0] * 6 + [2] * 2)
+    cases = np.array(["a"] * 4 + ["b"] * 2 + ["c"] * 2)
+    weights = slice_weights(labels, cases, 1.0)
+    assert weights.mean() == pytest.approx(1)
+    assert weights[labels == 0].sum() == pytest.approx(weights[labels == 2].sum())
+    assert weights[:4].sum() == pytest.approx(weights[4:6].sum())
+    assert np.allclose(slice_weights(labels, cases, 0.0)[:6], slice_weights(labels, cases, 0.0)[0])
+
+
+def test_the_same_seed_trains_the_same_network(crop_set):
+    parts = (crop_set.crops, crop_set.lungs, crop_set.labels, crop_set.cases)
+    one, again, other = (train_network(*parts, QUICK, seed) for seed in (0, 0, 1))
+    logits = [predict_logits(network, crop_set.crops[:4]) for network in (one, again, other)]
+    np.testing.assert_allclose(logits[0], logits[1], atol=1e-4)
+    assert not np.allclose(logits[0], logits[2], atol=1e-2)
+
+
+def test_training_lowers_the_loss_and_tells_each_epoch(crop_set):
+    losses = []
+    recipe = Recipe(epochs=6, batch=6, width=4, insert=0.0, map_weight=0.0, dropout=0.0, augmentation=STILL)
+    train_network(
+        crop_set.crops, crop_set.lungs, crop_set.labels, crop_set.cases, recipe, on_epoch=losses.append
+    )
+    assert len(losses) == 6
+    assert losses[-1] < 0.95 * losses[0]
+
+
+# ---------------------------------------------------------------- folds
+
+
+def test_no_case_lies_in_two_folds(crop_set):
+    for count in (2, 3):
+        folds = case_folds(crop_set, count)
+        assert sorted(set(folds)) == list(range(count))
+        for case in set(crop_set.cases):
+            assert len(set(folds[crop_set.cases == case])) == 1
+    np.testing.assert_array_equal(case_folds(crop_set, 3), crop_set.folds)
+    with pytest.raises(UsageError, match="4 folds need 4 cases"):
+        case_folds(crop_set, 4)
+
+
+def test_random_folds_do_split_cases(crop_set):
+    folds = random_folds(crop_set, 3, seed=0)
+    assert np.bincount(folds).tolist() == [6, 6, 6]
+    assert any(len(set(folds[crop_set.cases == case])) > 1 for case in set(crop_set.cases))
+
+
+def test_out_of_fold_logits_come_from_networks_that_did_not_see_the_slice(crop_set, monkeypatch):
+    import lungcnn.study as study
+
+    seen = []
+
+    def spy(crops, lungs, labels, cases, recipe, seed, on_epoch):
+        seen.append(set(cases))
+        return len(seen) - 1
+
+    monkeypatch.setattr(study, "train_network", spy)
+    monkeypatch.setattr(study, "predict_logits", lambda network, crops: np.full((len(crops), 3), network))
+    logits = cross_validate(crop_set, crop_set.folds, QUICK)
+    for case, which in zip(crop_set.cases, logits[:, 0].astype(int), strict=True):
+        assert case not in seen[which]
+
+
+def test_a_killed_cross_validation_goes_on(crop_set, tmp_path, monkeypatch):
+    import lungcnn.study as study
+
+    first = cross_validate(crop_set, crop_set.folds, QUICK, checkpoints=tmp_path)
+    assert len(list(tmp_path.glob("*-fold*.npy"))) == 3
+    monkeypatch.setattr(study, "train_network", lambda *_: pytest.fail("trained a finished fold again"))
+    ticks = []
+    again = cross_validate(crop_set, crop_set.folds, QUICK, on_epoch=ticks.append, checkpoints=tmp_path)
+    np.testing.assert_array_equal(first, again)
+    assert len(ticks) == 3 * QUICK.epochs
+
+
+def test_a_study_writes_model_card_and_figures(crop_set, tmp_path):
+    path, figures = run_study(crop_set, tmp_path, QUICK, seed=3, folds=3, leaky=True)
+    assert path.name == "cancer_classification_model.keras"
+    network, card = load_model(path)
+    assert network.output_shape == (None, 3)
+    assert card.training["seed"] == 3
+    assert card.training["files"] == {item.file: item.sha256 for item in crop_set.slices}
+    assert card.calibration.temperature > 0
+    assert len(card.calibration.set_thresholds) == 3
+    assert {"tensorflow", "keras", "python", "lungcnn"} <= set(card.versions)
+    written = json.loads((tmp_path / "evaluation.json").read_text())
+    for name in ("blocked", "random_leaky"):
+        assert written[name] == figures[name]
+        for part in ("slice", "case"):
+            for metric in ("accuracy", "balanced_accuracy", "auc_malignant", "ece", "brier", "coverage", "set_size"):
+                figure = written[name][part][metric]
+                assert figure["low"] <= figure["value"] + 1e-9
+                assert figure["value"] <= figure["high"] + 1e-9
+        assert np.sum(written[name]["confusion_slice"]) == 18
+    assert written["blocked"]["cases"] == 9
+
+
+# ---------------------------------------------------------------- calibration and figures
+
+
+def made_up(n=3000, temperature=2.5, seed=0):
+    """Logits that are too sure by a known temperature, with labels and cases of ten slices."""
+    rng = np.random.default_rng(seed)
+    true_logits = rng.normal(0, 1.5, (n, 3))
+    p = np.exp(true_logits) / np.exp(true_logits).sum(1, keepdims=True)
+    labels = np.array([rng.choice(3, p=row) for row in p])
+    return true_logits * temperature, labels, np.array([f"c{i // 10}" for i in range(n)])
+
+
+def test_temperature_is_found_and_mends_the_calibration():
+    logits, labels, cases = made_up()
+    fitted = fit_calibration(logits, labels, cases)
+    assert fitted.temperature == pytest.approx(2.5, rel=0.08)
+    from lungcnn.artefact import Calibration
+    from lungcnn.classifier import calibrate
+
+    before = expected_calibration_error(calibrate(logits, Calibration()), labels)
+    after = expected_calibration_error(calibrate(logits, fitted), labels)
+    assert after < 0.03 < before
+    assert fitted.malignant_sensitivity >= 0.9
+
+
+def test_prediction_sets_cover_their_share():
+    logits, labels, cases = made_up(n=6000)
+    half = np.arange(len(labels)) < 3000
+    fitted = fit_calibration(logits[half], labels[half], cases[half])
+    from lungcnn.classifier import calibrate
+
+    inside = set_membership(calibrate(logits[~half], fitted), fitted.set_thresholds)
+    for label in range(3):
+        mine = labels[~half] == label
+        assert inside[mine, label].mean() == pytest.approx(0.9, abs=0.03)
+
+
+def test_a_large_case_does_not_rule_the_thresholds():
+    p = np.zeros((104, 3))
+    p[:100, 0], p[100:, 0] = 0.2, 0.8  # one case of 100 bad slices, four of one good slice
+    cases = np.array(["big"] * 100 + list("abcd"))
+    p[:, 1] = p[:, 2] = (1 - p[:, 0]) / 2
+    labels = np.concatenate([np.zeros(104, int), [1, 2]])
+    p, cases = np.vstack([p, [[0, 1, 0], [0, 0, 1]]]), np.append(cases, ["x", "y"])
+    assert conformal_thresholds(p, labels, cases, coverage=0.6)[0] == pytest.approx(0.2)
+
+
+def test_expected_calibration_error_by_hand():
+    p = np.array([[0.8, 0.1, 0.1]] * 10)
+    labels = np.array([0] * 6 + [1] * 4)
+    assert expected_calibration_error(p, labels) == pytest.approx(0.2)
+
+
+def perfect(n_cases=12):
+    labels = np.repeat(np.arange(3), n_cases * 2)
+    p = np.eye(3)[labels] * 0.94 + 0.02
+    cases = np.array([f"{label}-{i // 2}" for i, label in enumerate(labels)])
+    return Predictions(p, labels, cases, np.full(len(p), 0.5), np.full((len(p), 3), 0.5))
+
+
+def test_figures_of_a_perfect_model():
+    figures = measure(perfect())
+    for name in ("accuracy", "balanced_accuracy", "auc_normal", "auc_malignant", "coverage", "set_size"):
+        assert figures[name] == 1
+    assert figures["ece"] == pytest.approx(0.04)
+    assert figures["brier"] == pytest.approx(0.04**2 + 2 * 0.02**2)
+    assert figures["sensitivity_malignant"] == figures["specificity_malignant"] == 1
+
+
+def test_intervals_come_from_cases_not_slices():
+    """Copying every slice leaves an interval over cases as it is; one over slices would shrink."""
+    rng = np.random.default_rng(0)
+    base = perfect()
+    wrong = np.isin(base.cases, rng.choice(np.unique(base.cases), 9, replace=False))
+    p = np.where(wrong[:, None], np.roll(base.p, 1, axis=1), base.p)
+    once = Predictions(p, base.labels, base.cases, base.threshold, base.limits)
+    tenfold = once.take(np.repeat(np.arange(len(p)), 10))
+    narrow, wide = (with_intervals(part, resamples=200)["accuracy"] for part in (once, tenfold))
+    assert narrow["value"] == wide["value"] == pytest.approx(0.75)
+    assert narrow["high"] - narrow["low"] == pytest.approx(wide["high"] - wide["low"], abs=0.02)
+    assert narrow["high"] - narrow["low"] > 0.2
+
+
+def test_by_case_is_the_mean_of_its_slices():
+    cases = perfect().by_case()
+    assert len(cases.labels) == 36
+    np.testing.assert_allclose(cases.p.max(axis=1), 0.96)
+
+
+def test_each_fold_is_calibrated_on_the_others():
+    logits, labels, cases = made_up(n=900)
+    folds = np.arange(900) // 10 % 3
+    logits[folds == 2] *= 4  # a fold that is far too sure doesn't set its own temperature
+    found = cross_calibrated(logits, labels, cases, folds)
+    others = fit_calibration(logits[folds != 2], labels[folds != 2], cases[folds != 2])
+    from lungcnn.classifier import calibrate
+
+    np.testing.assert_allclose(found.p[folds == 2], calibrate(logits[folds == 2], others), atol=1e-6)
+    assert len(set(found.threshold)) == 3
