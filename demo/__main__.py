@@ -69,7 +69,8 @@ def _serve(scratch, host, port, share, auth, model):
 
         return Pipeline.load(model)
 
-    page = build_demo(PipelineInWaiting(load), find_examples(scratch))
+    waiting = PipelineInWaiting(load)
+    page = build_demo(waiting, find_examples(scratch))
     try:
         _, local, public = page.launch(server_name=host, server_port=port, share=share, auth=auth, **launch_settings())
     except OSError:
@@ -79,6 +80,7 @@ def _serve(scratch, host, port, share, auth, model):
             "Choose another with --port or --host."
         ) from None
     click.echo(f"The demo is at {local} (Ctrl-C ends it).")
+    waiting.start()  # only now: nobody waits for TensorFlow to see the page
     if share:
         click.echo(
             f"Public link: {public}" if public else "No public link could be made (no internet?); going on here."

@@ -3,6 +3,7 @@
 import logging
 import threading
 from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,30 +33,27 @@ class PipelineInWaiting:
     """A pipeline that loads in the background, so that the page is served at once."""
 
     def __init__(self, load: Callable[[], Pipeline]):
-        self._outcome: Pipeline | LungCNNError | None = None
         self._load = load
-        self._thread = threading.Thread(target=self._run, daemon=True)
-        self._thread.start()
+        self._outcome: Future[Pipeline] = Future()
+
+    def start(self) -> None:
+        """Begin loading, in a thread of its own."""
+        threading.Thread(target=self._run, daemon=True).start()
 
     def _run(self):
         try:
-            self._outcome = self._load()
-        except LungCNNError as error:
-            self._outcome = error
+            self._outcome.set_result(self._load())
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is raised where the pipeline is asked for
+            self._outcome.set_exception(error)
 
     @property
     def ready(self) -> bool:
         """True when `get` won't wait."""
-        return not self._thread.is_alive()
+        return self._outcome.done()
 
     def get(self) -> Pipeline:
-        """The pipeline, waited for. Raises the `LungCNNError` that loading ended in."""
-        self._thread.join()
-        if isinstance(self._outcome, LungCNNError):
-            raise self._outcome
-        if self._outcome is None:
-            raise LungCNNError(texts.FAILED)
-        return self._outcome
+        """The pipeline, waited for. Raises what loading ended in."""
+        return self._outcome.result()
 
 
 @dataclass(frozen=True)

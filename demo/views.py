@@ -84,7 +84,7 @@ def bars(probabilities: dict[str, float], prediction: str) -> str:
             f'<li{mark} data-class="{name}" data-probability="{share:.4f}"><span class="name">{name}</span>'
             f'<span class="track" aria-hidden="true">'
             f'<span class="fill {name}" style="width: {100 * share:.1f}%"></span></span>'
-            f'<span class="number">{percent(share)}</span></li>'
+            f'<span class="number">{escape(percent(share))}</span></li>'
         )
     return f'<ul id="probabilities" class="bars">{"".join(rows)}</ul>'
 

@@ -167,6 +167,8 @@ def predict_logits(network, crops: np.ndarray, batch: int = 64) -> np.ndarray:
     import tensorflow as tf
 
     model = keras.Model(network.input, network.get_layer(LOGITS).output)
-    forward = tf.function(lambda x: model(x, training=False))
+    forward = tf.function(
+        lambda x: model(x, training=False), input_signature=[tf.TensorSpec((None, *model.input_shape[1:]))]
+    )
     parts = [forward(crops[i : i + batch, ..., None]) for i in range(0, len(crops), batch)]
     return np.concatenate([np.asarray(part) for part in parts])

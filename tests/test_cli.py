@@ -151,7 +151,9 @@ def test_help_and_wrong_usage_do_not_wait_for_tensorflow():
     code = "import sys; from lungcnn.cli import main\ntry: main({arguments})\nexcept SystemExit: pass\n"
     code += "assert 'tensorflow' not in sys.modules and 'cv2' not in sys.modules"
     for arguments in (["--help"], ["predict", "--help"], ["predict"], ["train", "nowhere"]):
-        subprocess.run([sys.executable, "-c", code.format(arguments=arguments)], cwd=ROOT, check=True, capture_output=True)
+        subprocess.run(
+            [sys.executable, "-c", code.format(arguments=arguments)], cwd=ROOT, check=True, capture_output=True
+        )
 
 
 def test_as_a_program_nothing_but_json_on_stdout_and_nothing_on_stderr(untrained):
@@ -173,7 +175,9 @@ def test_benchmark_prints_every_figure_of_the_contract(run, tmp_path):
     model = ROOT / "models" / "cancer_classification_model.keras"
     file = tmp_path / "b.json"
     # In a process of its own: it binds TensorFlow to one core.
-    done = subprocess.run([sys.executable, "-c", code, file, model], cwd=ROOT, capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code, file, model], cwd=ROOT, capture_output=True, text=True, check=True
+    )
     figures = json.loads(file.read_text())
     assert set(figures["ratios"]) == {"explain_over_forward", "checks_over_forward", "tf_keras_vis_over_explain"}
     assert set(figures["medians_ms"]) == {"read_dicom", "read_png", "crop", "model", "render", "file_to_overlay"}

@@ -14,7 +14,17 @@ from lungcnn.pipeline import Pipeline
 from lungcnn.rendering import encode_png, render_overlay, render_slice
 from lungcnn.report import SliceReport
 
-KEYS = {"file", "index", "status", "reasons", "warnings", "prediction", "probabilities", "prediction_set", "explanation"}
+KEYS = {
+    "file",
+    "index",
+    "status",
+    "reasons",
+    "warnings",
+    "prediction",
+    "probabilities",
+    "prediction_set",
+    "explanation",
+}
 
 
 def test_report_of_a_slice(pipeline, phantom_slice):
@@ -156,7 +166,10 @@ def test_a_changed_model_is_not_opened(untrained, tmp_path):
         (lambda model, card: card.unlink(), "card .* is missing"),
         (lambda model, card: card.write_text("{"), "damaged"),
         (lambda model, card: card.write_text("[]"), "damaged"),
-        (lambda model, card: card.write_text(card.read_text().replace('"crop_version": 1', '"crop_version": 0')), "crop_v"),
+        (
+            lambda model, card: card.write_text(card.read_text().replace('"crop_version": 1', '"crop_version": 0')),
+            "crop_v",
+        ),
         (lambda model, card: model.write_bytes(b""), "sha256 differs"),
     ],
 )

@@ -110,9 +110,7 @@ def test_the_same_seed_trains_the_same_network(crop_set):
 def test_training_lowers_the_loss_and_tells_each_epoch(crop_set):
     losses = []
     recipe = Recipe(epochs=6, batch=6, width=4, insert=0.0, map_weight=0.0, dropout=0.0, augmentation=STILL)
-    train_network(
-        crop_set.crops, crop_set.lungs, crop_set.labels, crop_set.cases, recipe, on_epoch=losses.append
-    )
+    train_network(crop_set.crops, crop_set.lungs, crop_set.labels, crop_set.cases, recipe, on_epoch=losses.append)
     assert len(losses) == 6
     assert losses[-1] < 0.95 * losses[0]
 
