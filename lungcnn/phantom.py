@@ -37,7 +37,7 @@ class Phantom:
     Attributes:
         name: file stem. title, description: for a picker.
         hu: float32 `[512, 512]`, whole HU, read-only.
-        lesion_mask, lung_mask, body_mask: bool `[512, 512]`; the lungs include vessels and what of the lesion is in them.
+        lesion_mask, lung_mask, body_mask: bool `[512, 512]`; the lungs include vessels and the lesion in them.
         spacing: `(row, column)` mm.
     """
 

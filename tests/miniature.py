@@ -21,7 +21,7 @@ CASES, SLICES = 3, 2
 
 
 def write_miniature(folder: Path) -> Path:
-    """Write the dataset and its case list; returns the list's path. Folds are 0 to 2, one case of each class in each."""
+    """Write the dataset and its case list; returns the list's path. Folds are 0 to 2, a case of each class in each."""
     rows, seed = [], 0
     for label, name in FOLDERS.items():
         (folder / name).mkdir(parents=True, exist_ok=True)

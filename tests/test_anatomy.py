@@ -52,7 +52,7 @@ def test_every_size_gives_the_same_crop(phantom, phantom_slice, size):
 def test_couch_field_of_view_and_image_size_leave_no_trace(phantom, phantom_slice):
     changed = phantom.hu.copy()
     outside = ~cv2.dilate(phantom.body_mask.astype(np.uint8), np.ones((25, 25))).astype(bool)
-    rows, columns = np.mgrid[:512, :512]
+    rows = np.mgrid[:512, :512][0]
     changed[outside] = np.where(abs(rows[outside] - 440) < 12, 300, -1024)  # a solid couch instead of a thin one
     moved = np.full((640, 700), -1024, np.float32)
     moved[100:612, 20:532] = changed

@@ -127,7 +127,7 @@ def test_a_case_list_that_does_not_fit(copy):
     with pytest.raises(DatasetError, match="could not be read: No such file"):
         read_dataset(copy, copy / "nothing.csv")
     (copy / "other.csv").write_text("file,label\na,b\n")
-    with pytest.raises(DatasetError, match="lacks the column.*sha256"):
+    with pytest.raises(DatasetError, match=r"lacks the column.*sha256"):
         read_dataset(copy, copy / "other.csv")
 
 

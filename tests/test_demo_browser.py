@@ -242,7 +242,7 @@ def test_api_gives_the_record_and_the_overlay(url, shipped):
     assert Path(overlay).suffix == ".png"
     record, overlay = client.predict(handle_file(str(ROOT / "LICENSE")), "", "", api_name="/explain")
     assert (record["status"], record["reasons"][0]["code"], overlay) == ("error", "unsupported", None)
-    assert [name for name in client.view_api(return_format="dict")["named_endpoints"]] == ["/explain"]
+    assert list(client.view_api(return_format="dict")["named_endpoints"]) == ["/explain"]
 
 
 def test_uploads_do_not_stay_on_disk_and_nothing_stays_after_sigterm():

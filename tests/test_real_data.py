@@ -58,7 +58,7 @@ def test_the_lidc_series(data):
 
 
 def test_twenty_real_slices(data):
-    rows = [s for s in read_dataset(data / "iq-oth-nccd").slices][::45]
+    rows = read_dataset(data / "iq-oth-nccd").slices[::45]
     status, found = predict(*[row.path for row in rows])
     assert (status, len(found)) == (0, len(rows))
     assert len(rows) >= 20
