@@ -12,8 +12,7 @@ class Augmentation:
 
     Attributes:
         flip: chance of a left-right flip.
-        rotation: degrees. shift: share of the crop's side. zoom, contrast, brightness, gamma: shares.
-        blur: largest share of a strong blur mixed in; a third as much sharpening is drawn as well.
+        rotation: degrees. shift: share of the crop's side. zoom, contrast, brightness: shares.
         noise: largest standard deviation of noise in grey levels 0 to 1; half of the crops get none.
     """
 
@@ -23,9 +22,7 @@ class Augmentation:
     zoom: float = 0.12
     contrast: float = 0.15
     brightness: float = 0.05
-    gamma: float = 0.0
-    blur: float = 0.0
-    noise: float = 0.0
+    noise: float = 0.006
 
 
 def augment(crops, masks, seed, how: Augmentation):
@@ -42,7 +39,7 @@ def augment(crops, masks, seed, how: Augmentation):
 
     count = tf.shape(crops)[0]
     air = float(to_unit(AIR_HU))
-    seeds = tf.unstack(tf.random.split(seed, 10))
+    seeds = tf.unstack(tf.random.split(seed, 8))
 
     def uniform(index, low, high, shape=()):
         return tf.random.stateless_uniform([count, *shape], seeds[index], low, high)
@@ -54,34 +51,20 @@ def augment(crops, masks, seed, how: Augmentation):
         shift=uniform(3, -how.shift, how.shift, (2,)) * float(crops.shape[1]),
         centre=(crops.shape[1] - 1) / 2,
     )
-    crops = _warp(crops, matrix, air)
-    masks = _warp(masks, matrix, 0.0)
+    # Beyond the border there is air around the body, and no lesion: zero in both after the shift by air.
+    warped = _warp(tf.concat([crops - air, masks], axis=-1), matrix)
+    crops, masks = warped[..., :1] + air, warped[..., 1:]
 
-    def per_image(index, reach):
-        return uniform(index, -reach, reach)[:, None, None, None]
+    def per_image(index, low, high):
+        return uniform(index, low, high)[:, None, None, None]
 
-    if how.blur:
-        mix = uniform(4, -how.blur / 3, how.blur)[:, None, None, None]
-        crops = crops + mix * (_smooth(crops) - crops)
-    if how.gamma:
-        crops = tf.pow(tf.clip_by_value(crops, 1e-4, 1.0), tf.exp(per_image(5, how.gamma)))
     mean = tf.reduce_mean(crops, axis=(1, 2, 3), keepdims=True)
-    crops = mean + (crops - mean) * (1 + per_image(6, how.contrast)) + per_image(7, how.brightness)
+    crops = mean + (crops - mean) * (1 + per_image(4, -how.contrast, how.contrast))
+    crops += per_image(5, -how.brightness, how.brightness)
     if how.noise:
-        strength = tf.maximum(uniform(8, -how.noise, how.noise), 0.0)[:, None, None, None]
-        crops += strength * tf.random.stateless_normal(tf.shape(crops), seeds[9])
+        strength = tf.maximum(per_image(6, -how.noise, how.noise), 0.0)
+        crops += strength * tf.random.stateless_normal(tf.shape(crops), seeds[7])
     return tf.clip_by_value(crops, 0.0, 1.0), masks
-
-
-def _smooth(crops):
-    """A Gaussian of 1.2 pixels (3 mm): what is left of a sharp, noisy slice looks like a soft kernel's."""
-    import tensorflow as tf
-
-    taps = tf.exp(-(tf.range(-3.0, 4.0) ** 2) / (2 * 1.2**2))
-    taps /= tf.reduce_sum(taps)
-    padded = tf.pad(crops, [[0, 0], [3, 3], [3, 3], [0, 0]], "REFLECT")
-    rows = tf.nn.conv2d(padded, taps[:, None, None, None], 1, "VALID")
-    return tf.nn.conv2d(rows, taps[None, :, None, None], 1, "VALID")
 
 
 def _affine(flip, angle, zoom, shift, centre):
@@ -107,14 +90,14 @@ def _affine(flip, angle, zoom, shift, centre):
     )
 
 
-def _warp(images, matrix, fill: float):
+def _warp(images, matrix):
     import tensorflow as tf
 
     return tf.raw_ops.ImageProjectiveTransformV3(
         images=images,
         transforms=matrix,
         output_shape=tf.shape(images)[1:3],
-        fill_value=fill,
+        fill_value=0.0,
         interpolation="BILINEAR",
         fill_mode="CONSTANT",
     )

@@ -94,53 +94,115 @@ def predict(paths, as_json, overlay, heatmap, method, explain_class, checks, mod
 @click.option("--cases", type=click.Path(dir_okay=False, path_type=Path), help="Case list; default: the built-in one.")
 @click.option("--epochs", type=click.IntRange(min=1), help="Passes over the slices.  [default: the recipe's]")
 @click.option("--seed", default=0, show_default=True, help="The same seed repeats a run.")
+@click.option(
+    "--seeds", default=1, show_default=True, type=click.IntRange(min=1), help="Networks a fold; figures are means."
+)
 @click.option("--folds", default=5, show_default=True, type=click.IntRange(min=0), help="Case-blocked folds; 0: none.")
 @click.option("--leaky", is_flag=True, help="Also measure on random folds, where cases leak, for comparison.")
+@click.option("--baselines", is_flag=True, help="Also measure simpler models on the same folds.")
 @click.option("--checkpoints", type=click.Path(file_okay=False, path_type=Path), help="Keep finished folds; resume.")
 @_QUIET
 @_errors_for_people
-def train(dataset, out, cases, epochs, seed, folds, leaky, checkpoints, quiet):
+def train(dataset, out, cases, epochs, seed, seeds, folds, leaky, baselines, checkpoints, quiet):
     """Train on DATASET (the IQ-OTH/NCCD folder), calibrate, and write the model and its card.
 
     Cross-validation runs first and its figures go into the card; the final network then learns from every slice.
     """
     from dataclasses import replace
 
-    from lungcnn.dataset import crop_dataset, read_dataset
     from lungcnn.training import Recipe
 
     if folds == 1:
         raise click.UsageError("One fold leaves nothing to train on; give 0, or 2 and more.")
-    if leaky and not folds:
-        raise click.UsageError("--leaky measures on folds; give --folds as well.")
-    found = read_dataset(dataset, cases)
-    _note(found.describe(), quiet)
-    with _bar(found.slices, desc="cropping", unit="slice", quiet=quiet) as bar:
-        crop_set = crop_dataset(found, progress=lambda _: bar)
-    for file, why in crop_set.failed:
-        _note(f"left out: {file}: {why}", quiet=False)
+    if (leaky or baselines) and not folds:
+        raise click.UsageError("--leaky and --baselines measure on folds; give --folds as well.")
+    crop_set = _crops(dataset, cases, "dev", quiet)
 
-    from lungcnn.study import epochs_of, run_study
+    from lungcnn.study import Plan, run_study
 
     import_tensorflow()
     recipe = replace(Recipe(), **({"epochs": epochs} if epochs else {}))
-    with _bar(total=epochs_of(recipe, folds, leaky), desc="training", unit="epoch", quiet=quiet) as bar:
+    plan = Plan(folds, tuple(range(seed, seed + seeds)), leaky, baselines)
+    with _bar(total=plan.epochs(recipe), desc="training", unit="epoch", quiet=quiet) as bar:
 
         def on_epoch(loss):
             bar.set_postfix(loss=f"{loss:.3f}")
             bar.update(1)
 
-        path, figures = run_study(crop_set, out, recipe, seed, folds, leaky, on_epoch, checkpoints)
+        path, figures = run_study(crop_set, out, recipe, plan, on_epoch, checkpoints)
     for name, title in (("blocked", "patients not seen"), ("random_leaky", "random folds, LEAKY")):
         if name in figures:
-            of_slices = figures[name]["slice"]
-            shown = ", ".join(
-                f"{metric.replace('_', ' ')} {of_slices[metric]['value']:.3f} "
-                f"({of_slices[metric]['low']:.3f} to {of_slices[metric]['high']:.3f})"
-                for metric in ("balanced_accuracy", "auc_malignant", "ece")
-            )
-            _note(f"{title}: {shown}", quiet)
+            _note(f"{title}: {_headline(figures[name]['slice'])}", quiet)
     click.echo(str(path))
+
+
+@main.command()
+@click.argument("dataset", type=click.Path(path_type=Path))
+@_MODEL
+@click.option("--cases", type=click.Path(dir_okay=False, path_type=Path), help="Case list; default: the built-in one.")
+@click.option(
+    "--split", default="all", show_default=True, type=click.Choice(["dev", "test", "all"]), help="Which slices."
+)
+@click.option("--json", "json_file", type=click.Path(dir_okay=False, path_type=Path), help="Write the figures here.")
+@click.option(
+    "--figures", type=click.Path(file_okay=False, path_type=Path), help="Draw ROC, reliability and more here."
+)
+@click.option(
+    "--leak-guard/--no-leak-guard", default=True, show_default=True, help="Leave out the model's training slices."
+)
+@_QUIET
+@_errors_for_people
+def evaluate(dataset, model, cases, split, json_file, figures, leak_guard, quiet):
+    """Measure a model on DATASET (the IQ-OTH/NCCD folder): a Markdown report, by slice and by case.
+
+    Slices that the model was trained on, and near-duplicates of them, don't count. The figures of the model that
+    ships, from case-blocked folds of its own training slices, stand in models/MODEL_CARD.md.
+    """
+    crop_set = _crops(dataset, cases, split, quiet)
+
+    from lungcnn.artefact import load_model
+    from lungcnn.evaluation import evaluate_model
+
+    import_tensorflow()
+    found = evaluate_model(*load_model(model), crop_set, leak_guard)
+    if json_file:
+        json_file.write_text(json.dumps(found.to_json(), indent=1) + "\n", encoding="utf-8")
+    if figures:
+        from lungcnn.figures import write_figures
+
+        for path in write_figures(found.predictions, figures):
+            _note(str(path), quiet)
+    from lungcnn.model_card import evaluation_report
+
+    click.echo(evaluation_report(found))
+
+
+@main.command()
+@click.argument("dataset", type=click.Path(path_type=Path))
+@click.option(
+    "--out", required=True, type=click.Path(dir_okay=False, path_type=Path), help="The case list to write (CSV)."
+)
+@_QUIET
+@_errors_for_people
+def cases(dataset, out, quiet):
+    """Infer which slices of DATASET belong to one case, and write them as a case list with case-blocked folds."""
+    from lungcnn.cases import write_case_list
+
+    with _bar(desc="reading", unit="slice", quiet=quiet) as bar:
+
+        def progress(images):
+            bar.reset(len(images))
+            for image in images:
+                yield image
+                bar.update(1)
+
+        counts = write_case_list(dataset, out, progress)
+    _note(
+        f"{counts['slices']} slices in {counts['groups']} case groups; {counts['kept_apart']} slices kept apart as a "
+        f"test set; {counts['unreadable']} files could not be read",
+        quiet,
+    )
+    click.echo(str(out))
 
 
 @main.command()
@@ -177,6 +239,24 @@ def benchmark(json_file, runs, model, quiet):
     if json_file:
         json_file.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
     click.echo(describe(figures))
+
+
+def _crops(dataset, cases, split: str, quiet: bool):
+    """The lung crops of a dataset, having said what was found in it."""
+    from lungcnn.dataset import crop_dataset, read_dataset
+
+    found = read_dataset(dataset, cases, split)
+    _note(found.describe(), quiet)
+    with _bar(found.slices, desc="cropping", unit="slice", quiet=quiet) as bar:
+        crop_set = crop_dataset(found, progress=lambda _: bar)
+    for file, why in crop_set.failed:
+        _note(f"left out: {file}: {why}", quiet=False)
+    return crop_set
+
+
+def _headline(figures: dict) -> str:
+    shown = ((name.replace("_", " "), figures[name]) for name in ("balanced_accuracy", "auc_malignant", "ece"))
+    return ", ".join(f"{name} {f['value']:.3f} ({f['low']:.3f} to {f['high']:.3f})" for name, f in shown)
 
 
 def _sentence(file, report) -> str:

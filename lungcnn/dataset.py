@@ -22,16 +22,25 @@ from lungcnn.network import CLASSES
 FOLDERS = {"Normal cases": "normal", "Bengin cases": "benign", "Benign cases": "benign", "Malignant cases": "malignant"}
 SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp", ".dcm"}
 CASE_LIST = files("lungcnn") / "data" / "iq-oth-nccd-cases.csv"
+BOX_LIST = files("lungcnn") / "data" / "lesion-boxes-dev.csv"
 WHERE_FROM = (
     "Get the IQ-OTH/NCCD lung cancer dataset from Mendeley Data (bhmdr45bh2) or Kaggle, unpack it, and name the folder "
     "that holds 'Normal cases', 'Bengin cases' (spelt so) and 'Malignant cases'"
 )
-_COLUMNS = ("file", "label", "sha256", "case_group", "split", "fold")
+COLUMNS = ("file", "label", "sha256", "width", "height", "case_group", "split", "fold")
+_NEEDED = ("file", "label", "sha256", "case_group", "split", "fold")
+SPLITS = ("dev", "test", "all")
 
 
 @dataclass(frozen=True)
 class DatasetSlice:
-    """One file of the dataset: `label` indexes `CLASSES`; `fold` is None for slices outside the folds."""
+    """One file of the dataset.
+
+    Attributes:
+        label: index in `CLASSES`; the case's, not what the slice shows.
+        fold: None for slices outside the folds.
+        shows_lesion: what a person saw on it (`BOX_LIST`); None where nobody looked or nobody was sure.
+    """
 
     path: Path
     file: str
@@ -40,14 +49,16 @@ class DatasetSlice:
     case: str
     split: str
     fold: int | None
+    shows_lesion: bool | None = None
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """The slices a model may learn from, and what was found in the folder beside them."""
+    """The slices of one split, and what was found in the folder beside them."""
 
     root: Path
     slices: tuple[DatasetSlice, ...]
+    split: str
     kept_apart: int
     unlisted: tuple[str, ...]
     conflicting: tuple[str, ...]
@@ -67,9 +78,10 @@ class Dataset:
         """What was found, for a person, one line a finding."""
         counts = Counter(item.label for item in self.slices)
         by_class = ", ".join(f"{counts[label]} {name}" for label, name in enumerate(CLASSES))
-        lines = [f"{len(self.slices)} slices to learn from ({by_class}) in {len(set(self.cases))} case groups"]
+        purpose = "to learn from" if self.split == "dev" else f"of the split '{self.split}'"
+        lines = [f"{len(self.slices)} slices {purpose} ({by_class}) in {len(set(self.cases))} case groups"]
         if self.kept_apart:
-            lines.append(f"{self.kept_apart} slices of the test set left alone")
+            lines.append(f"{self.kept_apart} slices of the {'test set' if self.split == 'dev' else 'rest'} left alone")
         if self.duplicates:
             lines.append(f"{len(self.duplicates)} sets of identical files (kept: they share a case)")
         if self.conflicting:
@@ -79,44 +91,79 @@ class Dataset:
         return "\n".join(lines)
 
 
-def read_dataset(root: Path | str, cases: Path | str | None = None) -> Dataset:
-    """Read and check a dataset folder in the release's own layout.
+@dataclass(frozen=True)
+class Image:
+    """A file in one of the class folders, with that class's name and the sha256 of its bytes."""
+
+    path: Path
+    label: str
+    sha256: str
+
+
+def find_images(root: Path | str) -> tuple[Path, list[Image]]:
+    """The images of a dataset folder in the release's own layout, by class and name, and the folder they lie in.
 
     Args:
         root: the folder with one folder a class; a folder around it (as Kaggle's zip makes) is looked into.
-        cases: a case list (CSV with file, label, sha256, case_group, split, fold); None for the one that ships.
 
     Raises:
-        DatasetError: no folder, no class folders, no images, a class without images, or a case list that
-            doesn't fit. Files are matched by sha256, so renaming does no harm.
+        DatasetError: no folder, no class folders, no images, or a class without images.
     """
     root = _find_root(Path(root))
-    listed = _read_case_list(Path(cases) if cases else CASE_LIST)
     found = [
-        (path, label)
+        Image(path, label, hashlib.sha256(path.read_bytes()).hexdigest())
         for folder, label in FOLDERS.items()
         for path in sorted((root / folder).glob("*"))
         if path.suffix.lower() in SUFFIXES
     ]
-    missing = set(CLASSES) - {label for _, label in found}
+    missing = set(CLASSES) - {image.label for image in found}
     if missing:
         names = ", ".join(sorted(missing))
         raise DatasetError(f"There are no images of the class(es) {names} in {root}. {WHERE_FROM}.")
+    return root, found
 
+
+def read_dataset(root: Path | str, cases: Path | str | None = None, split: str = "dev") -> Dataset:
+    """Read and check a dataset folder in the release's own layout.
+
+    Args:
+        root: as `find_images`.
+        cases: a case list (CSV with file, label, sha256, case_group, split, fold); None for the one that ships.
+        split: which slices to take, one of `SPLITS`; a model may learn from "dev" only.
+
+    Raises:
+        DatasetError: as `find_images`, or a case list that doesn't fit. Files are matched by sha256, so renaming
+            does no harm.
+    """
+    root, found = find_images(root)
+    listed = read_case_list(Path(cases) if cases else CASE_LIST)
+
+    looked_at = read_boxes()
     slices, unlisted, kept_apart = [], [], 0
     by_hash = defaultdict(list)
-    for path, label in found:
-        sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
-        file = path.relative_to(root).as_posix()
-        row = listed.get((sha256, label))
+    for image in found:
+        file = image.path.relative_to(root).as_posix()
+        row = listed.get((image.sha256, image.label))
         if row is None:
             unlisted.append(file)
-        elif row["split"] != "dev":
+        elif split not in ("all", row["split"]):
             kept_apart += 1
         else:
-            by_hash[sha256].append(file)
-            fold = int(row["fold"]) if row["fold"] else None
-            slices.append(DatasetSlice(path, file, CLASSES.index(label), sha256, row["case_group"], row["split"], fold))
+            by_hash[image.sha256].append(file)
+            slices.append(
+                DatasetSlice(
+                    path=image.path,
+                    file=file,
+                    label=CLASSES.index(image.label),
+                    sha256=image.sha256,
+                    case=row["case_group"],
+                    split=row["split"],
+                    fold=int(row["fold"]) if row["fold"] else None,
+                    shows_lesion=_shows_lesion(looked_at.get(row["file"])),
+                )
+            )
+    if not slices and len(unlisted) < len(found):
+        raise DatasetError(f"None of the {len(found)} images in {root} is in the split '{split}' of the case list.")
     if not slices:
         raise DatasetError(
             f"None of the {len(found)} images in {root} is in the case list. For another dataset give its own "
@@ -125,6 +172,7 @@ def read_dataset(root: Path | str, cases: Path | str | None = None) -> Dataset:
     conflicting = _label_conflicts(slices)
     return Dataset(
         root=root,
+        split=split,
         slices=tuple(item for item in slices if item.file not in conflicting),
         kept_apart=kept_apart,
         unlisted=tuple(unlisted),
@@ -142,16 +190,47 @@ def _find_root(root: Path) -> Path:
     raise DatasetError(f"The folder {root} holds none of the class folders. {WHERE_FROM}.")
 
 
-def _read_case_list(path) -> dict[tuple[str, str], dict]:
+def read_case_list(path) -> dict[tuple[str, str], dict]:
     try:
         with path.open(newline="", encoding="utf-8") as stream:
             rows = list(csv.DictReader(stream))
     except OSError as error:
         raise DatasetError(f"The case list {path} could not be read: {error.strerror}.") from None
-    lacking = [name for name in _COLUMNS if not rows or name not in rows[0]]
+    lacking = [name for name in _NEEDED if not rows or name not in rows[0]]
     if lacking:
         raise DatasetError(f"The case list {path} lacks the column(s) {', '.join(lacking)}.")
     return {(row["sha256"], row["label"]): row for row in rows}
+
+
+@dataclass(frozen=True)
+class LesionBox:
+    """A box around a visible finding, drawn by eye: pixels `x0, y0` (inside) to `x1, y1` (beyond); `sure` or not."""
+
+    x0: int
+    y0: int
+    x1: int
+    y1: int
+    kind: str
+    sure: bool
+
+
+def read_boxes() -> dict[str, tuple[LesionBox, ...]]:
+    """Boxes of the slices that were looked at, by file name in the release; empty where nothing was seen."""
+    found = defaultdict(tuple)
+    with BOX_LIST.open(newline="", encoding="utf-8") as stream:
+        for row in csv.DictReader(stream):
+            boxes = ()
+            if row["kind"] != "none":
+                corners = (int(row[name]) for name in ("x0", "y0", "x1", "y1"))
+                boxes = (LesionBox(*corners, row["kind"], row["confidence"] == "sure"),)
+            found[row["file"]] += boxes
+    return dict(found)
+
+
+def _shows_lesion(boxes: tuple[LesionBox, ...] | None) -> bool | None:
+    if boxes is None or (boxes and not any(box.sure for box in boxes)):
+        return None
+    return bool(boxes)
 
 
 def thumbnail(grey: np.ndarray) -> np.ndarray:
@@ -204,6 +283,16 @@ class CropSet:
     def cases(self) -> np.ndarray:
         """str `[n]`."""
         return np.array([item.case for item in self.slices])
+
+    @property
+    def shows_lesion(self) -> np.ndarray:
+        """float64 `[n]`: 1 where a lesion is surely seen, 0 where surely none, NaN where that is not known."""
+        return np.array([np.nan if item.shows_lesion is None else item.shows_lesion for item in self.slices], float)
+
+    def take(self, index: np.ndarray) -> "CropSet":
+        """The slices at `index` (int or bool `[n]`)."""
+        chosen = np.arange(len(self.slices))[index]
+        return CropSet(tuple(self.slices[i] for i in chosen), self.crops[chosen], self.lungs[chosen])
 
     @property
     def folds(self) -> np.ndarray:

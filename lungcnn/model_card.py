@@ -1,6 +1,8 @@
-"""Figures as Markdown: what README and model card show, made from `evaluation.json` and nothing else."""
+"""Figures as Markdown: the model card, and the tables that the README shares with it, from the card's JSON alone."""
 
+from lungcnn.artefact import ModelCard
 from lungcnn.network import CLASSES
+from lungcnn.report import DISCLAIMER
 
 SHOWN = {
     "accuracy": "Accuracy",
@@ -8,8 +10,15 @@ SHOWN = {
     "auc_malignant": "ROC AUC, malignant versus rest",
     "auc_benign": "ROC AUC, benign versus rest",
     "auc_normal": "ROC AUC, normal versus rest",
+    "average_precision_malignant": "Average precision, malignant",
+    "average_precision_benign": "Average precision, benign",
+    "average_precision_normal": "Average precision, normal",
     "sensitivity_malignant": "Sensitivity for malignant, at the operating point",
     "specificity_malignant": "Specificity for malignant, at the operating point",
+    "sensitivity_benign": "Sensitivity for benign",
+    "specificity_benign": "Specificity for benign",
+    "sensitivity_normal": "Sensitivity for normal",
+    "specificity_normal": "Specificity for normal",
     "ece": "Expected calibration error",
     "brier": "Brier score (0 to 2)",
     "coverage": "Prediction set holds the true class (aim 0.90)",
@@ -17,32 +26,147 @@ SHOWN = {
 }
 
 
-def figures_table(evaluation: dict) -> str:
+def figures_table(figures: dict) -> str:
     """Markdown table of the figures, those of unseen patients first and the leaky ones named so.
 
     Args:
-        evaluation: as in `evaluation.json`; `random_leaky` may be absent.
+        figures: as in `evaluation.json`; `random_leaky` may be absent.
     """
     columns = {
-        "Unseen patients, by slice": evaluation["blocked"]["slice"],
-        "Unseen patients, by case": evaluation["blocked"]["case"],
+        "Unseen patients, by slice": figures["blocked"]["slice"],
+        "Unseen patients, by case": figures["blocked"]["case"],
     }
-    if "random_leaky" in evaluation:
-        columns["*Leaky*: slices split at random"] = evaluation["random_leaky"]["slice"]
-    rows = [[title, *(_with_interval(part[name]) for part in columns.values())] for name, title in SHOWN.items()]
+    if "random_leaky" in figures:
+        columns["*Leaky*: slices split at random"] = figures["random_leaky"]["slice"]
+    return _metrics_table(columns)
+
+
+def summary_table(summary: dict) -> str:
+    """Markdown table of one entry of `evaluation.json`: by slice and by case."""
+    return _metrics_table({"By slice": summary["slice"], "By case": summary["case"]})
+
+
+def _metrics_table(columns: dict[str, dict]) -> str:
+    first = next(iter(columns.values()))
+    rows = [
+        [title, *(_with_interval(part[name]) for part in columns.values())]
+        for name, title in SHOWN.items()
+        if name in first
+    ]
     return markdown_table(["", *columns], rows)
+
+
+def baselines_table(figures: dict, ours: str = "**This model**") -> str:
+    """Markdown table of the baselines beside the model: unseen patients first, random folds named leaky."""
+    kinds = [kind for kind in ("blocked", "random_leaky") if kind in figures]
+    entries = [*figures["baselines"].values(), {"title": ours, **{kind: figures[kind]["slice"] for kind in kinds}}]
+    header, rows = [""], []
+    for kind in kinds:
+        where = "unseen patients" if kind == "blocked" else "*leaky* random split"
+        header += [f"Balanced accuracy, {where}", f"Malignant AUC, {where}"]
+    for entry in entries:
+        cells = [
+            f"{entry[kind][name]['value']:.2f}" for kind in kinds for name in ("balanced_accuracy", "auc_malignant")
+        ]
+        rows.append([entry["title"], *cells])
+    return markdown_table(header, rows)
 
 
 def confusion_table(matrix: list[list[int]]) -> str:
     """Markdown table of a confusion matrix, rows true and columns predicted."""
     rows = [[f"**{name}**", *map(str, row)] for name, row in zip(CLASSES, matrix, strict=True)]
-    return markdown_table(["true \\ predicted", *CLASSES], rows)
+    return markdown_table(["true \\\\ predicted", *CLASSES], rows)
 
 
 def markdown_table(header: list[str], rows: list[list[str]]) -> str:
     """A Markdown table, its first column to the left and the others to the right."""
     lines = [header, ["---"] + ["---:"] * (len(header) - 1), *rows]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def split_in_words(figures: dict, seeds: int) -> str:
+    """How the figures were measured, in a paragraph."""
+    blocked = figures["blocked"]
+    text = (
+        f"Case-blocked folds of the development slices ({blocked['slices']} slices, {blocked['cases']} cases), pooled"
+        f"{f', mean of {seeds} seeds' if seeds > 1 else ''}; weights and calibration come from the other folds only. "
+        "In brackets: 95 % intervals from resampling cases."
+    )
+    if "random_leaky" in figures:
+        text += (
+            " The last column is the same network with slices split at random, as in most published work: it measures "
+            "how well patients are recognised, and no figure in it will hold for a new one."
+        )
+    return text
+
+
+def model_card(card: ModelCard) -> str:
+    """MODEL_CARD.md: what the model is, was trained on, scores, and can't do. Only for a card with figures."""
+    training, calibration, figures = card.training, card.calibration, card.figures
+    parts = [
+        f"# Model card: {card.name}",
+        f"> {DISCLAIMER}",
+        "Generated by `python -m lungcnn train` from the JSON card beside the model; not edited by hand.",
+        "## What it is",
+        f"A Keras CNN: {' x '.join(map(str, card.input_shape))} in (the lung crop, grey under the window centre "
+        f"{card.window['centre']:g}, width {card.window['width']:g} HU), probabilities of "
+        f"{', '.join(card.classes)} out. sha256 of the model file: `{card.sha256}`.",
+        "## What it learnt from",
+        f"{training['slices']} development slices of {training['cases']} inferred case groups of the IQ-OTH/NCCD lung "
+        f"cancer dataset, on {training['date']}, seed {training['seed']}. The labels are the cases', not the slices'. "
+        "The card lists each by sha256 and by a perceptual hash, so that `python -m lungcnn evaluate` leaves them out.",
+        "## Figures",
+        split_in_words(figures, len(training["seeds"])),
+        figures_table(figures),
+        "Slices of unseen patients, by the most probable class (first seed):",
+        confusion_table(figures["blocked"]["confusion_slice"]),
+    ]
+    if "sure_lesions" in figures["blocked"]:
+        sure = figures["blocked"]["sure_lesions"]
+        parts.append(
+            f"On the {sure['slices']} slices of malignant cases on which a lesion is surely seen, against all normal "
+            f"slices, the malignant AUC is {_with_interval(sure['auc_malignant'])}."
+        )
+    if "baselines" in figures:
+        parts += ["## Simpler models on the same folds", baselines_table(figures)]
+    parts += [
+        "## Calibration",
+        f"Logits are divided by {calibration.temperature:.2f}. Prediction sets aim to hold the true class for "
+        f"{calibration.coverage:.0%} of cases. At a malignant probability of {calibration.malignant_threshold:.2f} and "
+        f"more, sensitivity out of fold was {calibration.malignant_sensitivity:.2f} and specificity "
+        f"{calibration.malignant_specificity:.2f}.",
+        "## What it can't do",
+        "- One slice can't tell benign from normal; its calls of benign are mostly recognition of a patient's look.\n"
+        "- Many slices of malignant cases show no lesion, so part of what it scores there can't come from disease.\n"
+        "- Slices of other scanners and protocols are called malignant too often.\n"
+        "- Case groups are inferred; 15 benign cases are few.\n"
+        "- Children, other diseases, other body parts, reformats and scouts were not in the data.",
+        "## Versions",
+        ", ".join(f"{name} {number}" for name, number in card.versions.items()) + ".",
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def evaluation_report(evaluation) -> str:
+    """Short Markdown report of an `evaluation.Evaluation`."""
+    summary = evaluation.summary
+    seen = (
+        f"{evaluation.identical} slices are among the model's training slices and {evaluation.near} are near-duplicates"
+    )
+    parts = [
+        "# Evaluation",
+        f"{summary['slices']} slices, {summary['cases']} cases; model {evaluation.model[:12]}. In brackets: 95 % "
+        "intervals from resampling cases.",
+        f"{seen} of one; they were left out."
+        if evaluation.guarded
+        else f"**LEAKY: {seen} of one, and they count here.** These figures mean nothing for a new patient.",
+        summary_table(summary),
+        "Slices, by the most probable class:",
+        confusion_table(summary["confusion_slice"]),
+    ]
+    if evaluation.unreadable:
+        parts.insert(3, f"{evaluation.unreadable} files could not be read or show no lungs, and don't count.")
+    return "\n\n".join(parts)
 
 
 def _with_interval(metric: dict[str, float]) -> str:

@@ -19,7 +19,7 @@ def build_network(width: int = 16, dropout: float = 0.2):
     """A new, untrained network.
 
     Args:
-        width: channels of the first convolution; the others are multiples of it.
+        width: unit of the channels: half of it in the first convolution, 2, 4, 6 and 8 times it in the others.
         dropout: share of the pooled features dropped in training, before each dense layer.
 
     Returns:
@@ -29,7 +29,8 @@ def build_network(width: int = 16, dropout: float = 0.2):
     from keras import Input, Model, initializers, layers
 
     x = inputs = Input((CROP_SIZE, CROP_SIZE, 1), name="lung_crop")
-    for block, channels in enumerate((width, 2 * width, 4 * width, 6 * width), start=1):
+    # The first convolution works on the most pixels, and half the channels do as well there.
+    for block, channels in enumerate((width // 2, 2 * width, 4 * width, 6 * width), start=1):
         x = layers.Conv2D(channels, 3, padding="same", activation="relu", name=f"conv{block}")(x)
         if block <= 3:
             x = layers.MaxPooling2D(2, name=f"pool{block}")(x)

@@ -4,18 +4,21 @@ import hashlib
 import json
 import platform
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import dataclass
 from datetime import date
 from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
 
-from lungcnn.artefact import Calibration, save_model
+from lungcnn.artefact import Calibration, load_card, save_model
+from lungcnn.baselines import BASELINES, Material, probabilities
 from lungcnn.calibration import fit_calibration
 from lungcnn.dataset import CropSet
 from lungcnn.errors import UsageError
-from lungcnn.evaluation import cross_calibrated, summarise
+from lungcnn.leakage import perceptual_hashes
+from lungcnn.metrics import RESAMPLES, Predictions, cross_calibrated, summarise, with_intervals
+from lungcnn.model_card import model_card
 from lungcnn.network import CLASSES
 from lungcnn.training import Recipe, predict_logits, train_network
 
@@ -69,24 +72,12 @@ def cross_validate(
             for _ in range(recipe.epochs if on_epoch else 0):
                 on_epoch(float("nan"))
             continue
-        network = _train(crop_set, ~held_out, recipe, seed, on_epoch)
+        network = train_network(crop_set.take(~held_out), recipe, seed, on_epoch)
         logits[held_out] = predict_logits(network, crop_set.crops[held_out])
         if kept:
             checkpoints.mkdir(parents=True, exist_ok=True)
             np.save(kept, logits[held_out])
     return logits
-
-
-def _train(crop_set: CropSet, chosen: np.ndarray, recipe, seed, on_epoch):
-    return train_network(
-        crop_set.crops[chosen],
-        crop_set.lungs[chosen],
-        crop_set.labels[chosen],
-        crop_set.cases[chosen],
-        recipe,
-        seed,
-        on_epoch,
-    )
 
 
 def _key(crop_set, folds, recipe, seed) -> str:
@@ -95,46 +86,76 @@ def _key(crop_set, folds, recipe, seed) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
+@dataclass(frozen=True)
+class Plan:
+    """What a study measures beside training the network that it saves.
+
+    Attributes:
+        folds: number of case-blocked folds; 0 for an uncalibrated network without figures.
+        seeds: seeds of the networks in the folds; figures are means over them. The saved network takes the first.
+        leaky: also measure on random folds of slices, for comparison.
+        baselines: also measure simpler models, on both kinds of folds.
+        resamples: of the bootstrap.
+    """
+
+    folds: int = 5
+    seeds: tuple[int, ...] = (0,)
+    leaky: bool = False
+    baselines: bool = False
+    resamples: int = RESAMPLES
+
+    def epochs(self, recipe: Recipe) -> int:
+        """How many epochs the study runs in all."""
+        return recipe.epochs * (1 + self.folds * (len(self.seeds) + self.leaky))
+
+
 def run_study(
     crop_set: CropSet,
     out: Path,
     recipe: Recipe,
-    seed: int = 0,
-    folds: int = 0,
-    leaky: bool = False,
+    plan: Plan,
     on_epoch: Callable[[float], None] | None = None,
     checkpoints: Path | None = None,
 ) -> tuple[Path, dict]:
-    """Cross-validate, calibrate, train on every slice, and write model and card (and `evaluation.json`) into `out`.
+    """Cross-validate, calibrate, train on every slice, and write model and card (and figures) into `out`.
 
     Args:
-        folds: number of case-blocked folds; 0 trains the final network only, uncalibrated and without figures.
-        leaky: also measure on random folds of slices, for comparison.
-        on_epoch: called once an epoch; there are `epochs_of` in all.
+        on_epoch: called with the mean loss once an epoch; there are `plan.epochs(recipe)` in all.
+        checkpoints: as `cross_validate`.
 
     Returns:
         The model's path and the figures as in `evaluation.json` (empty without folds).
     """
     calibration, figures = Calibration(), {}
     labels, cases = crop_set.labels, crop_set.cases
-    if folds:
-        blocked = case_folds(crop_set, folds)
-        logits = cross_validate(crop_set, blocked, recipe, seed, on_epoch, checkpoints)
-        calibration = fit_calibration(logits, labels, cases)
-        figures["blocked"] = summarise(cross_calibrated(logits, labels, cases, blocked))
-        if leaky:
-            mixed = random_folds(crop_set, folds, seed)
-            logits = cross_validate(crop_set, mixed, recipe, seed, on_epoch, checkpoints)
-            figures["random_leaky"] = summarise(cross_calibrated(logits, labels, cases, mixed))
-    network = _train(crop_set, np.ones(len(labels), bool), recipe, seed, on_epoch)
+    if plan.folds:
+        blocked = case_folds(crop_set, plan.folds)
+        mixed = random_folds(crop_set, plan.folds, plan.seeds[0])
+
+        def out_of_fold(folds, seeds) -> list[np.ndarray]:
+            return [cross_validate(crop_set, folds, recipe, seed, on_epoch, checkpoints) for seed in seeds]
+
+        logits = out_of_fold(blocked, plan.seeds)
+        count = len(plan.seeds)
+        calibration = fit_calibration(np.concatenate(logits), np.tile(labels, count), np.tile(cases, count))
+        runs = [cross_calibrated(part, labels, cases, blocked) for part in logits]
+        figures["blocked"] = summarise(runs, crop_set.shows_lesion, plan.resamples)
+        if plan.leaky:
+            runs = [cross_calibrated(part, labels, cases, mixed) for part in out_of_fold(mixed, plan.seeds[:1])]
+            figures["random_leaky"] = summarise(runs, crop_set.shows_lesion, plan.resamples)
+        if plan.baselines:
+            figures["baselines"] = _measure_baselines(crop_set, {"blocked": blocked, "random_leaky": mixed}, plan)
+    network = train_network(crop_set, recipe, plan.seeds[0], on_epoch)
     training = {
         "recipe": recipe.as_dict(),
-        "seed": seed,
-        "folds": folds,
+        "seed": plan.seeds[0],
+        "folds": plan.folds,
+        "seeds": list(plan.seeds),
         "date": date.today().isoformat(),
         "slices": len(labels),
         "cases": len(set(cases)),
         "files": {item.file: item.sha256 for item in crop_set.slices},
+        "perceptual_hashes": perceptual_hashes(crop_set.crops),
     }
     versions = {"python": platform.python_version(), **{name: _version(name) for name in _PACKAGES}}
     path = save_model(
@@ -143,14 +164,24 @@ def run_study(
         {"calibration": calibration, "training": training, "versions": versions, "figures": figures},
     )
     if figures:
-        text = json.dumps({**figures, "recipe": asdict(recipe), "seed": seed}, indent=1)
+        text = json.dumps({**figures, "recipe": recipe.as_dict(), "seeds": list(plan.seeds)}, indent=1)
         (out / "evaluation.json").write_text(text + "\n", encoding="utf-8")
+        (out / "MODEL_CARD.md").write_text(model_card(load_card(path)), encoding="utf-8")
     return path, figures
 
 
-def epochs_of(recipe: Recipe, folds: int, leaky: bool) -> int:
-    """How many epochs `run_study` runs in all."""
-    return recipe.epochs * (1 + folds * (1 + leaky))
+def _measure_baselines(crop_set: CropSet, folds: dict[str, np.ndarray], plan: Plan) -> dict:
+    """By name and kind of folds, the figures by slice."""
+    material, labels = Material.of(crop_set), crop_set.labels
+    unset = np.full(len(labels), np.nan)
+    found = {}
+    for name, baseline in BASELINES.items():
+        found[name] = {"title": baseline.title}
+        for kind, fold in folds.items():
+            p = probabilities(baseline, material, labels, fold, plan.seeds[0])
+            run = Predictions(p, labels, crop_set.cases, unset, np.tile(unset[:, None], len(CLASSES)))
+            found[name][kind] = with_intervals([run], resamples=plan.resamples)
+    return found
 
 
 def _version(package: str) -> str:

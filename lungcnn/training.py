@@ -7,8 +7,10 @@ from itertools import count
 import numpy as np
 
 from lungcnn.augmentation import Augmentation, augment
+from lungcnn.dataset import CropSet
 from lungcnn.lesions import insert_lesion
 from lungcnn.network import CLASSES, LAST_CONVOLUTION, LOGITS, build_network
+from lungcnn.softening import soften
 
 MALIGNANT = CLASSES.index("malignant")
 
@@ -22,18 +24,20 @@ class Recipe:
         learning_rate: peak, reached after one epoch and then brought to zero along a cosine. weight_decay: AdamW's.
         smoothing: label smoothing. case_weight: a slice counts its case's size to the power of minus this.
         insert: chance that a slice has lesions drawn in; it then counts as malignant.
+        soften: chance that a slice of a normal or benign case is softened (`softening.soften`) before that.
         map_weight: weight of the loss that asks the malignant evidence map to lie on drawn lesions.
     """
 
-    epochs: int = 20
+    epochs: int = 16
     batch: int = 16
     learning_rate: float = 2e-3
     weight_decay: float = 1e-3
     smoothing: float = 0.05
     case_weight: float = 0.5
     insert: float = 0.3
+    soften: float = 0.5
     map_weight: float = 0.3
-    width: int = 16
+    width: int = 12
     dropout: float = 0.2
     augmentation: Augmentation = field(default_factory=Augmentation)
 
@@ -55,11 +59,10 @@ def slice_weights(labels: np.ndarray, cases: np.ndarray, case_weight: float) -> 
     return (weights * len(weights) / weights.sum()).astype(np.float32)
 
 
-def train_network(crops, lungs, labels, cases, recipe: Recipe, seed: int = 0, on_epoch=None):
+def train_network(crop_set: CropSet, recipe: Recipe, seed: int = 0, on_epoch=None):
     """Train a new network; the same arguments on the same machine give the same weights.
 
     Args:
-        crops: float32 `[n, 128, 128]`. lungs: bool `[n, 128, 128]`. labels: int `[n]`. cases: str `[n]`.
         on_epoch: called with the epoch's mean loss after each epoch.
 
     Returns:
@@ -70,8 +73,7 @@ def train_network(crops, lungs, labels, cases, recipe: Recipe, seed: int = 0, on
 
     keras.utils.set_random_seed(seed)
     network = build_network(recipe.width, recipe.dropout)
-    weights = slice_weights(labels, cases, recipe.case_weight)
-    steps = -(-len(labels) // recipe.batch)
+    steps = -(-len(crop_set.slices) // recipe.batch)
     schedule = keras.optimizers.schedules.CosineDecay(
         recipe.learning_rate / 20,
         (recipe.epochs - 1) * steps or 1,
@@ -81,7 +83,7 @@ def train_network(crops, lungs, labels, cases, recipe: Recipe, seed: int = 0, on
     )
     optimizer = keras.optimizers.AdamW(schedule, weight_decay=recipe.weight_decay)
     step = _compile_step(network, optimizer, recipe)
-    batches = _batches(crops, lungs, labels, weights, recipe, seed)
+    batches = _batches(crop_set, recipe, seed)
     for _ in range(recipe.epochs):
         losses = [step(*batch) for batch in batches]
         if on_epoch:
@@ -89,10 +91,15 @@ def train_network(crops, lungs, labels, cases, recipe: Recipe, seed: int = 0, on
     return network
 
 
-def _batches(crops, lungs, labels, weights, recipe: Recipe, seed: int):
+def _batches(crop_set: CropSet, recipe: Recipe, seed: int):
     """A tf.data pipeline over one epoch; each iteration over it goes on with new random numbers."""
     import tensorflow as tf
 
+    crops, lungs, labels = crop_set.crops, crop_set.lungs, crop_set.labels
+    weights = slice_weights(labels, crop_set.cases, recipe.case_weight)
+    # Insertion makes slices of other classes malignant; with these factors the classes still count alike.
+    factors = np.full(len(CLASSES), 1 / (1 - recipe.insert), np.float32)
+    factors[MALIGNANT] = 1 / (1 + (len(CLASSES) - 1) * recipe.insert)
     epochs = count()
 
     def one_epoch():
@@ -100,10 +107,12 @@ def _batches(crops, lungs, labels, weights, recipe: Recipe, seed: int):
         rng = np.random.default_rng([seed, epoch])
         for index in rng.permutation(len(labels)):
             crop, label, alpha = crops[index], labels[index], np.zeros_like(crops[index])
+            if label != MALIGNANT and rng.random() < recipe.soften:
+                crop = soften(crop, rng)
             if rng.random() < recipe.insert:
                 crop, alpha = insert_lesion(crop, lungs[index], rng)
                 label = MALIGNANT if alpha.any() else label
-            yield crop[..., None], alpha[..., None], label, weights[index]
+            yield crop[..., None], alpha[..., None], label, weights[index] * factors[label]
 
     size = crops.shape[1]
     data = tf.data.Dataset.from_generator(
@@ -171,4 +180,4 @@ def predict_logits(network, crops: np.ndarray, batch: int = 64) -> np.ndarray:
         lambda x: model(x, training=False), input_signature=[tf.TensorSpec((None, *model.input_shape[1:]))]
     )
     parts = [forward(crops[i : i + batch, ..., None]) for i in range(0, len(crops), batch)]
-    return np.concatenate([np.asarray(part) for part in parts])
+    return np.concatenate([part.numpy() for part in parts])

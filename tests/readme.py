@@ -7,7 +7,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from lungcnn.model_card import confusion_table, figures_table, markdown_table
+from lungcnn.model_card import baselines_table, confusion_table, figures_table, markdown_table, split_in_words
 
 ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"
@@ -16,18 +16,16 @@ PART = re.compile(r"(<!-- generated: (\w+) -->\n)(.*?)(<!-- end -->)", re.DOTALL
 
 def figures() -> str:
     evaluation = read("evaluation.json")
-    blocked = evaluation["blocked"]
-    return (
-        f"Five case-blocked folds of the development slices ({blocked['slices']} slices, {blocked['cases']} cases), "
-        "pooled; weights and calibration from the other folds only. In brackets: 95 % intervals from resampling cases. "
-        "The last column is the same network with slices split at random, as in most published work: it measures how "
-        "well patients are recognised, and no figure in it will hold for a new one.\n\n" + figures_table(evaluation)
-    )
+    return split_in_words(evaluation, len(evaluation["seeds"])) + "\n\n" + figures_table(evaluation)
 
 
 def confusion() -> str:
     matrix = read("evaluation.json")["blocked"]["confusion_slice"]
-    return "Slices of unseen patients, by the most probable class:\n\n" + confusion_table(matrix)
+    return "Slices of unseen patients, by the most probable class (first seed):\n\n" + confusion_table(matrix)
+
+
+def baselines() -> str:
+    return baselines_table(read("evaluation.json"))
 
 
 def speed() -> str:
@@ -51,7 +49,7 @@ def read(name: str) -> dict:
 
 def generated(text: str) -> str:
     """The README's text with every generated part made anew."""
-    makers = {"figures": figures, "confusion": confusion, "speed": speed}
+    makers = {"figures": figures, "confusion": confusion, "baselines": baselines, "speed": speed}
     return PART.sub(lambda found: f"{found[1]}{makers[found[2]]()}\n{found[4]}", text)
 
 

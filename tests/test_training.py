@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,13 +9,21 @@ from lungcnn.augmentation import Augmentation, augment
 from lungcnn.calibration import conformal_thresholds, fit_calibration, set_membership
 from lungcnn.dataset import crop_dataset, read_dataset
 from lungcnn.errors import UsageError
-from lungcnn.evaluation import Predictions, cross_calibrated, expected_calibration_error, measure, with_intervals
 from lungcnn.lesions import insert_lesion
-from lungcnn.study import case_folds, cross_validate, random_folds, run_study
+from lungcnn.metrics import (
+    Predictions,
+    cross_calibrated,
+    expected_calibration_error,
+    measure,
+    summarise,
+    with_intervals,
+)
+from lungcnn.model_card import model_card
+from lungcnn.study import Plan, case_folds, cross_validate, random_folds, run_study
 from lungcnn.training import Recipe, predict_logits, slice_weights, train_network
 
 QUICK = Recipe(epochs=2, batch=8, width=4)
-STILL = Augmentation(flip=0, rotation=0, shift=0, zoom=0, contrast=0, brightness=0)
+STILL = Augmentation(flip=0, rotation=0, shift=0, zoom=0, contrast=0, brightness=0, blur=0, noise_low=0, noise_high=0)
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +67,7 @@ def test_no_augmentation_changes_nothing(crop_set):
 def test_flip_is_a_mirror_and_masks_move_with_the_crop(crop_set):
     crops = crop_set.crops[:2, ..., None]
     mask = (crops > 0.6).astype(np.float32)
-    flip = Augmentation(flip=1.0, rotation=0, shift=0, zoom=0, contrast=0, brightness=0)
+    flip = replace(STILL, flip=1.0)
     varied, masks = augment(crops, mask, np.array([1, 2], np.int32), flip)
     np.testing.assert_allclose(varied, crops[:, :, ::-1], atol=1e-4)
     np.testing.assert_allclose(masks, mask[:, :, ::-1], atol=1e-4)
@@ -66,7 +75,7 @@ def test_flip_is_a_mirror_and_masks_move_with_the_crop(crop_set):
 
 def test_augmentation_repeats_with_its_seed_and_stays_in_range(crop_set):
     crops = crop_set.crops[:4, ..., None]
-    how = Augmentation(blur=0.8, noise=0.05, gamma=0.3)
+    how = Augmentation(noise=0.05)
     seed = np.array([3, 4], np.int32)
     one, other = (np.asarray(augment(crops, crops, seed, how)[0]) for _ in range(2))
     np.testing.assert_array_equal(one, other)
@@ -77,7 +86,7 @@ def test_augmentation_repeats_with_its_seed_and_stays_in_range(crop_set):
 def test_a_small_shift_moves_by_that_much(crop_set):
     dot = np.zeros((64, 128, 128, 1), np.float32)
     dot[:, 64, 64] = 1
-    how = Augmentation(flip=0, rotation=0, shift=0.05, zoom=0, contrast=0, brightness=0)
+    how = replace(STILL, shift=0.05)
     _, moved = augment(dot, dot, np.array([0, 1], np.int32), how)
     moved = np.asarray(moved)[..., 0]
     weight = moved.sum(axis=(1, 2))
@@ -100,8 +109,7 @@ def test_weights_let_classes_count_alike_and_large_cases_less():
 
 
 def test_the_same_seed_trains_the_same_network(crop_set):
-    parts = (crop_set.crops, crop_set.lungs, crop_set.labels, crop_set.cases)
-    one, again, other = (train_network(*parts, QUICK, seed) for seed in (0, 0, 1))
+    one, again, other = (train_network(crop_set, QUICK, seed) for seed in (0, 0, 1))
     logits = [predict_logits(network, crop_set.crops[:4]) for network in (one, again, other)]
     np.testing.assert_allclose(logits[0], logits[1], atol=1e-4)
     assert not np.allclose(logits[0], logits[2], atol=1e-2)
@@ -110,7 +118,7 @@ def test_the_same_seed_trains_the_same_network(crop_set):
 def test_training_lowers_the_loss_and_tells_each_epoch(crop_set):
     losses = []
     recipe = Recipe(epochs=6, batch=6, width=4, insert=0.0, map_weight=0.0, dropout=0.0, augmentation=STILL)
-    train_network(crop_set.crops, crop_set.lungs, crop_set.labels, crop_set.cases, recipe, on_epoch=losses.append)
+    train_network(crop_set, recipe, on_epoch=losses.append)
     assert len(losses) == 6
     assert losses[-1] < 0.95 * losses[0]
 
@@ -140,8 +148,8 @@ def test_out_of_fold_logits_come_from_networks_that_did_not_see_the_slice(crop_s
 
     seen = []
 
-    def spy(crops, lungs, labels, cases, recipe, seed, on_epoch):
-        seen.append(set(cases))
+    def spy(crop_set, recipe, seed, on_epoch):
+        seen.append(set(crop_set.cases))
         return len(seen) - 1
 
     monkeypatch.setattr(study, "train_network", spy)
@@ -164,7 +172,10 @@ def test_a_killed_cross_validation_goes_on(crop_set, tmp_path, monkeypatch):
 
 
 def test_a_study_writes_model_card_and_figures(crop_set, tmp_path):
-    path, figures = run_study(crop_set, tmp_path, QUICK, seed=3, folds=3, leaky=True)
+    plan = Plan(folds=3, seeds=(3, 4), leaky=True, baselines=True, resamples=30)
+    ticks = []
+    path, figures = run_study(crop_set, tmp_path, QUICK, plan, on_epoch=ticks.append)
+    assert len(ticks) == plan.epochs(QUICK) == QUICK.epochs * (6 + 3 + 1)
     assert path.name == "cancer_classification_model.keras"
     network, card = load_model(path)
     assert network.output_shape == (None, 3)
@@ -183,6 +194,17 @@ def test_a_study_writes_model_card_and_figures(crop_set, tmp_path):
                 assert figure["value"] <= figure["high"] + 1e-9
         assert np.sum(written[name]["confusion_slice"]) == 18
     assert written["blocked"]["cases"] == 9
+    assert written["seeds"] == card.training["seeds"] == [3, 4]
+    assert len(set(card.training["perceptual_hashes"])) > 10
+    for name, entry in written["baselines"].items():
+        for kind in ("blocked", "random_leaky"):
+            assert 0 <= entry[kind]["balanced_accuracy"]["low"] <= entry[kind]["balanced_accuracy"]["high"] <= 1, name
+    assert written["baselines"]["majority"]["blocked"]["balanced_accuracy"]["value"] == pytest.approx(1 / 3, abs=1e-3)
+    text = (tmp_path / "MODEL_CARD.md").read_text()
+    assert text == model_card(card)
+    assert f"{written['blocked']['slice']['auc_malignant']['value']:.3f}" in text
+    assert "Majority class" in text
+    assert "*Leaky*" in text
 
 
 # ---------------------------------------------------------------- calibration and figures
@@ -262,10 +284,25 @@ def test_intervals_come_from_cases_not_slices():
     p = np.where(wrong[:, None], np.roll(base.p, 1, axis=1), base.p)
     once = Predictions(p, base.labels, base.cases, base.threshold, base.limits)
     tenfold = once.take(np.repeat(np.arange(len(p)), 10))
-    narrow, wide = (with_intervals(part, resamples=200)["accuracy"] for part in (once, tenfold))
+    narrow, wide = (with_intervals([part], resamples=200)["accuracy"] for part in (once, tenfold))
     assert narrow["value"] == wide["value"] == pytest.approx(0.75)
     assert narrow["high"] - narrow["low"] == pytest.approx(wide["high"] - wide["low"], abs=0.02)
     assert narrow["high"] - narrow["low"] > 0.2
+
+
+def test_figures_of_several_seeds_are_means():
+    right = perfect()
+    wrong = Predictions(np.roll(right.p, 1, axis=1), right.labels, right.cases, right.threshold, right.limits)
+    figures = with_intervals([right, wrong], resamples=20)
+    assert figures["accuracy"] == {"value": 0.5, "low": 0.5, "high": 0.5}
+
+
+def test_sure_lesions_stand_against_normal_slices_alone():
+    base = perfect()
+    seen = np.where(np.arange(len(base.labels)) == len(base.labels) - 1, 1.0, np.nan)
+    found = summarise([base], seen, resamples=20)["sure_lesions"]
+    assert found["slices"] == 1
+    assert found["auc_malignant"]["value"] == 1
 
 
 def test_by_case_is_the_mean_of_its_slices():

@@ -1,0 +1,184 @@
+"""Figures by slice and by case, each with an interval from resampling cases."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from lungcnn.calibration import fit_calibration, set_membership
+from lungcnn.classifier import calibrate
+from lungcnn.network import CLASSES
+
+RESAMPLES = 1000
+NORMAL, MALIGNANT = CLASSES.index("normal"), CLASSES.index("malignant")
+
+
+@dataclass(frozen=True, eq=False)
+class Predictions:
+    """Calibrated predictions of `n` slices or cases, with the limits that applied to each.
+
+    Attributes:
+        p: probabilities float `[n, 3]`. labels: int `[n]`. cases: str `[n]`.
+        threshold: float `[n]`, the malignant probability from which each counts as called malignant; NaN: unset.
+        limits: float `[n, 3]`, its conformal thresholds; NaN: unset.
+    """
+
+    p: np.ndarray
+    labels: np.ndarray
+    cases: np.ndarray
+    threshold: np.ndarray
+    limits: np.ndarray
+
+    def take(self, index) -> "Predictions":
+        """The rows at `index`."""
+        return Predictions(*(getattr(self, name)[index] for name in self.__dataclass_fields__))
+
+    def by_case(self) -> "Predictions":
+        """The mean of each case's slices; a group under two labels counts as two cases."""
+        keys = np.array([f"{case}/{label}" for case, label in zip(self.cases, self.labels, strict=True)])
+        groups = [np.flatnonzero(keys == key) for key in np.unique(keys)]
+        return Predictions(
+            p=np.stack([self.p[rows].mean(axis=0) for rows in groups]),
+            labels=np.array([self.labels[rows[0]] for rows in groups]),
+            cases=np.array([keys[rows[0]] for rows in groups]),
+            threshold=np.array([self.threshold[rows].mean() for rows in groups]),
+            limits=np.stack([self.limits[rows].mean(axis=0) for rows in groups]),
+        )
+
+
+def cross_calibrated(logits: np.ndarray, labels: np.ndarray, cases: np.ndarray, folds: np.ndarray) -> Predictions:
+    """Predictions out of fold, each fold calibrated on the others: neither weights nor calibration saw its slices.
+
+    Args:
+        logits: float `[n, 3]`, out of fold. labels, folds: int `[n]`. cases: str `[n]`.
+    """
+    p = np.zeros_like(logits, dtype=float)
+    threshold, limits = np.zeros(len(labels)), np.zeros((len(labels), len(CLASSES)))
+    for fold in np.unique(folds):
+        inside = folds == fold
+        fitted = fit_calibration(logits[~inside], labels[~inside], cases[~inside])
+        p[inside] = calibrate(logits[inside], fitted)
+        threshold[inside], limits[inside] = fitted.malignant_threshold, fitted.set_thresholds
+    return Predictions(p, labels, cases, threshold, limits)
+
+
+def measure(predictions: Predictions) -> dict[str, float]:
+    """The figures of one set of predictions in which every class occurs, by the names of `evaluation.json`.
+
+    Sensitivity and specificity of malignant are those at the operating point, those of the other classes those of
+    the most probable class. Figures that need an operating point or prediction sets are absent where there are none.
+    """
+    from sklearn.metrics import average_precision_score, balanced_accuracy_score, roc_auc_score
+
+    p, labels = predictions.p, predictions.labels
+    called = p.argmax(axis=1)
+    figures = {
+        "accuracy": (called == labels).mean(),
+        "balanced_accuracy": balanced_accuracy_score(labels, called),
+        **{f"auc_{name}": roc_auc_score(labels == i, p[:, i]) for i, name in enumerate(CLASSES)},
+        **{
+            f"average_precision_{name}": average_precision_score(labels == i, p[:, i]) for i, name in enumerate(CLASSES)
+        },
+        "ece": expected_calibration_error(p, labels),
+        "brier": ((p - np.eye(len(CLASSES))[labels]) ** 2).sum(axis=1).mean(),
+    }
+    calls = {name: called == i for i, name in enumerate(CLASSES) if i != MALIGNANT}
+    if not np.isnan(predictions.threshold).any():
+        calls["malignant"] = p[:, MALIGNANT] >= predictions.threshold
+    for name, positive in calls.items():
+        true = labels == CLASSES.index(name)
+        figures[f"sensitivity_{name}"] = positive[true].mean()
+        figures[f"specificity_{name}"] = (~positive[~true]).mean()
+    if not np.isnan(predictions.limits).any():
+        inside = set_membership(p, predictions.limits)
+        figures["coverage"] = inside[np.arange(len(p)), labels].mean()
+        figures["set_size"] = inside.sum(axis=1).mean()
+    return {name: float(value) for name, value in figures.items()}
+
+
+def auc_against_normal(predictions: Predictions) -> dict[str, float]:
+    """ROC AUC of malignant against normal slices alone: `{"auc_malignant"}`."""
+    from sklearn.metrics import roc_auc_score
+
+    return {"auc_malignant": float(roc_auc_score(predictions.labels == MALIGNANT, predictions.p[:, MALIGNANT]))}
+
+
+def expected_calibration_error(p: np.ndarray, labels: np.ndarray, bins: int = 10) -> float:
+    """Expected calibration error of the top class (Guo 2017) in bins of equal width."""
+    top = p.max(axis=1)
+    right = p.argmax(axis=1) == labels
+    which = np.minimum((top * bins).astype(int), bins - 1)
+    gaps = [abs(right[which == b].mean() - top[which == b].mean()) * (which == b).mean() for b in np.unique(which)]
+    return float(sum(gaps))
+
+
+def with_intervals(
+    runs: Sequence[Predictions], statistic: Callable[[Predictions], dict[str, float]] = measure, resamples=RESAMPLES
+) -> dict[str, dict[str, float]]:
+    """Figures as `{"value", "low", "high"}`: 95 % percentile bootstrap over cases within classes.
+
+    Args:
+        runs: predictions of the same slices by networks from different seeds; figures are means over them.
+        statistic: gives the figures of one set of predictions.
+    """
+    from scipy.stats import bootstrap
+
+    first = runs[0]
+    names = np.unique(first.cases)
+    rows = [np.flatnonzero(first.cases == name) for name in names]
+    label_of = np.array([np.bincount(first.labels[index]).argmax() for index in rows])
+    strata = [np.flatnonzero(label_of == label) for label in np.unique(label_of)]
+
+    def mean(index) -> dict[str, float]:
+        found = [statistic(run.take(index)) for run in runs]
+        return {name: float(np.mean([figures[name] for figures in found])) for name in found[0]}
+
+    def resampled(*drawn, axis=-1):
+        # scipy hands over one draw of each stratum, or a batch of them with the resamples first.
+        batches = [np.atleast_2d(np.moveaxis(part, axis, -1)).astype(int) for part in drawn]
+        draws = zip(*batches, strict=True)
+        results = [list(mean(np.concatenate([rows[c] for part in draw for c in part])).values()) for draw in draws]
+        return np.squeeze(np.array(results).T)
+
+    values = mean(np.arange(len(first.labels)))
+    interval = bootstrap(
+        strata, resampled, n_resamples=resamples, method="percentile", vectorized=True, rng=np.random.default_rng(0)
+    ).confidence_interval
+    lows, highs = np.atleast_1d(interval.low), np.atleast_1d(interval.high)
+    return {
+        name: {"value": round(value, 4), "low": round(float(low), 4), "high": round(float(high), 4)}
+        for (name, value), low, high in zip(values.items(), lows, highs, strict=True)
+    }
+
+
+def confusion(runs: Sequence[Predictions]) -> list[list[int]]:
+    """Confusion matrix, rows true and columns predicted in the order of `CLASSES`: of the first run."""
+    from sklearn.metrics import confusion_matrix
+
+    return confusion_matrix(runs[0].labels, runs[0].p.argmax(axis=1), labels=range(len(CLASSES))).tolist()
+
+
+def summarise(runs: Sequence[Predictions], shows_lesion: np.ndarray | None = None, resamples: int = RESAMPLES) -> dict:
+    """Figures by slice and by case with their confusion matrices: one entry of `evaluation.json`.
+
+    Args:
+        runs: as `with_intervals`.
+        shows_lesion: float `[n]`, 1 for slices on which a lesion is surely seen. Where given and there are such of
+            malignant cases, "sure_lesions" holds their AUC against all normal slices.
+    """
+    by_case = [run.by_case() for run in runs]
+    summary = {
+        "slice": with_intervals(runs, resamples=resamples),
+        "case": with_intervals(by_case, resamples=resamples),
+        "confusion_slice": confusion(runs),
+        "confusion_case": confusion(by_case),
+        "slices": len(runs[0].labels),
+        "cases": len(by_case[0].labels),
+    }
+    if shows_lesion is not None:
+        sure = (shows_lesion == 1) & (runs[0].labels == MALIGNANT)
+        if sure.any():
+            chosen = [run.take(sure | (run.labels == NORMAL)) for run in runs]
+            summary["sure_lesions"] = with_intervals(chosen, auc_against_normal, resamples)
+            summary["sure_lesions"]["slices"] = int(sure.sum())
+    return summary

@@ -1,0 +1,82 @@
+import json
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from lungcnn.artefact import load_model
+from lungcnn.cli import main
+from lungcnn.dataset import crop_dataset, read_dataset
+from lungcnn.errors import DatasetError
+from lungcnn.evaluation import evaluate_model
+from lungcnn.figures import write_figures
+from lungcnn.leakage import perceptual_hashes
+from lungcnn.model_card import evaluation_report
+
+
+@pytest.fixture(scope="module")
+def crop_set(miniature):
+    return crop_dataset(read_dataset(miniature, miniature / "cases.csv"))
+
+
+def card_that_saw(untrained, files=(), hashes=()):
+    from dataclasses import replace
+
+    network, card = load_model(untrained)
+    training = {"files": dict(enumerate(files)), "perceptual_hashes": list(hashes)}
+    return network, replace(card, training=training)
+
+
+def test_slices_of_training_do_not_count(untrained, crop_set):
+    network, card = card_that_saw(
+        untrained,
+        files=[item.sha256 for item in crop_set.slices[:2]],
+        hashes=perceptual_hashes(crop_set.crops[[1, 8]]),  # 1 is identical as well
+    )
+    found = evaluate_model(network, card, crop_set, resamples=20)
+    near = found.near
+    assert found.identical == 2
+    assert near >= 1
+    assert found.summary["slices"] == len(found.predictions.labels) == 18 - 2 - near
+    counted = evaluate_model(network, card, crop_set, guard=False, resamples=20)
+    assert (counted.summary["slices"], counted.identical, counted.near) == (18, 2, near)
+    assert "they were left out" in evaluation_report(found)
+    assert "LEAKY" in evaluation_report(counted)
+
+
+def test_a_model_that_saw_everything_can_not_be_evaluated(untrained, crop_set):
+    network, card = card_that_saw(untrained, files=[item.sha256 for item in crop_set.slices])
+    with pytest.raises(DatasetError, match=r"normal, benign, malignant is left.*18 of 18 slices.*--no-leak-guard"):
+        evaluate_model(network, card, crop_set)
+
+
+def test_without_an_operating_point_its_figures_are_absent(untrained, crop_set):
+    found = evaluate_model(*card_that_saw(untrained), crop_set, resamples=20)
+    assert "sensitivity_malignant" not in found.summary["slice"]
+    assert found.summary["slice"]["coverage"]["value"] <= 1
+
+
+def test_figures_are_drawn(untrained, crop_set, tmp_path):
+    import cv2
+
+    found = evaluate_model(*card_that_saw(untrained), crop_set, resamples=20)
+    paths = write_figures(found.predictions, tmp_path / "deep")
+    assert [path.name for path in paths] == ["roc.png", "reliability.png", "confusion.png", "risk-coverage.png"]
+    for path in paths:
+        assert cv2.imread(str(path)).std() > 5
+
+
+def test_on_the_command_line(untrained, miniature, tmp_path):
+    file = tmp_path / "e.json"
+    arguments = ["evaluate", str(miniature), "--cases", str(miniature / "cases.csv"), "--model", str(untrained)]
+    result = CliRunner().invoke(main, [*arguments, "--json", str(file), "--figures", str(tmp_path / "figures")])
+    assert result.exit_code == 0, result.output
+    assert result.stdout.startswith("# Evaluation")
+    figures = json.loads(file.read_text())
+    assert np.sum(figures["confusion_slice"]) == 18
+    assert figures["seen_in_training"] == {"identical": 0, "near_duplicate": 0, "left_out": True}
+    assert {"value", "low", "high"} == set(figures["case"]["auc_malignant"])
+    assert len(list((tmp_path / "figures").iterdir())) == 4
+    none = CliRunner().invoke(main, [*arguments, "--split", "test"])
+    assert none.exit_code == 2
+    assert "in the split 'test'" in " ".join(none.output.split())
