@@ -117,6 +117,8 @@ def with_intervals(
 ) -> dict[str, dict[str, float]]:
     """Figures as `{"value", "low", "high"}`: 95 % percentile bootstrap over cases within classes.
 
+    The only case of a class is in every resample; where each class has but one, the intervals are points.
+
     Args:
         runs: predictions of the same slices by networks from different seeds; figures are means over them.
         statistic: gives the figures of one set of predictions.
@@ -127,7 +129,8 @@ def with_intervals(
     names = np.unique(first.cases)
     rows = [np.flatnonzero(first.cases == name) for name in names]
     label_of = np.array([np.bincount(first.labels[index]).argmax() for index in rows])
-    strata = [np.flatnonzero(label_of == label) for label in np.unique(label_of)]
+    groups = [np.flatnonzero(label_of == label) for label in np.unique(label_of)]
+    strata, alone = [group for group in groups if len(group) > 1], [group for group in groups if len(group) == 1]
 
     def mean(index) -> dict[str, float]:
         found = [statistic(run.take(index)) for run in runs]
@@ -137,14 +140,18 @@ def with_intervals(
         # scipy hands over one draw of each stratum, or a batch of them with the resamples first.
         batches = [np.atleast_2d(np.moveaxis(part, axis, -1)).astype(int) for part in drawn]
         draws = zip(*batches, strict=True)
-        results = [list(mean(np.concatenate([rows[c] for part in draw for c in part])).values()) for draw in draws]
+        picks = [np.concatenate([*draw, *alone]) for draw in draws]
+        results = [list(mean(np.concatenate([rows[case] for case in pick])).values()) for pick in picks]
         return np.squeeze(np.array(results).T)
 
     values = mean(np.arange(len(first.labels)))
-    interval = bootstrap(
-        strata, resampled, n_resamples=resamples, method="percentile", vectorized=True, rng=np.random.default_rng(0)
-    ).confidence_interval
-    lows, highs = np.atleast_1d(interval.low), np.atleast_1d(interval.high)
+    lows = highs = list(values.values())
+    if strata:
+        rng = np.random.default_rng(0)
+        interval = bootstrap(
+            strata, resampled, n_resamples=resamples, method="percentile", vectorized=True, rng=rng
+        ).confidence_interval
+        lows, highs = np.atleast_1d(interval.low), np.atleast_1d(interval.high)
     return {
         name: {"value": round(value, 4), "low": round(float(low), 4), "high": round(float(high), 4)}
         for (name, value), low, high in zip(values.items(), lows, highs, strict=True)

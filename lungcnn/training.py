@@ -25,17 +25,21 @@ class Recipe:
         smoothing: label smoothing. case_weight: a slice counts its case's size to the power of minus this.
         insert: chance that a slice has lesions drawn in; it then counts as malignant.
         soften: chance that a slice of a normal or benign case is softened (`softening.soften`) before that.
+        blank_weight, unseen_weight: factors on the weight of malignant cases' slices on which no lesion is seen, and of
+            those that nobody looked at: their label is the case's. A slice with a drawn lesion counts in full.
         map_weight: weight of the loss that asks the malignant evidence map to lie on drawn lesions.
     """
 
-    epochs: int = 16
+    epochs: int = 18
     batch: int = 16
     learning_rate: float = 2e-3
     weight_decay: float = 1e-3
     smoothing: float = 0.05
     case_weight: float = 0.5
     insert: float = 0.3
-    soften: float = 0.5
+    soften: float = 0.6
+    blank_weight: float = 0.1
+    unseen_weight: float = 0.4
     map_weight: float = 0.3
     width: int = 12
     dropout: float = 0.2
@@ -97,6 +101,9 @@ def _batches(crop_set: CropSet, recipe: Recipe, seed: int):
 
     crops, lungs, labels = crop_set.crops, crop_set.lungs, crop_set.labels
     weights = slice_weights(labels, crop_set.cases, recipe.case_weight)
+    seen = crop_set.shows_lesion
+    trust = np.where(seen == 0, recipe.blank_weight, np.where(seen == 1, 1.0, recipe.unseen_weight))
+    trust[labels != MALIGNANT] = 1.0
     # Insertion makes slices of other classes malignant; with these factors the classes still count alike.
     factors = np.full(len(CLASSES), 1 / (1 - recipe.insert), np.float32)
     factors[MALIGNANT] = 1 / (1 + (len(CLASSES) - 1) * recipe.insert)
@@ -112,7 +119,8 @@ def _batches(crop_set: CropSet, recipe: Recipe, seed: int):
             if rng.random() < recipe.insert:
                 crop, alpha = insert_lesion(crop, lungs[index], rng)
                 label = MALIGNANT if alpha.any() else label
-            yield crop[..., None], alpha[..., None], label, weights[index] * factors[label]
+            weight = weights[index] * factors[label] * (1.0 if alpha.any() else trust[index])
+            yield crop[..., None], alpha[..., None], label, np.float32(weight)
 
     size = crops.shape[1]
     data = tf.data.Dataset.from_generator(

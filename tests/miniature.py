@@ -17,7 +17,9 @@ from lungcnn.thorax import Lesion
 from lungcnn.windowing import to_grey
 
 FOLDERS = {"normal": "Normal cases", "benign": "Bengin cases", "malignant": "Malignant cases"}
-CASES, SLICES = 3, 2
+CASES = 3
+# Slices of one level look alike, so each class has its own: none then stands under two labels.
+LEVELS = {"normal": ("carina", "base"), "benign": ("hilum", "apex"), "malignant": ("heart", "arch")}
 
 
 def write_miniature(folder: Path) -> Path:
@@ -26,7 +28,7 @@ def write_miniature(folder: Path) -> Path:
     for label, name in FOLDERS.items():
         (folder / name).mkdir(parents=True, exist_ok=True)
         for case in range(CASES):
-            for level in ("carina", "hilum")[:SLICES]:
+            for level in LEVELS[label]:
                 seed += 1
                 lesion = {
                     "normal": None,

@@ -25,16 +25,17 @@ def blocks(language: str) -> list[str]:
 
 def test_generated_parts_are_what_the_models_figures_give():
     assert generated(TEXT) == TEXT, "run: python tests/readme.py"
-    assert TEXT.count("<!-- generated: ") == TEXT.count("<!-- end -->") == 3
+    assert TEXT.count("<!-- generated: ") == TEXT.count("<!-- end -->") == 4
     assert "LEAKY" in TEXT.upper().split("## FIGURES")[1]
 
 
 @pytest.mark.slow
 def test_every_command_runs(miniature, tmp_path):
     (tmp_path / "examples").symlink_to(ROOT / "examples")
-    (tmp_path / DATASET).symlink_to(miniature)
+    for name in (DATASET, "My slices"):
+        (tmp_path / name).symlink_to(miniature)
     commands = [line for block in blocks("sh") for line in block.splitlines() if line not in ELSEWHERE]
-    assert len(commands) >= 7
+    assert len(commands) >= 9
     # A miniature dataset needs its own case list and has three folds; the rest is as written.
     shorter = {
         "train": ["--cases", str(miniature / "cases.csv"), "--folds", "3", "--epochs", "1"],

@@ -297,6 +297,16 @@ def test_figures_of_several_seeds_are_means():
     assert figures["accuracy"] == {"value": 0.5, "low": 0.5, "high": 0.5}
 
 
+def test_the_only_case_of_a_class_is_in_every_resample():
+    base = perfect()
+    rows = np.flatnonzero((base.labels == 0) | np.isin(base.cases, ["1-13", "2-25"]))
+    assert np.bincount(base.labels[rows]).tolist() == [24, 2, 2]
+    figures = with_intervals([base.take(rows)], resamples=20)
+    assert figures["accuracy"] == {"value": 1.0, "low": 1.0, "high": 1.0}
+    one_each = base.take([0, 24, 48])
+    assert with_intervals([one_each], resamples=20)["auc_benign"] == {"value": 1.0, "low": 1.0, "high": 1.0}
+
+
 def test_sure_lesions_stand_against_normal_slices_alone():
     base = perfect()
     seen = np.where(np.arange(len(base.labels)) == len(base.labels) - 1, 1.0, np.nan)
