@@ -22,7 +22,7 @@ class Augmentation:
     zoom: float = 0.12
     contrast: float = 0.15
     brightness: float = 0.05
-    noise: float = 0.012
+    noise: float = 0.0
 
 
 def augment(crops, masks, seed, how: Augmentation):

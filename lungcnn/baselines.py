@@ -14,7 +14,7 @@ from lungcnn.anatomy import AIR_HU
 from lungcnn.dataset import CropSet, thumbnail
 from lungcnn.loading import load_slice
 from lungcnn.network import CLASSES
-from lungcnn.softening import noise_level
+from lungcnn.noise import noise_level
 from lungcnn.windowing import to_unit
 
 SIDE = 64
@@ -26,7 +26,7 @@ EPOCHS = 12
 class Material:
     """What baselines look at, a row a slice: whole slices, lung crops and lung masks, float32 `[n, 64, 64]`.
 
-    `noise` `[n]` is the noise level of the full crop (`softening.noise_level`).
+    `noise` `[n]` is the noise level of the full crop (`noise.noise_level`).
     """
 
     whole: np.ndarray

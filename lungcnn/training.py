@@ -10,7 +10,6 @@ from lungcnn.augmentation import Augmentation, augment
 from lungcnn.dataset import CropSet
 from lungcnn.lesions import insert_lesion
 from lungcnn.network import CLASSES, LAST_CONVOLUTION, LOGITS, build_network
-from lungcnn.softening import soften
 
 MALIGNANT = CLASSES.index("malignant")
 
@@ -24,24 +23,18 @@ class Recipe:
         learning_rate: peak, reached after one epoch and then brought to zero along a cosine. weight_decay: AdamW's.
         smoothing: label smoothing. case_weight: a slice counts its case's size to the power of minus this.
         insert: chance that a slice has lesions drawn in; it then counts as malignant.
-        soften: chance that a slice of a normal or benign case is softened (`softening.soften`) before that.
-        blank_weight, unseen_weight: factors on the weight of malignant cases' slices on which no lesion is seen, and of
-            those that nobody looked at: their label is the case's. A slice with a drawn lesion counts in full.
         map_weight: weight of the loss that asks the malignant evidence map to lie on drawn lesions.
     """
 
-    epochs: int = 18
+    epochs: int = 20
     batch: int = 16
     learning_rate: float = 2e-3
     weight_decay: float = 1e-3
     smoothing: float = 0.05
     case_weight: float = 0.5
     insert: float = 0.3
-    soften: float = 0.6
-    blank_weight: float = 0.1
-    unseen_weight: float = 0.4
     map_weight: float = 0.3
-    width: int = 12
+    width: int = 16
     dropout: float = 0.2
     augmentation: Augmentation = field(default_factory=Augmentation)
 
@@ -101,9 +94,6 @@ def _batches(crop_set: CropSet, recipe: Recipe, seed: int):
 
     crops, lungs, labels = crop_set.crops, crop_set.lungs, crop_set.labels
     weights = slice_weights(labels, crop_set.cases, recipe.case_weight)
-    seen = crop_set.shows_lesion
-    trust = np.where(seen == 0, recipe.blank_weight, np.where(seen == 1, 1.0, recipe.unseen_weight))
-    trust[labels != MALIGNANT] = 1.0
     # Insertion makes slices of other classes malignant; with these factors the classes still count alike.
     factors = np.full(len(CLASSES), 1 / (1 - recipe.insert), np.float32)
     factors[MALIGNANT] = 1 / (1 + (len(CLASSES) - 1) * recipe.insert)
@@ -114,13 +104,10 @@ def _batches(crop_set: CropSet, recipe: Recipe, seed: int):
         rng = np.random.default_rng([seed, epoch])
         for index in rng.permutation(len(labels)):
             crop, label, alpha = crops[index], labels[index], np.zeros_like(crops[index])
-            if label != MALIGNANT and rng.random() < recipe.soften:
-                crop = soften(crop, rng)
             if rng.random() < recipe.insert:
                 crop, alpha = insert_lesion(crop, lungs[index], rng)
                 label = MALIGNANT if alpha.any() else label
-            weight = weights[index] * factors[label] * (1.0 if alpha.any() else trust[index])
-            yield crop[..., None], alpha[..., None], label, np.float32(weight)
+            yield crop[..., None], alpha[..., None], label, weights[index] * factors[label]
 
     size = crops.shape[1]
     data = tf.data.Dataset.from_generator(

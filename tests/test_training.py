@@ -23,7 +23,7 @@ from lungcnn.study import Plan, case_folds, cross_validate, random_folds, run_st
 from lungcnn.training import Recipe, predict_logits, slice_weights, train_network
 
 QUICK = Recipe(epochs=2, batch=8, width=4)
-STILL = Augmentation(flip=0, rotation=0, shift=0, zoom=0, contrast=0, brightness=0, blur=0, noise_low=0, noise_high=0)
+STILL = Augmentation(flip=0, rotation=0, shift=0, zoom=0, contrast=0, brightness=0, noise=0)
 
 
 @pytest.fixture(scope="module")
