@@ -11,7 +11,7 @@ from lungcnn.classifier import PREDICTED, Classification, Classifier, prediction
 from lungcnn.errors import LungCNNError
 from lungcnn.explaining import DEFAULT_METHOD, class_index, explanation_method
 from lungcnn.faithfulness import deletion_insertion, lung_fraction
-from lungcnn.gate import admit
+from lungcnn.gate import admit, cautions
 from lungcnn.loading import CTSlice, iter_slices
 from lungcnn.network import CLASSES
 from lungcnn.report import Explanation, ModelInfo, SliceReport, failed
@@ -54,13 +54,13 @@ class Pipeline:
         explain = explanation_method(method)
         common = {
             "index": ct_slice.frame,
-            "warnings": ct_slice.warnings,
             "model": ModelInfo(self.card.name, self.card.sha256),
         }
         try:
             anatomy = admit(ct_slice)
         except LungCNNError as refusal:
-            return failed(refusal, status="refused", **common)
+            return failed(refusal, status="refused", warnings=ct_slice.warnings, **common)
+        common["warnings"] = ct_slice.warnings + cautions(anatomy)
         found = self.classifier(anatomy.crop[None], target)
         label = int(found.explained[0])
         cells = explain(found.activations[0], found.gradients[0])

@@ -102,7 +102,7 @@ def test_text_output_names_class_and_probabilities(run):
         (["predict", "tests"], "holds no DICOM files or pictures"),
         (["train", "nowhere", "--out", "o"], "There is no folder nowhere. Get the IQ-OTH/NCCD"),
         (["train", "nowhere", "--out", "o", "--folds", "1"], "One fold leaves nothing"),
-        (["train", "nowhere", "--out", "o", "--folds", "0", "--leaky"], "--leaky measures on folds"),
+        (["train", "nowhere", "--out", "o", "--folds", "0", "--leaky"], "--leaky and --baselines measure on folds"),
         (["train", "nowhere"], "Missing option '--out'"),
     ],
 )
@@ -136,7 +136,7 @@ def test_examples_command_writes_the_phantoms(run, tmp_path):
     assert len(result.stderr.splitlines()) == len(list(tmp_path.iterdir()))
 
 
-@pytest.mark.parametrize("command", [[], ["predict"], ["train"], ["examples"], ["benchmark"]])
+@pytest.mark.parametrize("command", [[], ["predict"], ["train"], ["evaluate"], ["cases"], ["examples"], ["benchmark"]])
 def test_help(run, command):
     result = run(*command, "--help")
     assert result.exit_code == 0
