@@ -12,6 +12,7 @@ import gradio as gr
 from demo import texts, views
 from lungcnn import (
     CLASSES,
+    DEFAULT_METHOD,
     METHODS,
     CTSlice,
     LungCNNError,
@@ -135,7 +136,7 @@ def build_demo(waiting: PipelineInWaiting, examples: list[Example]) -> gr.Blocks
             data = Path(file).read_bytes()
         finally:
             Path(file).unlink(missing_ok=True)
-        options = {"explain_class": class_name or None, "method": method or "grad-cam"}
+        options = {"explain_class": class_name or None, "method": method or DEFAULT_METHOD}
         try:
             ct_slice, report = next(waiting.get().run_file(data, **options))
         except LungCNNError as error:
@@ -161,9 +162,8 @@ def build_demo(waiting: PipelineInWaiting, examples: list[Example]) -> gr.Blocks
             with gr.Column(scale=3, min_width=290):
                 outcome = gr.HTML(views.result(), elem_id="result")
                 chosen = gr.Radio([texts.PREDICTED, *CLASSES], value=texts.PREDICTED, label=texts.EXPLAIN_CLASS)
-                method = gr.Radio(
-                    [(texts.METHODS[name], name) for name in METHODS], value="grad-cam", label=texts.METHOD
-                )
+                titles = [(f"{method.title} ({method.source})", name) for name, method in METHODS.items()]
+                method = gr.Dropdown(titles, value=DEFAULT_METHOD, label=texts.METHOD, filterable=False)
         with gr.Accordion(texts.ABOUT_TITLE, open=False):
             gr.Markdown(texts.ABOUT)
 
@@ -179,7 +179,7 @@ def build_demo(waiting: PipelineInWaiting, examples: list[Example]) -> gr.Blocks
         for choice in (chosen, method):
             choice.input(explain_again, [state, chosen, method], [view, outcome], show_progress="hidden", **PRIVATE)
 
-        api_inputs = [gr.File(visible=False), gr.Textbox("", visible=False), gr.Textbox("grad-cam", visible=False)]
+        api_inputs = [gr.File(visible=False), gr.Textbox("", visible=False), gr.Textbox(DEFAULT_METHOD, visible=False)]
         api_outputs = [gr.JSON(visible=False), gr.Image(visible=False, format="png")]
         gr.Button(visible=False).click(explain, api_inputs, api_outputs, api_name="explain")
     page.queue(max_size=32, default_concurrency_limit=2)

@@ -8,7 +8,6 @@ EXAMPLES = "Or try a synthetic phantom (drawn by software, not a patient)"
 EXPLAIN_CLASS = "Evidence for"
 PREDICTED = "predicted class"
 METHOD = "Method"
-METHODS = {"grad-cam": "Grad-CAM", "hires-cam": "HiResCAM"}
 
 EMPTY_VIEW = "No slice yet. Drop a file above, or click one of the phantoms."
 EMPTY_RESULT = "The result will appear here."
@@ -17,7 +16,7 @@ OVERLAY = "Evidence for <b>{name}</b>, {method}"
 SLICE_ALT = "The slice under a lung window"
 OVERLAY_ALT = "The slice with a heatmap of the evidence for {name} over it"
 NO_OVERLAY = "No heatmap: the slice was not judged."
-BAR_LOW, BAR_HIGH = "little", "most on this slice"
+BAR_LOW, BAR_HIGH = "little", "most, of any class"
 CELL = "The map has {rows} x {columns} cells of {height:.0f} x {width:.0f} mm: it points to a region, not to an edge."
 CELL_UNKNOWN = "The map has {rows} x {columns} cells over the lungs: it points to a region, not to an edge."
 
@@ -26,11 +25,16 @@ PROBABILITIES = "Probabilities"
 SET = "Can't be ruled out: {names}."
 SET_ALL = "None of the three classes can be ruled out: on this slice the model abstains."
 CHECK = "Can the heatmap be believed?"
-FAITHFUL = "The map is better than random at finding what the model used; {share} of it lies in the lungs."
-UNFAITHFUL = (
-    "The map is not better than random at finding what the model used: don't rely on it; "
-    "{share} of it lies in the lungs."
-)
+NUMBERS = "The numbers"
+CHECK_ROWS = {
+    "deletion": "Deletion: area as marked cells are hidden (random order)",
+    "insertion": "Insertion: area as they are uncovered (random order)",
+    "where": "In the lungs / rest of the body / outside",
+    "residual": "Logit not accounted for by HiResCAM",
+    "stability": "Rank correlation with shifted, noisy copies",
+    "agreement": "Rank correlation of Grad-CAM and HiResCAM",
+}
+NOT_KNOWN = "not measured"
 NOTHING = "Nothing on this slice speaks for {name}: there is no heatmap to show."
 NOTES = "Notes"
 REFUSED = "This image was not judged"

@@ -4,7 +4,7 @@ import base64
 from html import escape
 
 from demo import texts
-from lungcnn import CLASSES, DISCLAIMER, CTSlice, SliceReport, encode_png, render_overlay, render_slice
+from lungcnn import CLASSES, DISCLAIMER, METHODS, CTSlice, SliceReport, encode_png, render_overlay, render_slice
 
 
 def percent(share: float) -> str:
@@ -26,7 +26,7 @@ def viewer(ct_slice: CTSlice | None = None, report: SliceReport | None = None) -
         right = f'<div class="empty">{escape(texts.NO_OVERLAY)}</div>'
     else:
         name = explanation.class_name
-        caption = texts.OVERLAY.format(name=escape(name), method=escape(texts.METHODS[explanation.method]))
+        caption = texts.OVERLAY.format(name=escape(name), method=escape(METHODS[explanation.method].title))
         picture = render_overlay(ct_slice, report)
         right = _figure("overlay", ct_slice, picture, texts.OVERLAY_ALT.format(name=name), caption + _legend())
     return f'<div class="viewer">{left}{right}</div>'
@@ -60,6 +60,7 @@ def result(report: SliceReport | None = None) -> str:
         bars(report.probabilities, report.prediction),
         _set(report),
         f'<h3>{texts.CHECK}</h3><p id="check">{escape(check_sentence(report))}</p>',
+        _numbers(report),
         f'<p class="small">{escape(_cells(report))}</p>',
     ]
     if report.warnings:
@@ -95,8 +96,31 @@ def check_sentence(report: SliceReport) -> str:
     checks = explanation.faithfulness
     if explanation.peak_xy is None or checks is None:
         return texts.NOTHING.format(name=explanation.class_name)
-    text = texts.FAITHFUL if checks["better_than_random"] else texts.UNFAITHFUL
-    return text.format(share=percent(explanation.lung_fraction))
+    return f"{checks.sentence} {checks.hidden_sentence(explanation.class_name).capitalize()}"
+
+
+def _numbers(report: SliceReport) -> str:
+    """The checks' figures, folded away."""
+    checks = report.explanation.faithfulness
+    if checks is None:
+        return ""
+    values = {
+        "deletion": f"{checks.deletion_auc:.2f} ({checks.random_deletion_auc:.2f})",
+        "insertion": f"{checks.insertion_auc:.2f} ({checks.random_insertion_auc:.2f})",
+        "where": " / ".join(percent(share) for share in (checks.in_lungs, checks.in_body, checks.outside)),
+        "residual": _signed(checks.completeness_residual),
+        "stability": _signed(checks.stability),
+        "agreement": _signed(checks.agreement),
+    }
+    rows = "".join(
+        f"<tr><th scope='row'>{escape(texts.CHECK_ROWS[name])}</th><td>{escape(value)}</td></tr>"
+        for name, value in values.items()
+    )
+    return f'<details id="numbers"><summary>{texts.NUMBERS}</summary><table>{rows}</table></details>'
+
+
+def _signed(value: float | None) -> str:
+    return texts.NOT_KNOWN if value is None else f"{value:.2f}".replace("-0.00", "0.00")
 
 
 def _set(report: SliceReport) -> str:

@@ -19,6 +19,7 @@ _HOMES = {
     "CTSlice": "loading",
     "Explanation": "report",
     "LungCNNError": "errors",
+    "DEFAULT_METHOD": "explaining",
     "METHODS": "explaining",
     "PHANTOMS": "phantom",
     "Pipeline": "pipeline",

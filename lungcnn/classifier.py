@@ -5,10 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from lungcnn.artefact import Calibration
-from lungcnn.errors import ModelStructureError
 from lungcnn.network import CLASSES
-
-PREDICTED = -1
+from lungcnn.structure import lay_flat
 
 
 @dataclass(frozen=True, eq=False)
@@ -18,42 +16,54 @@ class Classification:
     Attributes:
         logits: float32 `[n, classes]`, before calibration.
         probabilities: float32 `[n, classes]`, calibrated.
-        explained: int `[n]`, the class whose gradient was taken.
-        activations: float32 `[n, rows, columns, channels]`, the last convolution's map.
-        gradients: same shape: the gradient of the explained class's logit with respect to it.
+        activations: float32 `[n, rows, columns, channels]`, the explained convolution's map.
+        gradients: float32 `[n, classes, rows, columns, channels]`: of each class's logit with respect to that map.
     """
 
     logits: np.ndarray
     probabilities: np.ndarray
-    explained: np.ndarray
     activations: np.ndarray
     gradients: np.ndarray
 
 
 class Classifier:
-    """A network behind one compiled function of fixed signature, warmed when made; safe to call from threads.
+    """A network behind compiled functions of fixed signature, warmed when made; safe to call from threads.
 
-    Raises `ModelStructureError` for a model without a convolution or without a softmax over the classes.
+    Args:
+        network: any Sequential or functional Keras model, `[n, 128, 128, 1]` to a softmax over the classes.
+        layer: the convolution to explain; None for the last one.
+
+    Raises `ModelStructureError` for a model that can't be explained and `UsageError` for an unknown layer.
+
+    Attributes:
+        structure: the model as `structure.Structure`. layer: the explained convolution's name.
     """
 
-    def __init__(self, network, calibration: Calibration | None = None):
+    def __init__(self, network, calibration: Calibration | None = None, layer: str | None = None):
         self.calibration = calibration or Calibration()
-        self.layer, until_map, until_logits = _split(network)
-        self._size = tuple(network.input_shape[1:3])
-        self._call = _compile(until_map, until_logits, network.input_shape[1:])
-        self(np.zeros((1, *self._size), np.float32))
+        self.structure = lay_flat(network, layer)
+        self.layer = self.structure.layer
+        self._explained, self._bare = _compile(self.structure)
+        blank = np.zeros((1, *self.structure.size), np.float32)
+        self(blank)
+        self.probabilities(blank)
 
-    def __call__(self, crops: np.ndarray, explain: int | np.ndarray = PREDICTED) -> Classification:
-        """Classify crops.
+    def __call__(self, crops: np.ndarray) -> Classification:
+        """Classify crops (float32 `[n, 128, 128]`, grey 0 to 1, finite), with what explanations of any class need."""
+        logits, activations, gradients = (part.numpy() for part in self._explained(_batch(crops)))
+        return Classification(logits, calibrate(logits, self.calibration), activations, gradients)
 
-        Args:
-            crops: float32 `[n, 128, 128]`, grey 0 to 1; finite.
-            explain: class index to take gradients of, one for all or int `[n]`; `PREDICTED` for each crop's own.
-        """
-        crops = np.ascontiguousarray(crops, np.float32)[..., None]
-        chosen = np.broadcast_to(np.asarray(explain, np.int32), crops.shape[:1])
-        logits, explained, activations, gradients = (part.numpy() for part in self._call(crops, chosen))
-        return Classification(logits, calibrate(logits, self.calibration), explained, activations, gradients)
+    def logits(self, crops: np.ndarray) -> np.ndarray:
+        """Logits float32 `[n, classes]` alone: the forward pass."""
+        return self._bare(_batch(crops)).numpy()
+
+    def probabilities(self, crops: np.ndarray) -> np.ndarray:
+        """Calibrated probabilities float32 `[n, classes]` alone."""
+        return calibrate(self.logits(crops), self.calibration)
+
+
+def _batch(crops: np.ndarray) -> np.ndarray:
+    return np.ascontiguousarray(crops, np.float32)[..., None]
 
 
 def calibrate(logits: np.ndarray, calibration: Calibration) -> np.ndarray:
@@ -77,39 +87,23 @@ def prediction_set(probabilities: np.ndarray, calibration: Calibration) -> tuple
     return tuple(name for i, (name, limit) in pairs if i == top or 1 - probabilities[i] <= limit)
 
 
-def _split(network):
-    """The network in two: input to last convolution, and from there to the logits."""
-    import keras
-
-    convolutions = [layer for layer in network.layers if isinstance(layer, keras.layers.Conv2D)]
-    if not convolutions:
-        raise ModelStructureError("The model has no convolution, so there is no map to explain it by.")
-    last, end = convolutions[-1], network.layers[-1]
-    if not isinstance(end, keras.layers.Softmax):
-        raise ModelStructureError(
-            f"The model ends in {type(end).__name__} '{end.name}'; expected a Softmax layer over {len(CLASSES)} logits."
-        )
-    return (
-        last.name,
-        keras.Model(network.inputs, last.output),
-        keras.Model(last.output, end.input),
-    )
-
-
-def _compile(until_map, until_logits, shape):
+def _compile(structure):
+    """Crops to (logits, map, gradients), and crops to logits alone."""
     import tensorflow as tf
 
-    @tf.function(
-        input_signature=[tf.TensorSpec((None, *shape), tf.float32), tf.TensorSpec((None,), tf.int32)],
-        autograph=False,
-    )
-    def call(crops, chosen):
-        activations = until_map(crops, training=False)
-        with tf.GradientTape() as tape:
-            tape.watch(activations)
-            logits = until_logits(activations, training=False)
-            explained = tf.where(chosen < 0, tf.argmax(logits, axis=1, output_type=tf.int32), chosen)
-            score = tf.gather(logits, explained, axis=1, batch_dims=1)
-        return logits, explained, activations, tape.gradient(score, activations)
+    signature = [tf.TensorSpec((None, *structure.size, 1), tf.float32)]
 
-    return call
+    @tf.function(input_signature=signature, autograph=False)
+    def explained(crops):
+        with tf.GradientTape(persistent=True) as tape:
+            activations, logits = structure.tapped(crops, training=False)
+            scores = [tf.cast(logits[:, label], tf.float32) for label in range(len(CLASSES))]
+        # Once a map is there, the way from it to the logits is short: three gradients cost little.
+        gradients = tf.stack([tape.gradient(score, activations) for score in scores], axis=1)
+        return tuple(tf.cast(part, tf.float32) for part in (logits, activations, gradients))
+
+    @tf.function(input_signature=signature, autograph=False)
+    def bare(crops):
+        return tf.cast(structure.model(crops, training=False), tf.float32)
+
+    return explained, bare

@@ -13,6 +13,8 @@ from lungcnn.errors import LungCNNError
 from lungcnn.quiet import import_tensorflow
 
 EXIT_SOME_FAILED = 3
+# As in explaining.METHODS (a test says so), which `--help` would import OpenCV for.
+_METHODS = "grad-cam, hires-cam, grad-cam++, layer-cam, score-cam, faster-score-cam, smooth-grad, occlusion"
 _QUIET = click.option("--quiet", is_flag=True, help="No progress bar and no notes; results and errors only.")
 _MODEL = click.option(
     "--model", type=click.Path(dir_okay=False, path_type=Path), help="Model file; default: the one that ships."
@@ -50,13 +52,16 @@ def main():
 @click.option("--json", "as_json", is_flag=True, help="One JSON object per slice and line, nothing else.")
 @click.option("--overlay", type=click.Path(file_okay=False, path_type=Path), help="Write overlays (PNG) here.")
 @click.option("--heatmap", type=click.Path(file_okay=False, path_type=Path), help="Write raw maps (.npy) here.")
-@click.option("--method", default="grad-cam", show_default=True, help="Explanation method.")
+@click.option("--method", default="grad-cam", show_default=True, help=f"Explanation method: {_METHODS}.")
+@click.option("--layer", help="Convolution to explain.  [default: the last one]")
+@click.option("--signed", is_flag=True, help="Overlays also show what speaks against the class, in blue.")
+@click.option("--contour", type=click.FloatRange(0, 1), help="Overlays as outlines at this share of the maximum.")
 @click.option("--explain-class", help="Class to explain: normal, benign or malignant.  [default: the predicted one]")
 @click.option("--checks/--no-checks", default=True, show_default=True, help="Test each explanation (slower).")
 @_MODEL
 @_QUIET
 @_errors_for_people
-def predict(paths, as_json, overlay, heatmap, method, explain_class, checks, model, quiet):
+def predict(paths, as_json, overlay, heatmap, method, layer, signed, contour, explain_class, checks, model, quiet):
     """Judge the slices in PATHS: files, or folders whose slices are taken in order of name.
 
     Exit status: 0 when every slice was judged, 3 when any was refused or could not be read, 2 for wrong usage.
@@ -69,9 +74,9 @@ def predict(paths, as_json, overlay, heatmap, method, explain_class, checks, mod
     if explain_class is not None:
         class_index(explain_class)
     files = find_files(paths)
-    outputs = Outputs(overlay, heatmap)
+    outputs = Outputs(overlay, heatmap, signed, contour)
     import_tensorflow()
-    pipeline = Pipeline.load(model)
+    pipeline = Pipeline.load(model, layer)
     options = {"explain_class": explain_class, "method": method, "checks": checks}
     every = True
     with _bar(total=len(files), unit="file", quiet=quiet or len(files) < 2) as bar:

@@ -7,10 +7,10 @@ import numpy as np
 
 from lungcnn.anatomy import Anatomy
 from lungcnn.artefact import ModelCard, load_model
-from lungcnn.classifier import PREDICTED, Classification, Classifier, prediction_set
+from lungcnn.classifier import Classification, Classifier, prediction_set
 from lungcnn.errors import LungCNNError
-from lungcnn.explaining import DEFAULT_METHOD, class_index, explanation_method
-from lungcnn.faithfulness import deletion_insertion, lung_fraction
+from lungcnn.explaining import DEFAULT_METHOD, Explainer, class_index, explanation_method
+from lungcnn.faithfulness import check_explanation, shares
 from lungcnn.gate import admit, cautions
 from lungcnn.loading import CTSlice, iter_slices
 from lungcnn.network import CLASSES
@@ -23,16 +23,19 @@ class Pipeline:
 
     classifier: Classifier
     card: ModelCard
+    explainer: Explainer
 
     @classmethod
-    def load(cls, model: Path | str | None = None) -> "Pipeline":
-        """Verify and open a model (default: the one that ships), and warm its compiled function.
+    def load(cls, model: Path | str | None = None, layer: str | None = None) -> "Pipeline":
+        """Verify and open a model (default: the one that ships), and warm its compiled functions.
 
+        `layer` names the convolution to explain (default: the last one); `UsageError` for an unknown one.
         Raises `ModelFileError` where the file is missing or isn't the one its card names, and
         `ModelStructureError` where it can't be explained.
         """
         network, card = load_model(model)
-        return cls(Classifier(network, card.calibration), card)
+        classifier = Classifier(network, card.calibration, layer)
+        return cls(classifier, card, Explainer(classifier))
 
     def run(
         self, ct_slice: CTSlice, explain_class: str | None = None, method: str = DEFAULT_METHOD, checks: bool = True
@@ -42,7 +45,7 @@ class Pipeline:
         Args:
             explain_class: class to explain; None for the predicted one.
             method: one of `explaining.METHODS`.
-            checks: also test the explanation by deletion and insertion (about 80 forward passes).
+            checks: also test the explanation (`faithfulness.check_explanation`, about 80 forward passes).
 
         Returns:
             A report with status "ok", or "refused" where the slice shows no lungs to judge.
@@ -50,8 +53,8 @@ class Pipeline:
         Raises:
             UsageError: an unknown class or method.
         """
-        target = PREDICTED if explain_class is None else class_index(explain_class)
-        explain = explanation_method(method)
+        wanted = None if explain_class is None else class_index(explain_class)
+        chosen = explanation_method(method)
         common = {
             "index": ct_slice.frame,
             "model": ModelInfo(self.card.name, self.card.sha256),
@@ -61,12 +64,13 @@ class Pipeline:
         except LungCNNError as refusal:
             return failed(refusal, status="refused", warnings=ct_slice.warnings, **common)
         common["warnings"] = ct_slice.warnings + cautions(anatomy)
-        found = self.classifier(anatomy.crop[None], target)
-        label = int(found.explained[0])
-        cells = explain(found.activations[0], found.gradients[0])
-        explanation = _explanation(cells, method, label, self.classifier.layer, anatomy, ct_slice.spacing)
+        found = self.classifier(anatomy.crop[None])
+        label = int(found.probabilities[0].argmax()) if wanted is None else wanted
+        maps = self.explainer.maps(method, anatomy.crop, found)
+        layer = "input" if chosen.gradient_of_input else self.classifier.layer
+        explanation = _explanation(maps, label, anatomy, ct_slice.spacing, method=method, layer=layer)
         if checks:
-            tested = deletion_insertion(self.classifier, anatomy.crop, anatomy.crop_lungs, cells, label)
+            tested = check_explanation(self.classifier, anatomy, found, chosen, maps[label], label)
             explanation = replace(explanation, faithfulness=tested)
         return SliceReport(status="ok", explanation=explanation, **_judgement(found, self.card), **common)
 
@@ -91,10 +95,10 @@ def _judgement(found: Classification, card: ModelCard) -> dict:
     }
 
 
-def _explanation(cells, method, label, layer, anatomy: Anatomy, spacing) -> Explanation:
-    box = anatomy.box
+def _explanation(maps, label, anatomy: Anatomy, spacing, method, layer) -> Explanation:
+    cells, box = maps[label], anatomy.box
     row, column = np.unravel_index(np.argmax(cells), cells.shape)
-    marked = cells[row, column] > 0
+    marked = bool(cells[row, column] > 0)
     return Explanation(
         method=method,
         class_name=CLASSES[label],
@@ -103,5 +107,7 @@ def _explanation(cells, method, label, layer, anatomy: Anatomy, spacing) -> Expl
         box=box,
         cell_mm=spacing and (box.height * spacing[0] / cells.shape[0], box.width * spacing[1] / cells.shape[1]),
         peak_xy=box.point_to_slice(column + 0.5, row + 0.5, cells.shape) if marked else None,
-        lung_fraction=lung_fraction(box.to_slice(cells), anatomy.lungs),
+        lung_fraction=shares(box.to_slice(cells), anatomy)[0] if marked else None,
+        scale=float(max(0.0, maps.max())),
+        signed=explanation_method(method).signed,
     )

@@ -44,10 +44,15 @@ def _looks_like_a_slice(file: Path) -> bool:
 
 @dataclass
 class Outputs:
-    """Where overlays and heatmaps go; each folder may be None. Names are the files' own, numbered where they repeat."""
+    """Where overlays and heatmaps go, and how overlays look; each folder may be None.
+
+    Names are the files' own, numbered where they repeat.
+    """
 
     overlay: Path | None = None
     heatmap: Path | None = None
+    signed: bool = False
+    contour: float | None = None
     _used: Counter = field(default_factory=Counter)
 
     def __post_init__(self):
@@ -67,7 +72,8 @@ class Outputs:
         if self._used[stem] > 1:
             stem = f"{stem}-{self._used[stem]}"
         if self.overlay:
-            (self.overlay / f"{stem}.png").write_bytes(encode_png(render_overlay(ct_slice, report)))
+            picture = render_overlay(ct_slice, report, signed=self.signed, contour=self.contour)
+            (self.overlay / f"{stem}.png").write_bytes(encode_png(picture))
         if self.heatmap:
             np.save(self.heatmap / f"{stem}.npy", report.explanation.heatmap())
 

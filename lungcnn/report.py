@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from lungcnn.anatomy import CropBox
+from lungcnn.faithfulness import Faithfulness
 from lungcnn.network import CLASSES
 
 DISCLAIMER = "For research and teaching only. Not a medical device; not for diagnosis or treatment decisions."
@@ -37,7 +38,9 @@ class Explanation:
         cell_mm: height and width of a cell in mm, or None where the spacing is unknown.
         peak_xy: the strongest cell's centre in slice coordinates, or None where nothing speaks for the class.
         lung_fraction: share of the positive map inside the lungs, or None as above.
-        faithfulness: `deletion_auc`, `insertion_auc`, `better_than_random`; None where not checked or nothing marked.
+        scale: largest value of the maps of all classes: on this common scale a weak map looks weak.
+        signed: negative cells speak against the class.
+        faithfulness: the checks; None where not checked or nothing marked.
     """
 
     method: str
@@ -48,7 +51,9 @@ class Explanation:
     cell_mm: tuple[float, float] | None
     peak_xy: tuple[float, float] | None
     lung_fraction: float | None
-    faithfulness: dict | None = None
+    scale: float
+    signed: bool = False
+    faithfulness: Faithfulness | None = None
 
     def heatmap(self) -> np.ndarray:
         """The raw map on the slice's own pixels: float32 `[rows, columns]`, 0 outside the lung crop."""
@@ -101,14 +106,17 @@ def failed(error, index: int = 0, status: str = "error", **fields) -> SliceRepor
 
 def _explanation_json(explanation: Explanation) -> dict:
     checks = explanation.faithfulness
+    numbers = {} if checks is None else {name: value for name, value in vars(checks).items() if name != "curves"}
     return {
         "method": explanation.method,
         "class": explanation.class_name,
         "layer": explanation.layer,
         "peak_xy": explanation.peak_xy and [round(value, 2) for value in explanation.peak_xy],
         "lung_fraction": _rounded(explanation.lung_fraction),
+        "cell_mm": explanation.cell_mm and [round(value, 2) for value in explanation.cell_mm],
         "faithfulness": checks
-        and {name: value if isinstance(value, bool) else _rounded(value) for name, value in checks.items()},
+        and {name: value if isinstance(value, bool) else _rounded(value) for name, value in numbers.items()}
+        | {"sentence": checks.sentence},
     }
 
 

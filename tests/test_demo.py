@@ -75,10 +75,15 @@ def test_check_sentences(report):
         explanation = dataclasses.replace(report.explanation, **fields)
         return views.check_sentence(dataclasses.replace(report, explanation=explanation))
 
-    good = {"deletion_auc": 0.2, "insertion_auc": 0.8, "better_than_random": True}
-    yes = sentence(faithfulness=good, lung_fraction=0.81, peak_xy=(1, 1))
-    assert yes == "The map is better than random at finding what the model used; 81 % of it lies in the lungs."
-    no = sentence(faithfulness=good | {"better_than_random": False}, lung_fraction=0.1, peak_xy=(1, 1))
+    checks = report.explanation.faithfulness
+    good = dataclasses.replace(
+        checks, better_than_random=True, in_lungs=0.81, probability=0.91, hidden_probability=0.22
+    )
+    name = report.prediction
+    yes = sentence(faithfulness=good, peak_xy=(1, 1))
+    assert yes.startswith("The map is better than random at finding what the model used; 81 % of it lies in the lungs.")
+    assert yes.endswith(f"{name.capitalize()} 0.91, with the highlighted region hidden 0.22.")
+    no = sentence(faithfulness=dataclasses.replace(good, better_than_random=False), peak_xy=(1, 1))
     assert no.startswith("The map is not better than random")
     assert "speaks for" in sentence(faithfulness=None, peak_xy=None)
 
@@ -141,9 +146,3 @@ def test_command_line(arguments, status, message, monkeypatch):
     result = CliRunner().invoke(main, arguments)
     assert result.exit_code == status
     assert re.search(message, re.sub(r"\s+", " ", result.output)), result.output
-
-
-def test_texts_of_every_method_exist():
-    from lungcnn import METHODS
-
-    assert set(texts.METHODS) == set(METHODS)
