@@ -105,10 +105,11 @@ def predict(paths, as_json, overlay, heatmap, method, layer, signed, contour, ex
 @click.option("--folds", default=5, show_default=True, type=click.IntRange(min=0), help="Case-blocked folds; 0: none.")
 @click.option("--leaky", is_flag=True, help="Also measure on random folds, where cases leak, for comparison.")
 @click.option("--baselines", is_flag=True, help="Also measure simpler models on the same folds.")
+@click.option("--localization", is_flag=True, help="Also measure whether heatmaps point at lesions.")
 @click.option("--checkpoints", type=click.Path(file_okay=False, path_type=Path), help="Keep finished folds; resume.")
 @_QUIET
 @_errors_for_people
-def train(dataset, out, cases, epochs, seed, seeds, folds, leaky, baselines, checkpoints, quiet):
+def train(dataset, out, cases, epochs, seed, seeds, folds, leaky, baselines, localization, checkpoints, quiet):
     """Train on DATASET (the IQ-OTH/NCCD folder), calibrate, and write the model and its card.
 
     Cross-validation runs first and its figures go into the card; the final network then learns from every slice.
@@ -119,15 +120,15 @@ def train(dataset, out, cases, epochs, seed, seeds, folds, leaky, baselines, che
 
     if folds == 1:
         raise click.UsageError("One fold leaves nothing to train on; give 0, or 2 and more.")
-    if (leaky or baselines) and not folds:
-        raise click.UsageError("--leaky and --baselines measure on folds; give --folds as well.")
+    if (leaky or baselines or localization) and not folds:
+        raise click.UsageError("--leaky, --baselines and --localization measure on folds; give --folds as well.")
     crop_set = _crops(dataset, cases, "dev", quiet)
 
     from lungcnn.study import Plan, run_study
 
     import_tensorflow()
     recipe = replace(Recipe(), **({"epochs": epochs} if epochs else {}))
-    plan = Plan(folds, tuple(range(seed, seed + seeds)), leaky, baselines)
+    plan = Plan(folds, tuple(range(seed, seed + seeds)), leaky, baselines, localization)
     with _bar(total=plan.epochs(recipe), desc="training", unit="epoch", quiet=quiet) as bar:
 
         def on_epoch(loss):
@@ -155,20 +156,41 @@ def train(dataset, out, cases, epochs, seed, seeds, folds, leaky, baselines, che
 @click.option(
     "--leak-guard/--no-leak-guard", default=True, show_default=True, help="Leave out the model's training slices."
 )
+@click.option("--localization", is_flag=True, help="Measure instead whether heatmaps point at lesions.")
+@click.option(
+    "--checkpoints",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="With --localization: the training run's fold networks, to explain training slices out of fold.",
+)
+@click.option(
+    "--outlines",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="With --localization: a DICOM series with LIDC readers' outlines (XML).",
+)
 @_QUIET
 @_errors_for_people
-def evaluate(dataset, model, cases, split, json_file, figures, leak_guard, quiet):
+def evaluate(dataset, model, cases, split, json_file, figures, leak_guard, localization, checkpoints, outlines, quiet):
     """Measure a model on DATASET (the IQ-OTH/NCCD folder): a Markdown report, by slice and by case.
 
     Slices that the model was trained on, and near-duplicates of them, don't count. The figures of the model that
     ships, from case-blocked folds of its own training slices, stand in models/MODEL_CARD.md.
     """
+    if (checkpoints or outlines) and not localization:
+        raise click.UsageError("--checkpoints and --outlines belong to --localization.")
     crop_set = _crops(dataset, cases, split, quiet)
 
     from lungcnn.artefact import load_model
-    from lungcnn.evaluation import evaluate_model
+    from lungcnn.evaluation import evaluate_localization, evaluate_model
 
     import_tensorflow()
+    if localization:
+        from lungcnn.model_card import localization_tables
+
+        summary = evaluate_localization(*load_model(model), crop_set, checkpoints, outlines)
+        if json_file:
+            json_file.write_text(json.dumps({"localization": summary}, indent=1) + "\n", encoding="utf-8")
+        click.echo(localization_tables(summary))
+        return
     found = evaluate_model(*load_model(model), crop_set, leak_guard)
     if json_file:
         json_file.write_text(json.dumps(found.to_json(), indent=1) + "\n", encoding="utf-8")

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from lungcnn.anatomy import find_anatomy
+from lungcnn.anatomy import CROP_SIZE, CropBox, find_anatomy
 from lungcnn.errors import DatasetError, LungCNNError
 from lungcnn.loading import load_slice
 from lungcnn.network import CLASSES
@@ -33,13 +33,25 @@ SPLITS = ("dev", "test", "all")
 
 
 @dataclass(frozen=True)
+class LesionBox:
+    """A box around a visible finding, drawn by eye: pixels `x0, y0` (inside) to `x1, y1` (beyond); `sure` or not."""
+
+    x0: int
+    y0: int
+    x1: int
+    y1: int
+    kind: str
+    sure: bool
+
+
+@dataclass(frozen=True)
 class DatasetSlice:
     """One file of the dataset.
 
     Attributes:
         label: index in `CLASSES`; the case's, not what the slice shows.
         fold: None for slices outside the folds.
-        shows_lesion: what a person saw on it (`BOX_LIST`); None where nobody looked or nobody was sure.
+        boxes: what a person saw on it (`BOX_LIST`), empty where nothing; None where nobody looked.
     """
 
     path: Path
@@ -49,7 +61,14 @@ class DatasetSlice:
     case: str
     split: str
     fold: int | None
-    shows_lesion: bool | None = None
+    boxes: tuple[LesionBox, ...] | None = None
+
+    @property
+    def shows_lesion(self) -> bool | None:
+        """Whether a lesion is seen on it; None where nobody looked or nobody was sure."""
+        if self.boxes is None or (self.boxes and not any(box.sure for box in self.boxes)):
+            return None
+        return bool(self.boxes)
 
 
 @dataclass(frozen=True)
@@ -137,8 +156,7 @@ def read_dataset(root: Path | str, cases: Path | str | None = None, split: str =
     """
     root, found = find_images(root)
     listed = read_case_list(Path(cases) if cases else CASE_LIST)
-
-    looked_at = read_boxes()
+    looked_at = _looked_at()
     slices, unlisted, kept_apart = [], [], 0
     by_hash = defaultdict(list)
     for image in found:
@@ -159,7 +177,7 @@ def read_dataset(root: Path | str, cases: Path | str | None = None, split: str =
                     case=row["case_group"],
                     split=row["split"],
                     fold=int(row["fold"]) if row["fold"] else None,
-                    shows_lesion=_shows_lesion(looked_at.get(row["file"])),
+                    boxes=looked_at.get((image.sha256, image.label)),
                 )
             )
     if not slices and len(unlisted) < len(found):
@@ -190,7 +208,12 @@ def _find_root(root: Path) -> Path:
     raise DatasetError(f"The folder {root} holds none of the class folders. {WHERE_FROM}.")
 
 
-def read_case_list(path) -> dict[tuple[str, str], dict]:
+def read_case_list(path: Path) -> dict[tuple[str, str], dict]:
+    """The rows of a case list by sha256 and class. Raises `DatasetError` where it can't be read or lacks a column."""
+    return {(row["sha256"], row["label"]): row for row in _rows(path)}
+
+
+def _rows(path: Path) -> list[dict]:
     try:
         with path.open(newline="", encoding="utf-8") as stream:
             rows = list(csv.DictReader(stream))
@@ -199,19 +222,13 @@ def read_case_list(path) -> dict[tuple[str, str], dict]:
     lacking = [name for name in _NEEDED if not rows or name not in rows[0]]
     if lacking:
         raise DatasetError(f"The case list {path} lacks the column(s) {', '.join(lacking)}.")
-    return {(row["sha256"], row["label"]): row for row in rows}
+    return rows
 
 
-@dataclass(frozen=True)
-class LesionBox:
-    """A box around a visible finding, drawn by eye: pixels `x0, y0` (inside) to `x1, y1` (beyond); `sure` or not."""
-
-    x0: int
-    y0: int
-    x1: int
-    y1: int
-    kind: str
-    sure: bool
+def _looked_at() -> dict[tuple[str, str], tuple[LesionBox, ...]]:
+    """Boxes by sha256 and class: file names may stand for other images, and identical files have several names."""
+    boxes = read_boxes()
+    return {(row["sha256"], row["label"]): boxes[row["file"]] for row in _rows(CASE_LIST) if row["file"] in boxes}
 
 
 def read_boxes() -> dict[str, tuple[LesionBox, ...]]:
@@ -225,12 +242,6 @@ def read_boxes() -> dict[str, tuple[LesionBox, ...]]:
                 boxes = (LesionBox(*corners, row["kind"], row["confidence"] == "sure"),)
             found[row["file"]] += boxes
     return dict(found)
-
-
-def _shows_lesion(boxes: tuple[LesionBox, ...] | None) -> bool | None:
-    if boxes is None or (boxes and not any(box.sure for box in boxes)):
-        return None
-    return bool(boxes)
 
 
 def thumbnail(grey: np.ndarray) -> np.ndarray:
@@ -266,12 +277,15 @@ class CropSet:
         slices: the `n` slices that could be read and cropped, in the dataset's order.
         crops: float32 `[n, 128, 128]`, grey 0 to 1.
         lungs: bool `[n, 128, 128]`, the lung mask on the crop.
+        boxes: of the `n` slices, `DatasetSlice.boxes` in pixels of the crop: float `[boxes, 4]`, x0, y0, x1, y1, and
+            whether each is sure, bool `[boxes]`; None where nobody looked.
         failed: file and reason of those that could not.
     """
 
     slices: tuple[DatasetSlice, ...]
     crops: np.ndarray
     lungs: np.ndarray
+    boxes: tuple[tuple[np.ndarray, np.ndarray] | None, ...]
     failed: tuple[tuple[str, str], ...] = field(default=())
 
     @property
@@ -292,7 +306,12 @@ class CropSet:
     def take(self, index: np.ndarray) -> "CropSet":
         """The slices at `index` (int or bool `[n]`)."""
         chosen = np.arange(len(self.slices))[index]
-        return CropSet(tuple(self.slices[i] for i in chosen), self.crops[chosen], self.lungs[chosen])
+        return CropSet(
+            slices=tuple(self.slices[i] for i in chosen),
+            crops=self.crops[chosen],
+            lungs=self.lungs[chosen],
+            boxes=tuple(self.boxes[i] for i in chosen),
+        )
 
     @property
     def folds(self) -> np.ndarray:
@@ -305,7 +324,7 @@ def crop_dataset(dataset: Dataset, progress=iter) -> CropSet:
 
     Raises `DatasetError` when no slice of some class could be cropped.
     """
-    kept, crops, lungs, failed = [], [], [], []
+    kept, crops, lungs, boxes, failed = [], [], [], [], []
     for item in progress(dataset.slices):
         try:
             anatomy = find_anatomy(load_slice(item.path))
@@ -315,8 +334,19 @@ def crop_dataset(dataset: Dataset, progress=iter) -> CropSet:
         kept.append(item)
         crops.append(anatomy.crop)
         lungs.append(anatomy.crop_lungs)
+        boxes.append(_on_crop(item.boxes, anatomy.box))
     lacking = set(range(len(CLASSES))) - {item.label for item in kept}
     if lacking:
         names = ", ".join(CLASSES[label] for label in sorted(lacking))
         raise DatasetError(f"No slice of the class(es) {names} could be read and cropped; {len(failed)} files failed.")
-    return CropSet(tuple(kept), np.stack(crops), np.stack(lungs), tuple(failed))
+    return CropSet(tuple(kept), np.stack(crops), np.stack(lungs), tuple(boxes), tuple(failed))
+
+
+def _on_crop(boxes: tuple[LesionBox, ...] | None, crop: CropBox):
+    if boxes is None:
+        return None
+    size = (CROP_SIZE, CROP_SIZE)
+    corners = [
+        (*crop.point_from_slice(box.x0, box.y0, size), *crop.point_from_slice(box.x1, box.y1, size)) for box in boxes
+    ]
+    return np.array(corners, float).reshape(-1, 4), np.array([box.sure for box in boxes], bool)

@@ -1,15 +1,19 @@
 """A trained model on a folder of slices: figures that its own training slices can't flatter."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
-from lungcnn.classifier import calibrate
+from lungcnn.classifier import Classifier, calibrate
 from lungcnn.dataset import CropSet
 from lungcnn.errors import DatasetError
+from lungcnn.explaining import Explainer
 from lungcnn.leakage import near_duplicates, perceptual_hashes
+from lungcnn.localization import dataset_targets, locate, outline_targets, phantom_targets, summarise_findings
 from lungcnn.metrics import RESAMPLES, Predictions, summarise
 from lungcnn.network import CLASSES
+from lungcnn.study import fold_networks
 from lungcnn.training import predict_logits
 
 
@@ -53,8 +57,7 @@ def evaluate_model(network, card, crop_set: CropSet, guard: bool = True, resampl
     Raises:
         DatasetError: the guard leaves no slice of some class.
     """
-    identical = np.isin([item.sha256 for item in crop_set.slices], list(card.training.get("files", {}).values()))
-    near = near_duplicates(perceptual_hashes(crop_set.crops), card.training.get("perceptual_hashes", ())) & ~identical
+    identical, near = _seen_in_training(card, crop_set)
     counted = crop_set.take(~(identical | near)) if guard else crop_set
     lacking = set(range(len(CLASSES))) - set(counted.labels.tolist())
     if lacking:
@@ -83,3 +86,40 @@ def evaluate_model(network, card, crop_set: CropSet, guard: bool = True, resampl
         guarded=guard,
         model=card.sha256,
     )
+
+
+def evaluate_localization(
+    network, card, crop_set: CropSet, checkpoints: Path | None = None, outlines: Path | None = None, resamples=RESAMPLES
+) -> dict:
+    """Whether heatmaps point at lesions: on phantoms, on slices not seen in training, on slices with outlines.
+
+    Args:
+        network: `keras.Model`. card: its `ModelCard`.
+        checkpoints: folder of the training run's fold networks; each slice is then explained by the network that has
+            not seen it. None leaves training slices out.
+        outlines: folder as `localization.outline_targets`.
+
+    Returns:
+        As `localization.summarise_findings`.
+
+    Raises:
+        DatasetError: fold networks are missing, or no outlines are in their folder.
+    """
+    explainer = Explainer(Classifier(network, card.calibration))
+    targets = phantom_targets() + (outline_targets(outlines) if outlines else [])
+    findings = locate(explainer, targets)
+    if checkpoints is None:
+        identical, near = _seen_in_training(card, crop_set)
+        findings += locate(explainer, dataset_targets(crop_set.take(~(identical | near))))
+    else:
+        for held_out, fold_network in fold_networks(crop_set, card, checkpoints):
+            fold_explainer = Explainer(Classifier(fold_network, card.calibration))
+            findings += locate(fold_explainer, dataset_targets(crop_set.take(held_out)))
+    return summarise_findings(findings, resamples)
+
+
+def _seen_in_training(card, crop_set: CropSet) -> tuple[np.ndarray, np.ndarray]:
+    """Which slices are training slices, and which are near-duplicates of one: bool `[n]` each."""
+    identical = np.isin([item.sha256 for item in crop_set.slices], list(card.training.get("files", {}).values()))
+    near = near_duplicates(perceptual_hashes(crop_set.crops), card.training.get("perceptual_hashes", ())) & ~identical
+    return identical, near

@@ -98,24 +98,22 @@ def check_explanation(
     """
     if not (cells > 0).any():
         return None
-    crop, p = anatomy.crop, float(found.probabilities[0, label])
-    fill = np.float32(np.median(crop[anatomy.crop_lungs]) if anatomy.crop_lungs.any() else crop.min())
-    areas, curves, hidden_p = _deletion_insertion(classifier, crop, fill, cells, label)
+    tested = deletion_insertion(classifier, anatomy.crop, anatomy.crop_lungs, cells, label)
     lungs, body, outside = shares(anatomy.box.to_slice(cells), anatomy)
     activations, gradients = found.activations[0], found.gradients[0, label]
     hires = hires_cam(activations, gradients)
     bias = classifier.structure.bias
     return Faithfulness(
-        **areas,
-        probability=p,
-        hidden_probability=hidden_p,
+        **tested.areas,
+        probability=float(found.probabilities[0, label]),
+        hidden_probability=tested.hidden_probability,
         completeness_residual=None if bias is None else float(found.logits[0, label] - hires.sum() - bias[label]),
         in_lungs=lungs,
         in_body=body,
         outside=outside,
-        stability=_stability(classifier, crop, method, cells, label) if method.compiled else None,
+        stability=_stability(classifier, anatomy.crop, method, cells, label) if method.compiled else None,
         agreement=rank_correlation(grad_cam(activations, gradients), np.maximum(hires, 0)),
-        curves=curves,
+        curves=tested.curves,
     )
 
 
@@ -140,8 +138,27 @@ def hide(crop: np.ndarray, chosen: np.ndarray, fill: float) -> np.ndarray:
     return np.where(chosen.repeat(height, -2).repeat(width, -1), np.float32(fill), crop)
 
 
-def _deletion_insertion(classifier, crop, fill, cells, label):
-    """Areas, curves, and the probability with the hot region hidden: one batch."""
+@dataclass(frozen=True)
+class Tested:
+    """What `deletion_insertion` finds: the fields of `Faithfulness` on areas, curves, the probability when hidden."""
+
+    areas: dict
+    curves: Curves
+    hidden_probability: float
+
+
+def deletion_insertion(
+    classifier: Classifier, crop: np.ndarray, crop_lungs: np.ndarray, cells: np.ndarray, label: int
+) -> Tested:
+    """Hide what a map marks, bit by bit and its hot region at once, and uncover it: one batch (Petsiuk 2018).
+
+    Cells are filled with the median of the lungs, most marked first, in eight steps, and so are cells in random orders
+    of the same granularity.
+
+    Args:
+        crop: float32 `[size, size]`. crop_lungs: bool of the same shape. cells: the map `[rows, columns]`.
+    """
+    fill = np.float32(np.median(crop[crop_lungs]) if crop_lungs.any() else crop.min())
     blocks = _blocks(cells, crop.shape[0])
     rng = np.random.default_rng(0)  # the same slice gets the same verdict
     orders = [rng.permutation(blocks.size) for _ in range(1 + RANDOM_ORDERS)]
@@ -160,16 +177,16 @@ def _deletion_insertion(classifier, crop, fill, cells, label):
     areas = np.trapezoid(curves, dx=1 / STEPS, axis=-1)
     gain = areas[1] - areas[0]
     mean = curves[:, 1:].mean(axis=1)
-    return (
-        {
+    return Tested(
+        areas={
             "deletion_auc": float(areas[0, 0]),
             "insertion_auc": float(areas[1, 0]),
             "random_deletion_auc": float(areas[0, 1:].mean()),
             "random_insertion_auc": float(areas[1, 1:].mean()),
             "better_than_random": bool(gain[0] > gain[1:].mean()),
         },
-        Curves(*(tuple(map(float, curve)) for curve in (share, curves[0, 0], curves[1, 0], *mean))),
-        float(p[2]),
+        curves=Curves(*(tuple(map(float, curve)) for curve in (share, curves[0, 0], curves[1, 0], *mean))),
+        hidden_probability=float(p[2]),
     )
 
 

@@ -1,7 +1,8 @@
-"""Synthetic lesions drawn into lung crops, for training.
+"""Lesions drawn into lung crops, transplanted between them and erased from them, for training.
 
-In this dataset a patient's own look gives the class away. A lesion drawn into a slice without one shows the
-network the same background with and without it, and tells where it lies.
+In this dataset a patient's own look gives the class away, and so does the scanner's. A lesion drawn or transplanted
+into a slice shows the network the same background with and without it, and tells where it lies; a lesion erased
+leaves a slice of the same patient and scanner without one.
 """
 
 import cv2
@@ -40,6 +41,54 @@ def insert_lesion(crop: np.ndarray, lungs: np.ndarray, rng: np.random.Generator)
     # Ribs and calcium stay brighter than the lesion that meets them.
     drawn = crop + alpha * (np.maximum(body.astype(np.float32), crop) - crop)
     return np.clip(drawn, 0, 1), alpha
+
+
+def erase_lesion(crop: np.ndarray, box) -> np.ndarray:
+    """The crop with the other lung's mirror image where a lesion was, faded in over its border.
+
+    A chest is symmetric enough for lung to meet lung and chest wall to meet chest wall.
+
+    Args:
+        crop: float32 `[size, size]`. box: x0, y0, x1, y1 around the lesion in pixels of the crop.
+    """
+    return _blend(crop, crop[:, ::-1], _ellipse(crop.shape[0], box, grow=1.25, margin=2.0, fade=1.5))
+
+
+def transplant_lesion(crop: np.ndarray, donor: np.ndarray, box, mirrored: bool) -> tuple[np.ndarray, np.ndarray]:
+    """A real lesion of another crop at the same place of this one, or at its mirror image.
+
+    Args:
+        crop, donor: float32 `[size, size]`. box: x0, y0, x1, y1 around the donor's lesion.
+
+    Returns:
+        The new crop, and float32 `[size, size]`, 1 inside the lesion's box and 0 elsewhere.
+    """
+    size = crop.shape[0]
+    if mirrored:
+        donor, box = donor[:, ::-1], (size - box[2], box[1], size - box[0], box[3])
+    fading = _ellipse(size, box, grow=1.1, margin=1.0, fade=1.2)
+    return _blend(crop, donor, fading), boxes_mask([box], size)
+
+
+def boxes_mask(boxes, size: int) -> np.ndarray:
+    """Float32 `[size, size]`: 1 inside the boxes (x0, y0, x1, y1), whole pixels, and 0 elsewhere."""
+    mask = np.zeros((size, size), np.float32)
+    for x0, y0, x1, y1 in boxes:
+        mask[max(0, round(y0)) : round(y1) + 1, max(0, round(x0)) : round(x1) + 1] = 1
+    return mask
+
+
+def _ellipse(size, box, grow, margin, fade) -> np.ndarray:
+    """Opacity of an ellipse that covers the box, with a soft border."""
+    x0, y0, x1, y1 = box
+    ys, xs = np.mgrid[:size, :size] + 0.5
+    across = (xs - (x0 + x1) / 2) / ((x1 - x0) / 2 * grow + margin)
+    down = (ys - (y0 + y1) / 2) / ((y1 - y0) / 2 * grow + margin)
+    return cv2.GaussianBlur((across**2 + down**2 < 1.2).astype(np.float32), (0, 0), fade)
+
+
+def _blend(crop, other, opacity) -> np.ndarray:
+    return (crop * (1 - opacity) + other * opacity).astype(np.float32)
 
 
 def _radius(rng) -> float:

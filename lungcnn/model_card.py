@@ -1,6 +1,8 @@
 """Figures as Markdown: the model card, and the tables that the README shares with it, from the card's JSON alone."""
 
 from lungcnn.artefact import ModelCard
+from lungcnn.explaining import DEFAULT_METHOD, METHODS
+from lungcnn.localization import TITLES, method_titles
 from lungcnn.network import CLASSES
 from lungcnn.report import DISCLAIMER
 
@@ -100,6 +102,46 @@ def split_in_words(figures: dict, seeds: int) -> str:
     return text
 
 
+def localization_tables(summary: dict) -> str:
+    """A table for each kind of lesion in a summary of `localization.summarise_findings`."""
+    parts = [
+        "Of the slices that the network calls malignant: how often the peak cell of the map for malignant touches the "
+        "lesion, and how much of the map lies in it. In brackets: 95 % intervals from resampling cases."
+    ]
+    for kind, entry in summary.items():
+        title = f"{TITLES[kind]}: {entry['called']} of {entry['slices']} slices called malignant."
+        if not entry["called"]:
+            parts.append(title)
+            continue
+        rows = [
+            [name, *(_with_interval(entry["methods"][key][what]) for what in ("hit", "inside"))]
+            for key, name in method_titles(summary)
+        ]
+        rows.append(["*Chance: the lesion's share of the lungs*", "", f"{entry['chance']['value']:.3f}"])
+        better = entry["better_than_random"]
+        parts += [
+            title,
+            markdown_table(["", "Peak touches the lesion", "Share of the map inside it"], rows),
+            f"{METHODS[DEFAULT_METHOD].title} is better than random by deletion and insertion on "
+            f"{_with_interval(better)} of them.",
+        ]
+    return "\n\n".join(parts)
+
+
+def sanity_sentence(sanity: dict) -> str:
+    """What randomising the network did to its maps."""
+    last = (
+        "with every layer randomised their rank correlation with the trained network's is "
+        f"{sanity['correlation'][-1]:.2f}"
+    )
+    if sanity["survives"]:
+        return f"**The maps survive randomisation: {last}. They say little of what was learnt; don't rely on them.**"
+    steps = ", ".join(
+        f"{name} {value:.2f}" for name, value in zip(sanity["layers"], sanity["correlation"], strict=True)
+    )
+    return f"The maps change when the network's layers are randomised from the top (Adebayo 2018): {last} ({steps})."
+
+
 def model_card(card: ModelCard) -> str:
     """MODEL_CARD.md: what the model is, was trained on, scores, and can't do. Only for a card with figures."""
     training, calibration, figures = card.training, card.calibration, card.figures
@@ -129,6 +171,10 @@ def model_card(card: ModelCard) -> str:
         )
     if "baselines" in figures:
         parts += ["## Simpler models on the same folds", baselines_table(figures)]
+    if "localization" in figures:
+        parts += ["## Does the heatmap point at the lesion?", localization_tables(figures["localization"])]
+    if "sanity" in figures:
+        parts += ["## Sanity of the heatmaps", sanity_sentence(figures["sanity"])]
     parts += [
         "## Calibration",
         f"Logits are divided by {calibration.temperature:.2f}. Prediction sets aim to hold the true class for "

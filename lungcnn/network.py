@@ -13,6 +13,8 @@ CLASSES = ("normal", "benign", "malignant")
 LAST_CONVOLUTION = "conv5"
 LOGITS = "logits"
 MAP_CELLS = 16
+# Brighter greys (25 HU and more) look alike to the network: contrast medium tells the patients apart, not the lungs.
+TISSUE_CEILING = 0.85
 
 
 def build_network(width: int = 16, dropout: float = 0.2):
@@ -28,7 +30,8 @@ def build_network(width: int = 16, dropout: float = 0.2):
     """
     from keras import Input, Model, initializers, layers
 
-    x = inputs = Input((CROP_SIZE, CROP_SIZE, 1), name="lung_crop")
+    inputs = Input((CROP_SIZE, CROP_SIZE, 1), name="lung_crop")
+    x = layers.ReLU(max_value=TISSUE_CEILING, name="tissue_ceiling")(inputs)
     # The first convolution works on the most pixels, and half the channels do as well there.
     for block, channels in enumerate((width // 2, 2 * width, 4 * width, 6 * width), start=1):
         x = layers.Conv2D(channels, 3, padding="same", activation="relu", name=f"conv{block}")(x)

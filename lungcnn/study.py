@@ -11,15 +11,19 @@ from pathlib import Path
 
 import numpy as np
 
-from lungcnn.artefact import Calibration, load_card, save_model
+from lungcnn.artefact import Calibration, ModelCard, load_card, save_model
 from lungcnn.baselines import BASELINES, Material, probabilities
 from lungcnn.calibration import fit_calibration
+from lungcnn.classifier import Classifier
 from lungcnn.dataset import CropSet
-from lungcnn.errors import UsageError
+from lungcnn.errors import DatasetError, UsageError
+from lungcnn.explaining import Explainer
 from lungcnn.leakage import perceptual_hashes
+from lungcnn.localization import dataset_targets, locate, phantom_targets, summarise_findings
 from lungcnn.metrics import RESAMPLES, Predictions, cross_calibrated, summarise, with_intervals
 from lungcnn.model_card import model_card
 from lungcnn.network import CLASSES
+from lungcnn.sanity import sanity_check
 from lungcnn.training import Recipe, predict_logits, train_network
 
 _PACKAGES = ("lungcnn", "tensorflow", "keras", "numpy", "opencv-python-headless")
@@ -57,18 +61,21 @@ def cross_validate(
     seed: int = 0,
     on_epoch: Callable[[float], None] | None = None,
     checkpoints: Path | None = None,
+    on_network: Callable[[np.ndarray, object], None] = lambda held_out, network: None,
 ) -> np.ndarray:
     """Logits float32 `[n, 3]` of every slice from a network trained on the other folds only.
 
     Args:
-        folds: int `[n]`. checkpoints: a folder where finished folds are kept, so that a killed run goes on.
+        folds: int `[n]`. checkpoints: a folder where finished folds are kept (logits and network), so that a
+            killed run goes on. on_network: called for each fold with its slices (bool `[n]`) and its network.
     """
     logits = np.zeros((len(folds), len(CLASSES)), np.float32)
     for fold in np.unique(folds):
         held_out = folds == fold
-        kept = checkpoints and checkpoints / f"{_key(crop_set, folds, recipe, seed)}-fold{fold}.npy"
+        kept = checkpoints and checkpoints / f"{_key(crop_set, folds, recipe.as_dict(), seed)}-fold{fold}.npy"
         if kept and kept.exists():
             logits[held_out] = np.load(kept)
+            on_network(held_out, _saved_network(kept))
             for _ in range(recipe.epochs if on_epoch else 0):
                 on_epoch(float("nan"))
             continue
@@ -76,13 +83,38 @@ def cross_validate(
         logits[held_out] = predict_logits(network, crop_set.crops[held_out])
         if kept:
             checkpoints.mkdir(parents=True, exist_ok=True)
+            network.save(kept.with_suffix(".keras"), include_optimizer=False)
             np.save(kept, logits[held_out])
+        on_network(held_out, network)
     return logits
 
 
-def _key(crop_set, folds, recipe, seed) -> str:
+def fold_networks(crop_set: CropSet, card: ModelCard, checkpoints: Path):
+    """Yield `(held out, network)` for each case-blocked fold of the run that made a model (its first seed).
+
+    Raises `DatasetError` where the folder doesn't hold them, or they were trained on other slices.
+    """
+    folds = case_folds(crop_set, card.training["folds"])
+    key = _key(crop_set, folds, card.training["recipe"], card.training["seed"])
+    for fold in np.unique(folds):
+        kept = checkpoints / f"{key}-fold{fold}.npy"
+        if not kept.with_suffix(".keras").is_file():
+            raise DatasetError(
+                f"The folder {checkpoints} holds no network of fold {fold} of this model and these slices. Give the "
+                "folder that `python -m lungcnn train ... --checkpoints` wrote."
+            )
+        yield folds == fold, _saved_network(kept)
+
+
+def _saved_network(kept: Path):
+    import keras
+
+    return keras.saving.load_model(kept.with_suffix(".keras"), compile=False, safe_mode=True)
+
+
+def _key(crop_set, folds, what: dict | str, seed) -> str:
     files = [item.sha256 for item in crop_set.slices]
-    text = json.dumps([recipe.as_dict(), seed, files, folds.tolist()])
+    text = json.dumps([what, seed, files, folds.tolist()])
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
@@ -95,6 +127,7 @@ class Plan:
         seeds: seeds of the networks in the folds; figures are means over them. The saved network takes the first.
         leaky: also measure on random folds of slices, for comparison.
         baselines: also measure simpler models, on both kinds of folds.
+        localization: also measure, out of fold, whether heatmaps point at lesions.
         resamples: of the bootstrap.
     """
 
@@ -102,6 +135,7 @@ class Plan:
     seeds: tuple[int, ...] = (0,)
     leaky: bool = False
     baselines: bool = False
+    localization: bool = False
     resamples: int = RESAMPLES
 
     def epochs(self, recipe: Recipe) -> int:
@@ -124,7 +158,7 @@ def run_study(
         checkpoints: as `cross_validate`.
 
     Returns:
-        The model's path and the figures as in `evaluation.json` (empty without folds).
+        The model's path and the figures as in `evaluation.json` (without folds: the sanity check alone).
     """
     calibration, figures = Calibration(), {}
     labels, cases = crop_set.labels, crop_set.cases
@@ -132,20 +166,33 @@ def run_study(
         blocked = case_folds(crop_set, plan.folds)
         mixed = random_folds(crop_set, plan.folds, plan.seeds[0])
 
-        def out_of_fold(folds, seeds) -> list[np.ndarray]:
-            return [cross_validate(crop_set, folds, recipe, seed, on_epoch, checkpoints) for seed in seeds]
+        def out_of_fold(folds, seeds, on_network=lambda *_: None) -> list[np.ndarray]:
+            return [cross_validate(crop_set, folds, recipe, seed, on_epoch, checkpoints, on_network) for seed in seeds]
 
-        logits = out_of_fold(blocked, plan.seeds)
+        findings = []
+
+        def explain(held_out, network):
+            if plan.localization:
+                findings.extend(locate(Explainer(Classifier(network)), dataset_targets(crop_set.take(held_out))))
+
+        logits = out_of_fold(blocked, plan.seeds, explain)
         count = len(plan.seeds)
         calibration = fit_calibration(np.concatenate(logits), np.tile(labels, count), np.tile(cases, count))
         runs = [cross_calibrated(part, labels, cases, blocked) for part in logits]
         figures["blocked"] = summarise(runs, crop_set.shows_lesion, plan.resamples)
+        if plan.localization:
+            figures["localization"] = summarise_findings(findings, plan.resamples)
         if plan.leaky:
             runs = [cross_calibrated(part, labels, cases, mixed) for part in out_of_fold(mixed, plan.seeds[:1])]
             figures["random_leaky"] = summarise(runs, crop_set.shows_lesion, plan.resamples)
         if plan.baselines:
-            figures["baselines"] = _measure_baselines(crop_set, {"blocked": blocked, "random_leaky": mixed}, plan)
+            folds = {"blocked": blocked, "random_leaky": mixed}
+            figures["baselines"] = _measure_baselines(crop_set, folds, plan, checkpoints)
     network = train_network(crop_set, recipe, plan.seeds[0], on_epoch)
+    if plan.localization:
+        explainer = Explainer(Classifier(network, calibration))
+        figures["localization"] |= summarise_findings(locate(explainer, phantom_targets()), plan.resamples)
+    figures["sanity"] = sanity_check(network)
     training = {
         "recipe": recipe.as_dict(),
         "seed": plan.seeds[0],
@@ -163,14 +210,14 @@ def run_study(
         out,
         {"calibration": calibration, "training": training, "versions": versions, "figures": figures},
     )
-    if figures:
+    if plan.folds:
         text = json.dumps({**figures, "recipe": recipe.as_dict(), "seeds": list(plan.seeds)}, indent=1)
         (out / "evaluation.json").write_text(text + "\n", encoding="utf-8")
         (out / "MODEL_CARD.md").write_text(model_card(load_card(path)), encoding="utf-8")
     return path, figures
 
 
-def _measure_baselines(crop_set: CropSet, folds: dict[str, np.ndarray], plan: Plan) -> dict:
+def _measure_baselines(crop_set: CropSet, folds: dict[str, np.ndarray], plan: Plan, checkpoints: Path | None) -> dict:
     """By name and kind of folds, the figures by slice."""
     material, labels = Material.of(crop_set), crop_set.labels
     unset = np.full(len(labels), np.nan)
@@ -178,7 +225,14 @@ def _measure_baselines(crop_set: CropSet, folds: dict[str, np.ndarray], plan: Pl
     for name, baseline in BASELINES.items():
         found[name] = {"title": baseline.title}
         for kind, fold in folds.items():
-            p = probabilities(baseline, material, labels, fold, plan.seeds[0])
+            kept = checkpoints and checkpoints / f"{_key(crop_set, fold, name, plan.seeds[0])}-baseline.npy"
+            if kept and kept.exists():
+                p = np.load(kept)
+            else:
+                p = probabilities(baseline, material, labels, fold, plan.seeds[0])
+            if kept:
+                checkpoints.mkdir(parents=True, exist_ok=True)
+                np.save(kept, p)
             run = Predictions(p, labels, crop_set.cases, unset, np.tile(unset[:, None], len(CLASSES)))
             found[name][kind] = with_intervals([run], resamples=plan.resamples)
     return found

@@ -8,8 +8,8 @@ import numpy as np
 
 from lungcnn.augmentation import Augmentation, augment
 from lungcnn.dataset import CropSet
-from lungcnn.lesions import insert_lesion
 from lungcnn.network import CLASSES, LAST_CONVOLUTION, LOGITS, build_network
+from lungcnn.surgery import Surgery
 
 MALIGNANT = CLASSES.index("malignant")
 
@@ -22,8 +22,8 @@ class Recipe:
         epochs, batch: passes over the slices, slices a step.
         learning_rate: peak, reached after one epoch and then brought to zero along a cosine. weight_decay: AdamW's.
         smoothing: label smoothing. case_weight: a slice counts its case's size to the power of minus this.
-        insert: chance that a slice has lesions drawn in; it then counts as malignant.
-        map_weight: weight of the loss that asks the malignant evidence map to lie on drawn lesions.
+        map_weight: weight of the loss that asks the malignant evidence map to lie on lesions whose place is known.
+        surgery: lesions put in and taken out.
     """
 
     epochs: int = 20
@@ -32,10 +32,10 @@ class Recipe:
     weight_decay: float = 1e-3
     smoothing: float = 0.05
     case_weight: float = 0.5
-    insert: float = 0.3
     map_weight: float = 0.3
     width: int = 16
     dropout: float = 0.2
+    surgery: Surgery = field(default_factory=Surgery)
     augmentation: Augmentation = field(default_factory=Augmentation)
 
     def as_dict(self) -> dict:
@@ -92,24 +92,21 @@ def _batches(crop_set: CropSet, recipe: Recipe, seed: int):
     """A tf.data pipeline over one epoch; each iteration over it goes on with new random numbers."""
     import tensorflow as tf
 
-    crops, lungs, labels = crop_set.crops, crop_set.lungs, crop_set.labels
-    weights = slice_weights(labels, crop_set.cases, recipe.case_weight)
-    # Insertion makes slices of other classes malignant; with these factors the classes still count alike.
-    factors = np.full(len(CLASSES), 1 / (1 - recipe.insert), np.float32)
-    factors[MALIGNANT] = 1 / (1 + (len(CLASSES) - 1) * recipe.insert)
+    weights = slice_weights(crop_set.labels, crop_set.cases, recipe.case_weight) * recipe.surgery.weights(crop_set)
+    donors = recipe.surgery.donors(crop_set)
     epochs = count()
 
     def one_epoch():
-        epoch = next(epochs)
-        rng = np.random.default_rng([seed, epoch])
-        for index in rng.permutation(len(labels)):
-            crop, label, alpha = crops[index], labels[index], np.zeros_like(crops[index])
-            if rng.random() < recipe.insert:
-                crop, alpha = insert_lesion(crop, lungs[index], rng)
-                label = MALIGNANT if alpha.any() else label
-            yield crop[..., None], alpha[..., None], label, weights[index] * factors[label]
+        rng = np.random.default_rng([seed, next(epochs)])
+        order = rng.permutation(len(weights))
+        shown = [recipe.surgery.operate(crop_set, index, donors, rng) for index in order]
+        # Surgery moves slices between the classes: these factors let the classes count alike all the same.
+        totals = np.bincount([label for *_, label in shown], weights[order], minlength=len(CLASSES))
+        factors = totals.sum() / (len(CLASSES) * np.maximum(totals, 1e-6))
+        for (crop, mask, label), weight in zip(shown, weights[order], strict=True):
+            yield crop[..., None], mask[..., None], label, weight * factors[label]
 
-    size = crops.shape[1]
+    size = crop_set.crops.shape[1]
     data = tf.data.Dataset.from_generator(
         one_epoch,
         output_signature=(

@@ -102,7 +102,10 @@ def test_text_output_names_class_and_probabilities(run):
         (["predict", "tests"], "holds no DICOM files or pictures"),
         (["train", "nowhere", "--out", "o"], "There is no folder nowhere. Get the IQ-OTH/NCCD"),
         (["train", "nowhere", "--out", "o", "--folds", "1"], "One fold leaves nothing"),
-        (["train", "nowhere", "--out", "o", "--folds", "0", "--leaky"], "--leaky and --baselines measure on folds"),
+        (
+            ["train", "nowhere", "--out", "o", "--folds", "0", "--leaky"],
+            "--localization measure on folds",
+        ),
         (["train", "nowhere"], "Missing option '--out'"),
     ],
 )

@@ -21,6 +21,7 @@ from lungcnn.metrics import (
 )
 from lungcnn.model_card import model_card
 from lungcnn.study import Plan, case_folds, cross_validate, random_folds, run_study
+from lungcnn.surgery import Surgery
 from lungcnn.training import Recipe, predict_logits, slice_weights, train_network
 
 QUICK = Recipe(epochs=2, batch=8, width=4)
@@ -118,7 +119,8 @@ def test_the_same_seed_trains_the_same_network(crop_set):
 
 def test_training_lowers_the_loss_and_tells_each_epoch(crop_set):
     losses = []
-    recipe = Recipe(epochs=6, batch=6, width=4, insert=0.0, map_weight=0.0, dropout=0.0, augmentation=STILL)
+    still = {"surgery": Surgery(insert=0, erase=0, decoy=0), "augmentation": STILL}
+    recipe = Recipe(epochs=6, batch=6, width=4, map_weight=0.0, dropout=0.0, **still)
     train_network(crop_set, recipe, on_epoch=losses.append)
     assert len(losses) == 6
     assert losses[-1] < 0.95 * losses[0]

@@ -1,0 +1,139 @@
+"""Lesions put in and taken out for training, on crops with known content."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from lungcnn.dataset import crop_dataset, read_boxes, read_dataset
+from lungcnn.lesions import boxes_mask, erase_lesion, transplant_lesion
+from lungcnn.surgery import MALIGNANT, NORMAL, Surgery
+
+ALWAYS = Surgery(insert=1.0, transplant=1.0, erase=1.0, decoy=0.0)
+NEVER = Surgery(insert=0.0, erase=0.0, decoy=0.0)
+BOX = np.array([[20.0, 50.0, 40.0, 70.0]])
+
+
+def symmetric_chest():
+    """A crop that is its own mirror image: a bright wall around two dark lungs."""
+    crop, lungs = np.full((128, 128), 0.8, np.float32), np.zeros((128, 128), bool)
+    for left in (12, 72):
+        lungs[20:108, left : left + 44] = True
+    return np.where(lungs, np.float32(0.2), crop), lungs
+
+
+def with_lesion(crop):
+    crop = crop.copy()
+    crop[50:70, 20:40] = 0.82
+    return crop
+
+
+@pytest.fixture(scope="module")
+def crop_set(miniature):
+    """The miniature; a malignant slice with a box, one with nothing seen on it, and others that nobody looked at."""
+    found = crop_dataset(read_dataset(miniature, miniature / "cases.csv"))
+    boxes = [None] * len(found.slices)
+    first, second = np.flatnonzero(found.labels == MALIGNANT)[:2]
+    boxes[first] = (BOX, np.array([True]))
+    boxes[second] = (np.zeros((0, 4)), np.zeros(0, bool))
+    return replace(found, boxes=tuple(boxes))
+
+
+def test_an_erased_lesion_gives_way_to_the_other_lung():
+    chest, _ = symmetric_chest()
+    erased = erase_lesion(with_lesion(chest), BOX[0])
+    np.testing.assert_allclose(erased, chest, atol=0.05)  # the corners of a square lesion fade
+    assert erased.dtype == np.float32
+    asymmetric = chest.copy()
+    asymmetric[:, 64:] = 0.5
+    assert erase_lesion(asymmetric, BOX[0])[60, 30] == pytest.approx(0.5)
+    np.testing.assert_array_equal(erase_lesion(asymmetric, BOX[0])[:, 64:], asymmetric[:, 64:])
+
+
+@pytest.mark.parametrize("mirrored", [False, True])
+def test_a_transplanted_lesion_arrives_with_its_place(mirrored):
+    chest, _ = symmetric_chest()
+    target = chest * 0.9
+    moved, mask = transplant_lesion(target, with_lesion(chest), BOX[0], mirrored)
+    x = 97 if mirrored else 30
+    assert moved[60, x] == pytest.approx(0.82, abs=0.01)
+    assert mask[60, x] == 1
+    assert mask.sum() == 21 * 21
+    far = np.ones_like(mask, bool)
+    far[40:82, x - 22 : x + 22] = False
+    np.testing.assert_allclose(moved[far], target[far], atol=1e-6)
+
+
+def test_masks_of_boxes_stay_on_the_crop():
+    mask = boxes_mask([(-5, -5, 3, 3), (120, 120, 200, 200)], 128)
+    assert mask[:4, :4].all()
+    assert mask[120:, 120:].all()
+    assert mask.sum() == 16 + 64
+
+
+def test_without_surgery_slices_stay_as_they_are_but_for_blank_ones(crop_set):
+    rng = np.random.default_rng(0)
+    for index, label in enumerate(crop_set.labels):
+        crop, mask, shown = NEVER.operate(crop_set, index, [], rng)
+        np.testing.assert_array_equal(crop, crop_set.crops[index])
+        boxes = crop_set.boxes[index]
+        assert shown == (NORMAL if boxes is not None and not len(boxes[0]) else label)
+        assert mask.any() == (boxes is not None and len(boxes[0]) > 0)
+
+
+def test_with_surgery_the_background_no_longer_gives_the_class(crop_set):
+    rng = np.random.default_rng(0)
+    donors = ALWAYS.donors(crop_set)
+    assert len(donors) == 1
+    np.testing.assert_array_equal(donors[0][1], BOX[0])
+    for index, label in enumerate(crop_set.labels):
+        crop, mask, shown = ALWAYS.operate(crop_set, index, donors, rng)
+        unseen = label == MALIGNANT and crop_set.boxes[index] is None
+        assert shown == MALIGNANT
+        assert mask.any() != unseen, "only what nobody looked at has lesions whose place is unknown"
+        assert np.isfinite(crop).all()
+        assert 0 <= crop.min() <= crop.max() <= 1
+    erased = replace(ALWAYS, insert=0.0)
+    boxed = next(i for i, boxes in enumerate(crop_set.boxes) if boxes is not None and len(boxes[0]))
+    crop, mask, shown = erased.operate(crop_set, boxed, donors, rng)
+    assert shown == NORMAL
+    assert not mask.any()
+    np.testing.assert_array_equal(crop, erase_lesion(crop_set.crops[boxed], BOX[0]))
+
+
+def test_decoys_mend_where_nothing_was_and_keep_the_label(crop_set):
+    decoy = replace(NEVER, decoy=1.0)
+    normal = int(np.flatnonzero(crop_set.labels == NORMAL)[0])
+    crop, mask, shown = decoy.operate(crop_set, normal, [], np.random.default_rng(1))
+    assert shown == NORMAL
+    assert not mask.any()
+    assert not np.array_equal(crop, crop_set.crops[normal])
+
+
+def test_weights_of_what_shows_nothing_and_of_what_nobody_looked_at(crop_set):
+    surgery = Surgery(blank_weight=0.5, unseen_weight=0.25)
+    weights = surgery.weights(crop_set)
+    malignant = np.flatnonzero(crop_set.labels == MALIGNANT)
+    assert weights[crop_set.labels != MALIGNANT].tolist() == [1.0] * 12
+    assert weights[malignant].tolist() == [1.0, 0.5, 0.25, 0.25, 0.25, 0.25]
+
+
+def test_boxes_go_by_content_not_by_name(miniature):
+    """The miniature's files bear names of the release, and boxes of the release are not theirs."""
+    found = read_dataset(miniature, miniature / "cases.csv")
+    assert {item.file for item in found.slices} & set(read_boxes())
+    assert all(item.boxes is None for item in found.slices)
+
+
+@pytest.mark.data
+def test_boxes_of_real_slices_land_on_their_crops(data):
+    found = read_dataset(data / "iq-oth-nccd")
+    looked_at = [item for item in found.slices if item.boxes is not None]
+    assert len(looked_at) > 150
+    assert {item.label for item in looked_at} == {1, 2}
+    shown = [item for item in looked_at if item.label == MALIGNANT and item.shows_lesion][:6]
+    others = [next(item for item in found.slices if item.label == label) for label in range(3)]
+    crops = crop_dataset(replace(found, slices=(*shown, *others)))
+    for boxes, crop in zip(crops.boxes[:6], crops.crops, strict=False):
+        inside = crop[boxes_mask(boxes[0], 128) > 0]
+        assert (inside > 0.55).mean() > 0.2, "a lesion is denser than lung"
