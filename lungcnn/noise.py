@@ -1,7 +1,8 @@
 """Image noise, measured: what gives the class away in IQ-OTH/NCCD.
 
 The noise in soft tissue alone tells its malignant slices from the others (ROC AUC 0.99): the malignant cases' scans
-were smoother. A network takes that up, and then calls smooth scans of other hospitals malignant.
+were smoother. A network trained on the slices as they are takes that up, and then calls smooth scans of other
+hospitals malignant; training by `surgery` takes it away.
 """
 
 import cv2

@@ -11,7 +11,7 @@ from lungcnn.classifier import Classification, Classifier, prediction_set
 from lungcnn.errors import LungCNNError
 from lungcnn.explaining import DEFAULT_METHOD, Explainer, class_index, explanation_method
 from lungcnn.faithfulness import check_explanation, shares
-from lungcnn.gate import admit, cautions
+from lungcnn.gate import admit
 from lungcnn.loading import CTSlice, iter_slices
 from lungcnn.network import CLASSES
 from lungcnn.report import Explanation, ModelInfo, SliceReport, failed
@@ -57,13 +57,13 @@ class Pipeline:
         chosen = explanation_method(method)
         common = {
             "index": ct_slice.frame,
+            "warnings": ct_slice.warnings,
             "model": ModelInfo(self.card.name, self.card.sha256),
         }
         try:
             anatomy = admit(ct_slice)
         except LungCNNError as refusal:
-            return failed(refusal, status="refused", warnings=ct_slice.warnings, **common)
-        common["warnings"] = ct_slice.warnings + cautions(anatomy)
+            return failed(refusal, status="refused", **common)
         found = self.classifier(anatomy.crop[None])
         label = int(found.probabilities[0].argmax()) if wanted is None else wanted
         maps = self.explainer.maps(method, anatomy.crop, found)

@@ -67,7 +67,7 @@ class SliceReport:
     Attributes:
         status: "ok", "refused" (the slice can't be judged) or "error" (it couldn't be read).
         reasons: why not, where the status is not "ok".
-        warnings: sentences on what had to be assumed, and on what makes the answer doubtful.
+        warnings: sentences on what had to be assumed.
         prediction: the most probable class. probabilities: calibrated, by class. Both None unless "ok".
         prediction_set: classes that can't be ruled out, or None for a model without thresholds.
         index: the frame's index in its file.

@@ -7,7 +7,14 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from lungcnn.model_card import baselines_table, confusion_table, figures_table, markdown_table, split_in_words
+from lungcnn.model_card import (
+    baselines_table,
+    confusion_table,
+    figures_table,
+    localization_tables,
+    markdown_table,
+    split_in_words,
+)
 
 ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"
@@ -28,6 +35,10 @@ def baselines() -> str:
     return baselines_table(read("evaluation.json"))
 
 
+def localization() -> str:
+    return localization_tables(read("evaluation.json")["localization"])
+
+
 def speed() -> str:
     measured = read("benchmark.json")
     medians, shares = measured["medians_ms"], measured["shares"]
@@ -37,7 +48,7 @@ def speed() -> str:
     ratios = measured["ratios"]
     return (
         f"From a 512 x 512 DICOM file to the overlay takes {medians['file_to_overlay']:.0f} ms on one core (median, "
-        f"model warm). Probabilities with Grad-CAM cost {ratios['explain_over_forward']:.1f} times a bare forward "
+        f"model warm). Probabilities with Grad-CAM and HiResCAM cost {ratios['explain_over_forward']:.1f} times a bare forward "
         f"pass; tf-keras-vis takes {ratios['tf_keras_vis_over_explain']:.0f} times as long for the same map.\n\n"
         + markdown_table(["step", "ms", "share"], rows)
     )
@@ -49,7 +60,13 @@ def read(name: str) -> dict:
 
 def generated(text: str) -> str:
     """The README's text with every generated part made anew."""
-    makers = {"figures": figures, "confusion": confusion, "baselines": baselines, "speed": speed}
+    makers = {
+        "figures": figures,
+        "confusion": confusion,
+        "baselines": baselines,
+        "localization": localization,
+        "speed": speed,
+    }
     return PART.sub(lambda found: f"{found[1]}{makers[found[2]]()}\n{found[4]}", text)
 
 

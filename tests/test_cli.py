@@ -181,8 +181,8 @@ def test_as_a_program_nothing_but_json_on_stdout_and_nothing_on_stderr(untrained
 @pytest.mark.slow
 def test_benchmark_prints_every_figure_of_the_contract(run, tmp_path):
     code = (
-        "import sys; from lungcnn.cli import main; main(['benchmark', '--runs', '5', '--json', sys.argv[1], "
-        "'--model', sys.argv[2]])"
+        "import sys; from lungcnn.cli import main; main(['benchmark', '--runs', '5', '--memory-calls', '50', '--json', "
+        "sys.argv[1], '--model', sys.argv[2]])"
     )
     model = ROOT / "models" / "cancer_classification_model.keras"
     file = tmp_path / "b.json"

@@ -8,10 +8,12 @@ from lungcnn.artefact import load_model
 from lungcnn.cli import main
 from lungcnn.dataset import crop_dataset, read_dataset
 from lungcnn.errors import DatasetError
-from lungcnn.evaluation import evaluate_model
+from lungcnn.evaluation import evaluate_localization, evaluate_model
 from lungcnn.figures import write_figures
 from lungcnn.leakage import perceptual_hashes
 from lungcnn.model_card import evaluation_report
+from lungcnn.study import Plan, run_study
+from lungcnn.training import Recipe
 
 
 @pytest.fixture(scope="module")
@@ -80,3 +82,33 @@ def test_on_the_command_line(untrained, miniature, tmp_path):
     none = CliRunner().invoke(main, [*arguments, "--split", "test"])
     assert none.exit_code == 2
     assert "in the split 'test'" in " ".join(none.output.split())
+
+
+def test_localization_on_the_command_line(untrained, miniature, tmp_path, phantom):
+    from test_localization import write_series
+
+    write_series(tmp_path, phantom, (120, 200, 170, 250))
+    arguments = ["evaluate", str(miniature), "--cases", str(miniature / "cases.csv"), "--model", str(untrained)]
+    file = tmp_path / "l.json"
+    options = ["--localization", "--outlines", str(tmp_path), "--json", str(file)]
+    result = CliRunner().invoke(main, [*arguments, *options])
+    assert result.exit_code == 0, result.output
+    found = json.loads(file.read_text())["localization"]
+    assert (found["phantoms"]["slices"], found["outlines"]["slices"]) == (4, 1)
+    assert found["inserted"]["slices"] > 5
+    assert "Phantoms with a lesion" in result.stdout
+    alone = CliRunner().invoke(main, [*arguments, "--outlines", str(tmp_path)])
+    assert (alone.exit_code, "belong to --localization" in alone.output) == (2, True)
+
+
+def test_localization_out_of_fold_needs_the_folds_networks(crop_set, tmp_path):
+    recipe = Recipe(epochs=1, batch=9, width=4)
+    folder = tmp_path / "folds"
+    path, _ = run_study(crop_set, tmp_path, recipe, Plan(folds=3, resamples=5), checkpoints=folder)
+    network, card = load_model(path)
+    found = evaluate_localization(network, card, crop_set, checkpoints=folder, resamples=20)
+    assert found["inserted"]["slices"] > 5, "training slices count when another network explains them"
+    without = evaluate_localization(network, card, crop_set, resamples=20)
+    assert "inserted" not in without, "the model has seen every slice"
+    with pytest.raises(DatasetError, match=r"no network of fold 0.*--checkpoints"):
+        evaluate_localization(network, card, crop_set, checkpoints=tmp_path / "nothing")

@@ -117,16 +117,6 @@ def test_files_with_frames_and_broken_files(pipeline, phantom):
     assert (report.status, report.reasons[0].code) == ("error", "unsupported")
 
 
-def test_a_smooth_scan_carries_a_caution_and_a_noisy_one_does_not(pipeline, phantom):
-    rng = np.random.default_rng(3)
-    noisy = phantom.hu + rng.normal(0, 90, phantom.hu.shape).astype(np.float32)
-    for hu, smooth in ((phantom.hu, True), (noisy, False)):
-        report = pipeline.run(CTSlice(hu=hu, warnings=("first",)), checks=False)
-        assert report.status == "ok"
-        assert report.warnings[0] == "first"
-        assert ["smoother" in text for text in report.warnings[1:]] == [True] * smooth
-
-
 def test_unknown_class_and_method(pipeline, phantom_slice):
     with pytest.raises(UsageError, match="Accepted: normal"):
         pipeline.run(phantom_slice, explain_class="Malignant")

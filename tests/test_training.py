@@ -177,7 +177,7 @@ def test_a_killed_cross_validation_goes_on(crop_set, tmp_path, monkeypatch):
 def test_a_study_writes_model_card_and_figures(crop_set, tmp_path, monkeypatch):
     quick = {name: BASELINES[name] for name in ("majority", "noise")}
     monkeypatch.setattr("lungcnn.study.BASELINES", quick)
-    plan = Plan(folds=2, seeds=(3, 4), leaky=True, baselines=True, resamples=30)
+    plan = Plan(folds=2, seeds=(3, 4), leaky=True, baselines=True, localization=True, resamples=30)
     ticks = []
     path, figures = run_study(crop_set, tmp_path, QUICK, plan, on_epoch=ticks.append)
     assert len(ticks) == plan.epochs(QUICK) == QUICK.epochs * (4 + 2 + 1)
@@ -210,6 +210,10 @@ def test_a_study_writes_model_card_and_figures(crop_set, tmp_path, monkeypatch):
     assert text == model_card(card)
     assert f"{written['blocked']['slice']['auc_malignant']['value']:.3f}" in text
     assert "Majority class" in text
+    assert "Does the heatmap point at the lesion?" in text
+    assert {"inserted", "phantoms"} <= set(written["localization"])
+    assert written["localization"]["inserted"]["slices"] > 10, "of both seeds"
+    assert written["sanity"]["layers"][0] == "logits"
     assert "*Leaky*" in text
 
 
