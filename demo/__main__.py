@@ -27,11 +27,10 @@ def main(host, port, share, auth, model):
 
     For research and teaching only: not a medical device.
     """
-    from lungcnn.artefact import default_model_path, load_card
-    from lungcnn.errors import LungCNNError
+    from lungcnn import LungCNNError, default_model_path, load_card
 
     try:
-        load_card(model or default_model_path())
+        card = load_card(model or default_model_path())
     except LungCNNError as error:
         raise click.ClickException(str(error)) from None
     if auth is not None and not all(auth.partition(":")[::2]):
@@ -41,7 +40,7 @@ def main(host, port, share, auth, model):
     for name in (signal.SIGTERM, signal.SIGINT):
         signal.signal(name, lambda *_: stop.set())
     try:
-        page = _serve(scratch, host, port, share, tuple(auth.split(":", 1)) if auth else None, model)
+        page = _serve(scratch, host, port, share, tuple(auth.split(":", 1)) if auth else None, model, card)
         stop.wait()
         page.close(verbose=False)
     finally:
@@ -59,7 +58,7 @@ def _private_folder() -> Path:
     return scratch
 
 
-def _serve(scratch, host, port, share, auth, model):
+def _serve(scratch, host, port, share, auth, model, card):
     from demo.app import PipelineInWaiting, build_demo, find_examples, launch_settings
     from lungcnn.quiet import import_tensorflow
 
@@ -70,7 +69,7 @@ def _serve(scratch, host, port, share, auth, model):
         return Pipeline.load(model)
 
     waiting = PipelineInWaiting(load)
-    page = build_demo(waiting, find_examples(scratch))
+    page = build_demo(waiting, find_examples(scratch), card)
     try:
         _, local, public = page.launch(server_name=host, server_port=port, share=share, auth=auth, **launch_settings())
     except OSError:

@@ -86,8 +86,8 @@ def find_examples(scratch: Path) -> list[Example]:
     return found
 
 
-def build_demo(waiting: PipelineInWaiting, examples: list[Example]) -> gr.Blocks:
-    """The page; `waiting` gives the pipeline when it is first needed."""
+def build_demo(waiting: PipelineInWaiting, examples: list[Example], card=None) -> gr.Blocks:
+    """The page; `waiting` gives the pipeline when it is first needed, `card` is its model's (or None)."""
 
     def judge(ct_slice, chosen, method):
         explain_class = chosen if chosen in CLASSES else None
@@ -165,7 +165,7 @@ def build_demo(waiting: PipelineInWaiting, examples: list[Example]) -> gr.Blocks
                 titles = [(f"{method.title} ({method.source})", name) for name, method in METHODS.items()]
                 method = gr.Dropdown(titles, value=DEFAULT_METHOD, label=texts.METHOD, filterable=False)
         with gr.Accordion(texts.ABOUT_TITLE, open=False):
-            gr.Markdown(texts.ABOUT)
+            gr.Markdown(texts.ABOUT + views.sanity(card))
 
         outputs = [state, view, outcome, chosen]
         shown = {"show_progress_on": [view], **PRIVATE}

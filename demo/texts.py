@@ -47,6 +47,7 @@ WAIT_MODEL = "Loading the model (only once)"
 WAIT_READ = "Reading the file"
 WAIT_JUDGE = "Judging and checking the slice"
 
+SANITY = "Sanity of the heatmaps."
 ABOUT_TITLE = "How to read this, and what it can't tell"
 ABOUT = """
 The network sees a crop of 128 x 128 pixels around the lungs, grey under the window centre -500, width 1500 HU;

@@ -4,7 +4,17 @@ import base64
 from html import escape
 
 from demo import texts
-from lungcnn import CLASSES, DISCLAIMER, METHODS, CTSlice, SliceReport, encode_png, render_overlay, render_slice
+from lungcnn import (
+    CLASSES,
+    DISCLAIMER,
+    METHODS,
+    CTSlice,
+    SliceReport,
+    encode_png,
+    render_overlay,
+    render_slice,
+    sanity_sentence,
+)
 
 
 def percent(share: float) -> str:
@@ -67,6 +77,12 @@ def result(report: SliceReport | None = None) -> str:
         notes = "".join(f"<li>{escape(note)}</li>" for note in report.warnings)
         parts.append(f'<h3>{texts.NOTES}</h3><ul id="notes">{notes}</ul>')
     return f'<div class="result" role="status" aria-live="polite">{"".join(parts)}</div>{_disclaimer()}'
+
+
+def sanity(card) -> str:
+    """What randomising the model did to its maps, as Markdown; empty for a model where that was not measured."""
+    found = card.figures.get("sanity") if card else None
+    return f"\n**{texts.SANITY}** {sanity_sentence(found)}\n" if found else ""
 
 
 def message(title: str, text: str) -> str:

@@ -30,7 +30,10 @@ _HOMES = {
     "Window": "windowing",
     "iter_slices": "loading",
     "load_slice": "loading",
+    "default_model_path": "artefact",
+    "load_card": "artefact",
     "render_overlay": "rendering",
+    "sanity_sentence": "model_card",
     "render_slice": "rendering",
     "encode_png": "rendering",
 }

@@ -88,6 +88,14 @@ def test_check_sentences(report):
     assert "speaks for" in sentence(faithfulness=None, peak_xy=None)
 
 
+def test_the_sanity_of_the_models_maps_is_told(pipeline):
+    import dataclasses
+
+    assert views.sanity(None) == views.sanity(pipeline.card) == ""
+    figures = {"sanity": {"layers": ["logits"], "correlation": [0.93], "survives": True}}
+    assert "survive randomisation" in views.sanity(dataclasses.replace(pipeline.card, figures=figures))
+
+
 def test_states_without_a_result():
     assert texts.EMPTY_VIEW in views.viewer()
     assert texts.EMPTY_RESULT in views.result()
