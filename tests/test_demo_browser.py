@@ -171,14 +171,18 @@ def test_every_example_gives_probabilities_and_an_overlay(page):
     assert len(seen) >= 6
 
 
+def wait_for_caption(page, text):
+    page.wait_for_function("text => document.querySelector('#viewer').innerText.includes(text)", arg=text, timeout=WAIT)
+
+
 def test_class_and_method_switch_without_a_new_upload(page):
     page.click(".examples button >> nth=1")
     page.wait_for_selector("#overlay", timeout=WAIT)
-    for label, caption in (("benign", "Evidence for benign, Grad-CAM"), ("HiResCAM", "Evidence for benign, HiResCAM")):
-        page.get_by_label(label, exact=True).check()
-        page.wait_for_function(
-            "text => document.querySelector('#viewer').innerText.includes(text)", arg=caption, timeout=WAIT
-        )
+    page.get_by_label("benign", exact=True).check()
+    wait_for_caption(page, "Evidence for benign, Grad-CAM")
+    page.get_by_role("combobox", name="Method").click()
+    page.get_by_role("option", name="HiResCAM").click()
+    wait_for_caption(page, "Evidence for benign, HiResCAM")
     page.click(".examples button >> nth=2")  # a new slice is explained for its own predicted class again
     page.wait_for_function(
         "() => document.querySelector('#viewer').innerText.includes("
