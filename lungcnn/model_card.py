@@ -152,8 +152,8 @@ def shortcut_sentence(figures: dict) -> str:
         figures["blocked"]["slice"]["auc_malignant"],
     )
     text = (
-        f"With the lungs blacked out, a plain CNN still reaches a malignant AUC of {blind['value']:.2f}; this model reaches "
-        f"{ours['value']:.2f}. "
+        f"With the lungs blacked out, a plain CNN still reaches a malignant AUC of {blind['value']:.2f}; this model "
+        f"reaches {ours['value']:.2f}. "
     )
     if ours["low"] <= blind["value"]:
         return text + (
