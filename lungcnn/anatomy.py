@@ -106,6 +106,12 @@ class Anatomy:
     crop: np.ndarray
     crop_lungs: np.ndarray
 
+    def lung_sides(self) -> tuple[float, float]:
+        """Area of the lungs to the left and to the right of the body's middle on the image, as shares of the body's."""
+        across, area = self.lungs.sum(axis=0), self.body.sum()
+        middle = int(_middle(self.body))
+        return float(across[:middle].sum() / area), float(across[middle:].sum() / area)
+
 
 def find_anatomy(ct_slice: CTSlice) -> Anatomy:
     """Find body and lungs on a slice and cut the lung crop.
@@ -204,7 +210,7 @@ def lung_box(body: np.ndarray, lungs: np.ndarray, aspect: float = 1.0) -> CropBo
     """
     ys, xs = np.flatnonzero(lungs.any(axis=1)), np.flatnonzero(lungs.any(axis=0))
     top, bottom, left, right = ys[0], ys[-1] + 1, xs[0], xs[-1] + 1
-    middle = np.average(np.arange(body.shape[1]) + 0.5, weights=body.sum(axis=0))
+    middle = _middle(body)
     reach = max(middle - left, right - middle)
     if min(middle - left, right - middle) < 0.4 * reach:
         left, right = middle - reach, middle + reach
@@ -218,6 +224,11 @@ def lung_box(body: np.ndarray, lungs: np.ndarray, aspect: float = 1.0) -> CropBo
         rows=lungs.shape[0],
         columns=lungs.shape[1],
     )
+
+
+def _middle(body: np.ndarray) -> float:
+    """Where the body's centre of mass lies from left to right."""
+    return float(np.average(np.arange(body.shape[1]) + 0.5, weights=body.sum(axis=0)))
 
 
 def cut_crop(hu: np.ndarray, body: np.ndarray, box: CropBox) -> np.ndarray:

@@ -106,10 +106,17 @@ def predict(paths, as_json, overlay, heatmap, method, layer, signed, contour, ex
 @click.option("--leaky", is_flag=True, help="Also measure on random folds, where cases leak, for comparison.")
 @click.option("--baselines", is_flag=True, help="Also measure simpler models on the same folds.")
 @click.option("--localization", is_flag=True, help="Also measure whether heatmaps point at lesions.")
+@click.option(
+    "--outlines",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Also measure on this DICOM series of another scanner with LIDC readers' outlines (XML).",
+)
 @click.option("--checkpoints", type=click.Path(file_okay=False, path_type=Path), help="Keep finished folds; resume.")
 @_QUIET
 @_errors_for_people
-def train(dataset, out, cases, epochs, seed, seeds, folds, leaky, baselines, localization, checkpoints, quiet):
+def train(
+    dataset, out, cases, epochs, seed, seeds, folds, leaky, baselines, localization, outlines, checkpoints, quiet
+):
     """Train on DATASET (the IQ-OTH/NCCD folder), calibrate, and write the model and its card.
 
     Cross-validation runs first and its figures go into the card; the final network then learns from every slice.
@@ -128,7 +135,7 @@ def train(dataset, out, cases, epochs, seed, seeds, folds, leaky, baselines, loc
 
     import_tensorflow()
     recipe = replace(Recipe(), **({"epochs": epochs} if epochs else {}))
-    plan = Plan(folds, tuple(range(seed, seed + seeds)), leaky, baselines, localization)
+    plan = Plan(folds, tuple(range(seed, seed + seeds)), leaky, baselines, localization, outlines)
     with _bar(total=plan.epochs(recipe), desc="training", unit="epoch", quiet=quiet) as bar:
 
         def on_epoch(loss):

@@ -14,6 +14,8 @@ LUNG_MEDIAN = (-990, -550)
 LUNG_DARKEST_TENTH = -1060
 TISSUE_MEDIAN = (-150, 120)
 LARGEST_LUNG_SHARE = 0.6
+# Share of the body's area that lung has on either side: less on 1 % of the development slices (large masses, collapse).
+LEAST_LUNG_ON_A_SIDE = 0.02
 
 
 class NotFiniteError(LungCNNError):
@@ -28,17 +30,29 @@ class NotChestCTError(LungCNNError):
     code = "not_chest_ct"
 
 
+class OneLungError(LungCNNError):
+    """Lung on one side of the body only, or next to none on the other."""
+
+    code = "one_lung"
+
+
 def admit(ct_slice: CTSlice) -> Anatomy:
     """The anatomy of a slice that may be judged.
 
     Raises:
         NotFiniteError: NaN or infinite pixels.
         NoBodyError, NoLungsError: as `find_anatomy`.
+        OneLungError: no two lungs, as above the apices, below the bases and after the loss of a lung.
         NotChestCTError: densities that a chest CT doesn't have.
     """
     if not np.isfinite(ct_slice.hu).all():
         raise NotFiniteError("The slice holds values that are not finite numbers. Export it again.")
     anatomy = find_anatomy(ct_slice)
+    if min(anatomy.lung_sides()) < LEAST_LUNG_ON_A_SIDE:
+        raise OneLungError(
+            "Lung was found on one side of the body only: the slice may lie above the apices or below the bases, or "
+            "one lung holds no air. Accepted are axial slices that show both lungs."
+        )
     # A sparse grid of pixels gives the same medians at a fraction of the time.
     hu, body, lungs = (image[::2, ::2] for image in (ct_slice.hu, anatomy.body, anatomy.lungs))
     lung, tissue = hu[lungs], hu[body & ~lungs]

@@ -11,6 +11,7 @@ import numpy as np
 from lungcnn.windowing import to_unit
 
 _SUPERSAMPLING = 4
+_DOME_RADII = (8, 30)  # crop pixels of about 2.5 mm
 _SOFT_TISSUE = float(to_unit(np.float32(35)))
 
 
@@ -33,12 +34,48 @@ def insert_lesion(crop: np.ndarray, lungs: np.ndarray, rng: np.random.Generator)
     for _ in range(count):
         alpha = np.maximum(alpha, _lesion(_centre(lungs, radius, rng), radius, crop.shape[0], rng))
         radius = max(1.6, radius * rng.uniform(0.2, 0.7))
-    # A lesion grows into the chest wall and the mediastinum, not through them.
-    alpha *= cv2.blur(cv2.dilate(lungs.astype(np.float32), np.ones((9, 9), np.uint8)), (3, 3))
+    return _paint(crop, lungs, alpha, rng)
+
+
+def draw_dome(crop: np.ndarray, lungs: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Draw the dome of a diaphragm into one lung: smooth, and the softer at its edge the flatter it meets the slice.
+
+    The dataset's normal slices stop above the diaphragm; without this, a network takes a dome for a mass.
+
+    Args:
+        crop, lungs, rng: as in `insert_lesion`.
+
+    Returns:
+        The new crop, and the lungs that are left, bool `[size, size]`. Unchanged where there is no lung.
+    """
+    size = crop.shape[0]
+    ys, xs = np.nonzero(lungs)
+    middle = size / 2
+    side = xs < middle if rng.random() < 0.5 else xs >= middle
+    if side.sum() < 100:
+        return crop, lungs
+    ys, xs = ys[side], xs[side]
+    radius = float(np.exp(rng.uniform(*np.log(_DOME_RADII))))
+    centre = np.median(xs) + rng.normal(0, 0.16) * np.ptp(xs), np.median(ys) + rng.normal(-0.06, 0.16) * np.ptp(ys)
+    alpha = np.zeros((size * _SUPERSAMPLING,) * 2, np.uint8)
+    axes = radius * rng.uniform(0.75, 1.33), radius
+    points = [tuple(round(v * _SUPERSAMPLING) for v in pair) for pair in (centre, axes)]
+    cv2.ellipse(alpha, points[0], points[1], rng.uniform(0, 180), 0, 360, 255, -1)
+    alpha = cv2.resize(alpha, (size, size), interpolation=cv2.INTER_AREA).astype(np.float32) / 255
+    # Partial volume: near its top a dome of 100 mm radius fades over centimetres, further down it has an edge.
+    alpha = cv2.GaussianBlur(alpha, (0, 0), rng.uniform(0.4, 2.0) + max(0.0, (14 - radius) / 4))
+    drawn, alpha = _paint(crop, lungs, alpha, rng)
+    return drawn, lungs & (alpha < 0.5)
+
+
+def _paint(crop, lungs, alpha, rng) -> tuple[np.ndarray, np.ndarray]:
+    """Soft tissue of this crop's own level where `alpha` says, and the opacity used."""
+    # It grows into the chest wall and the mediastinum, not through them.
+    alpha = alpha * cv2.blur(cv2.dilate(lungs.astype(np.float32), np.ones((9, 9), np.uint8)), (3, 3))
     tissue = _tissue_level(crop) + rng.normal(0, 0.012)
     texture = cv2.GaussianBlur(rng.normal(0, 1, crop.shape).astype(np.float32), (0, 0), rng.uniform(0.6, 1.6))
     body = tissue + texture * (rng.uniform(0.005, 0.03) / max(float(texture.std()), 1e-6))
-    # Ribs and calcium stay brighter than the lesion that meets them.
+    # Ribs and calcium stay brighter than the tissue that meets them.
     drawn = crop + alpha * (np.maximum(body.astype(np.float32), crop) - crop)
     return np.clip(drawn, 0, 1), alpha
 

@@ -1,17 +1,18 @@
 """Does the heatmap point at the lesion? Pointing game and share of the map inside known lesions."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
 import numpy as np
 
-from lungcnn.anatomy import CROP_SIZE, find_anatomy
+from lungcnn.anatomy import CROP_SIZE, Anatomy
 from lungcnn.dataset import CropSet
 from lungcnn.errors import DatasetError, LungCNNError
 from lungcnn.explaining import DEFAULT_METHOD, METHODS, Explainer
 from lungcnn.faithfulness import deletion_insertion
+from lungcnn.gate import admit
 from lungcnn.lesions import boxes_mask, insert_lesion
 from lungcnn.loading import CTSlice, load_slice
 from lungcnn.metrics import RESAMPLES
@@ -89,36 +90,55 @@ def phantom_targets() -> list[Target]:
     for name, spec in PHANTOMS.items():
         if spec.lesion is not None:
             phantom = draw(name)
-            found.append(_on_slice("phantoms", name, CTSlice(phantom.hu, phantom.spacing), phantom.lesion_mask))
+            anatomy = admit(CTSlice(phantom.hu, phantom.spacing))
+            found.append(_target("phantoms", name, anatomy, phantom.lesion_mask))
     return found
 
 
 def outline_targets(folder: Path) -> list[Target]:
     """Slices of a DICOM series with the LIDC readers' outlines in an XML file beside them.
 
-    A pixel belongs to the nodule where at least two readers put it. Slices without judged lungs are left out.
+    A pixel belongs to the nodule where at least two readers put it. Slices that the gate refuses are left out.
 
     Raises `DatasetError` where the folder holds no outlines of its slices.
     """
-    votes = _outlines(folder)
-    found = []
+    return [_target("outlines", folder.name, anatomy, lesion) for anatomy, lesion in _series(folder) if lesion.any()]
+
+
+def series_calls(classifier, folder: Path) -> dict:
+    """How often a network calls slices of another scanner malignant: through the outlined nodule, and away from it.
+
+    Args:
+        classifier: `Classifier`. folder: as `outline_targets`.
+
+    Returns:
+        `{"through": {"slices", "called"}, "away": {...}}`; slices that the gate refuses don't count.
+    """
+    counts = {"through": {"slices": 0, "called": 0}, "away": {"slices": 0, "called": 0}}
+    for anatomy, lesion in _series(folder):
+        entry = counts["through" if lesion.any() else "away"]
+        entry["slices"] += 1
+        entry["called"] += int(classifier(anatomy.crop[None]).probabilities[0].argmax() == MALIGNANT)
+    return counts
+
+
+def _series(folder: Path) -> Iterator[tuple[Anatomy, np.ndarray]]:
+    """Anatomy and nodule mask (bool, of the slice's shape) of every slice of a series that the gate admits."""
+    votes, outlined = _outlines(folder), False
     for path in sorted(folder.glob("*.dcm")):
-        name = _instance(path)
-        if name in votes:
-            ct_slice = load_slice(path)
-            counts = np.zeros(ct_slice.hu.shape, np.uint8)
-            for curve in votes[name]:
-                one = np.zeros_like(counts)
-                cv2.fillPoly(one, [curve], 1)
-                counts += one
-            if (counts >= 2).any():
-                try:
-                    found.append(_on_slice("outlines", folder.name, ct_slice, counts >= 2))
-                except LungCNNError:
-                    continue
-    if not found:
+        ct_slice = load_slice(path)
+        readers = np.zeros(ct_slice.hu.shape, np.uint8)
+        for curve in votes.get(_instance(path), ()):
+            one = np.zeros_like(readers)
+            cv2.fillPoly(one, [curve], 1)
+            readers += one
+        outlined |= bool((readers >= 2).any())
+        try:
+            yield admit(ct_slice), readers >= 2
+        except LungCNNError:
+            continue
+    if not outlined:
         raise DatasetError(f"The folder {folder} holds no DICOM slices with LIDC readers' outlines (XML).")
-    return found
 
 
 def _outlines(folder: Path) -> dict[str, list[np.ndarray]]:
@@ -148,8 +168,7 @@ def _instance(path: Path) -> str:
     return str(pydicom.dcmread(path, specific_tags=["SOPInstanceUID"], stop_before_pixels=True).SOPInstanceUID)
 
 
-def _on_slice(kind, case, ct_slice, lesion) -> Target:
-    anatomy = find_anatomy(ct_slice)
+def _target(kind: str, case: str, anatomy: Anatomy, lesion: np.ndarray) -> Target:
     cut = anatomy.box.cut(lesion.astype(np.float32), fill=0.0)
     small = cv2.resize(cut, (CROP_SIZE, CROP_SIZE), interpolation=cv2.INTER_AREA)
     # A nodule smaller than a pixel of the crop still has its place.

@@ -172,6 +172,7 @@ def model_card(card: ModelCard) -> str:
         "baselines": "",
         "localization": "",
         "sanity": "",
+        "other_scanner": "",
         "figures": split_in_words(figures, len(training["seeds"])) + "\n\n" + figures_table(figures),
         "confusion": confusion_table(figures["blocked"]["confusion_slice"]),
     }
@@ -183,6 +184,8 @@ def model_card(card: ModelCard) -> str:
         sections["localization"] = _section("Does the heatmap point at the lesion?", tables)
     if "sanity" in figures:
         sections["sanity"] = _section("Sanity of the heatmaps", sanity_sentence(figures["sanity"]))
+    if "other_scanner" in figures:
+        sections["other_scanner"] = _section("Another scanner", other_scanner_sentence(figures["other_scanner"]))
     seeds = len(training["seeds"])
     text = template.format(
         card=card,
@@ -198,6 +201,16 @@ def model_card(card: ModelCard) -> str:
         **sections,
     )
     return re.sub(r"\n{3,}", "\n\n", text)
+
+
+def other_scanner_sentence(calls: dict) -> str:
+    """What the network made of a series of another scanner."""
+    away, through = calls["away"], calls["through"]
+    return (
+        "On one series of another maker's scanner (one patient: a smoke test, not a validation), "
+        f"{away['called']} of {away['slices']} slices away from its nodule and {through['called']} of "
+        f"{through['slices']} slices through it are called malignant."
+    )
 
 
 def _section(title: str, *parts: str) -> str:

@@ -19,7 +19,14 @@ from lungcnn.dataset import CropSet
 from lungcnn.errors import DatasetError, UsageError
 from lungcnn.explaining import Explainer
 from lungcnn.leakage import perceptual_hashes
-from lungcnn.localization import dataset_targets, locate, phantom_targets, summarise_findings
+from lungcnn.localization import (
+    dataset_targets,
+    locate,
+    outline_targets,
+    phantom_targets,
+    series_calls,
+    summarise_findings,
+)
 from lungcnn.metrics import RESAMPLES, Predictions, cross_calibrated, summarise, with_intervals
 from lungcnn.model_card import model_card
 from lungcnn.network import CLASSES
@@ -128,6 +135,7 @@ class Plan:
         leaky: also measure on random folds of slices, for comparison.
         baselines: also measure simpler models, on both kinds of folds.
         localization: also measure, out of fold, whether heatmaps point at lesions.
+        outlines: a series of another scanner with readers' outlines, on which the saved network is measured.
         resamples: of the bootstrap.
     """
 
@@ -136,6 +144,7 @@ class Plan:
     leaky: bool = False
     baselines: bool = False
     localization: bool = False
+    outlines: Path | None = None
     resamples: int = RESAMPLES
 
     def epochs(self, recipe: Recipe) -> int:
@@ -189,9 +198,12 @@ def run_study(
             folds = {"blocked": blocked, "random_leaky": mixed}
             figures["baselines"] = _measure_baselines(crop_set, folds, plan, checkpoints)
     network = train_network(crop_set, recipe, plan.seeds[0], on_epoch)
+    classifier = Classifier(network, calibration)
     if plan.localization:
-        explainer = Explainer(Classifier(network, calibration))
-        figures["localization"] |= summarise_findings(locate(explainer, phantom_targets()), plan.resamples)
+        targets = phantom_targets() + (outline_targets(plan.outlines) if plan.outlines else [])
+        figures["localization"] |= summarise_findings(locate(Explainer(classifier), targets), plan.resamples)
+    if plan.outlines:
+        figures["other_scanner"] = series_calls(classifier, plan.outlines)
     figures["sanity"] = sanity_check(network)
     training = {
         "recipe": recipe.as_dict(),

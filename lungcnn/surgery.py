@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from lungcnn.dataset import CropSet
-from lungcnn.lesions import boxes_mask, erase_lesion, insert_lesion, transplant_lesion
+from lungcnn.lesions import boxes_mask, draw_dome, erase_lesion, insert_lesion, transplant_lesion
 from lungcnn.network import CLASSES
 
 NORMAL, MALIGNANT = CLASSES.index("normal"), CLASSES.index("malignant")
@@ -29,6 +29,7 @@ class Surgery:
         erase: chance that a malignant slice with boxes has its lesions erased, and is normal then.
         decoy: chance that another slice is mended in the same way where there was no lesion, so that the mending
             itself tells nothing.
+        dome: chance that a slice without lesion, or before it gets one, shows the dome of a diaphragm.
         blank_weight: weight of malignant cases' slices on which nothing is seen; they count as normal.
         unseen_weight: weight of malignant cases' slices that nobody looked at.
     """
@@ -37,6 +38,7 @@ class Surgery:
     transplant: float = 0.5
     erase: float = 0.5
     decoy: float = 0.25
+    dome: float = 0.4
     blank_weight: float = 0.5
     unseen_weight: float = 0.4
 
@@ -78,6 +80,9 @@ class Surgery:
             label = NORMAL
         elif label != MALIGNANT and rng.random() < self.decoy:
             crop = erase_lesion(crop, _anywhere(lungs, rng))
+        if label != MALIGNANT and rng.random() < self.dome:
+            for _ in range(1 + (rng.random() < 0.4)):
+                crop, lungs = draw_dome(crop, lungs, rng)
         if label != MALIGNANT and rng.random() < self.insert:
             if donors and rng.random() < self.transplant:
                 donor, box = donors[rng.integers(len(donors))]

@@ -1,5 +1,8 @@
 """Pointing game and attribution, on maps and lesions worked out by hand."""
 
+from dataclasses import replace
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
@@ -12,9 +15,11 @@ from lungcnn.localization import (
     mean_by_case,
     outline_targets,
     phantom_targets,
+    series_calls,
     summarise_findings,
 )
 from lungcnn.model_card import localization_tables
+from lungcnn.phantom import draw, to_dicom
 from lungcnn.sanity import sanity_check
 
 
@@ -86,8 +91,6 @@ def write_series(folder, phantom, box):
     """A DICOM slice with the outlines of three readers: two agree on `box`, one marks a corner."""
     import pydicom
 
-    from lungcnn.phantom import to_dicom
-
     content = to_dicom(phantom)
     (folder / "slice.dcm").write_bytes(content)
     name = pydicom.dcmread(folder / "slice.dcm").SOPInstanceUID
@@ -111,6 +114,18 @@ def test_outlines_that_two_readers_drew(tmp_path, phantom):
     assert found.kind == "outlines"
     assert 0.75 < found.crop[found.lesion].mean() < 0.95
     assert 0.005 < found.lesion.mean() < 0.06
+
+
+@pytest.mark.parametrize("malignant", [True, False])
+def test_calls_of_a_series_count_through_the_nodule_and_away_from_it(tmp_path, phantom, malignant):
+    rows, columns = np.nonzero(phantom.lesion_mask)
+    write_series(tmp_path, phantom, (columns.min(), rows.min(), columns.max(), rows.max()))
+    (tmp_path / "away.dcm").write_bytes(to_dicom(draw("carina-normal")))
+    (tmp_path / "refused.dcm").write_bytes(to_dicom(replace(phantom, hu=np.full_like(phantom.hu, -1000))))
+    p = np.float32([[0.2, 0.1, 0.7]] if malignant else [[0.5, 0.1, 0.4]])
+    found = series_calls(lambda crops: SimpleNamespace(probabilities=p), tmp_path)
+    called = int(malignant)
+    assert found == {"through": {"slices": 1, "called": called}, "away": {"slices": 1, "called": called}}
 
 
 def test_folders_without_outlines(tmp_path):

@@ -96,6 +96,13 @@ def test_refused_slices_get_no_probability(pipeline, hu, code):
     assert json.loads(json.dumps(report.to_json()))["probabilities"] is None
 
 
+def test_a_chest_with_one_lung_is_refused_in_words(pipeline, phantom):
+    hu = np.where(phantom.lung_mask & (np.arange(512) > 256), np.float32(40), phantom.hu)
+    (reason,) = pipeline.run(CTSlice(hu=hu, spacing=phantom.spacing)).reasons
+    assert reason.code == "one_lung"
+    assert "show both lungs" in reason.message
+
+
 def test_a_slice_with_one_bad_pixel_is_refused(pipeline, phantom):
     hu = phantom.hu.copy()
     hu[256, 256] = np.inf

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from lungcnn.dataset import crop_dataset, read_boxes, read_dataset
-from lungcnn.lesions import boxes_mask, erase_lesion, transplant_lesion
+from lungcnn.lesions import boxes_mask, draw_dome, erase_lesion, transplant_lesion
 from lungcnn.surgery import MALIGNANT, NORMAL, Surgery
 
-ALWAYS = Surgery(insert=1.0, transplant=1.0, erase=1.0, decoy=0.0)
-NEVER = Surgery(insert=0.0, erase=0.0, decoy=0.0)
+ALWAYS = Surgery(insert=1.0, transplant=1.0, erase=1.0, decoy=0.0, dome=0.0)
+NEVER = Surgery(insert=0.0, erase=0.0, decoy=0.0, dome=0.0)
 BOX = np.array([[20.0, 50.0, 40.0, 70.0]])
 
 
@@ -48,6 +48,38 @@ def test_an_erased_lesion_gives_way_to_the_other_lung():
     asymmetric[:, 64:] = 0.5
     assert erase_lesion(asymmetric, BOX[0])[60, 30] == pytest.approx(0.5)
     np.testing.assert_array_equal(erase_lesion(asymmetric, BOX[0])[:, 64:], asymmetric[:, 64:])
+
+
+def test_a_dome_is_soft_tissue_in_one_lung_and_no_lesion():
+    chest, lungs = symmetric_chest()
+    for seed in range(8):
+        drawn, left = draw_dome(chest, lungs, np.random.default_rng(seed))
+        taken = lungs & ~left
+        assert 150 < taken.sum() < 3000
+        assert min(taken[:, :64].sum(), taken[:, 64:].sum()) == 0, "one lung only"
+        assert np.median(drawn[taken]) == pytest.approx(0.8, abs=0.08), "soft tissue of this chest"
+        np.testing.assert_allclose(drawn[~lungs], chest[~lungs], atol=0.12)
+        outline = lungs & (drawn > 0.3) & (drawn < 0.7)
+        assert outline.any(), "its edge is soft"
+    nothing = np.zeros_like(lungs)
+    unchanged, left = draw_dome(chest, nothing, np.random.default_rng(0))
+    np.testing.assert_array_equal(unchanged, chest)
+    assert not left.any()
+
+
+def test_domes_keep_the_label_and_lesions_beside_them_change_it(crop_set):
+    index = int(np.flatnonzero(crop_set.labels == NORMAL)[0])
+    domes = replace(NEVER, dome=1.0)
+    crop, mask, label = domes.operate(crop_set, index, [], np.random.default_rng(1))
+    assert label == NORMAL
+    assert not mask.any()
+    assert (crop - crop_set.crops[index]).max() > 0.3
+    both, mask, label = replace(domes, insert=1.0, transplant=0.0).operate(
+        crop_set, index, [], np.random.default_rng(1)
+    )
+    assert label == MALIGNANT
+    assert mask.any()
+    assert not np.array_equal(both, crop)
 
 
 @pytest.mark.parametrize("mirrored", [False, True])
