@@ -13,6 +13,8 @@ from lungcnn.model_card import (
     figures_table,
     localization_tables,
     markdown_table,
+    other_scanner_sentence,
+    shortcut_sentence,
     split_in_words,
 )
 
@@ -33,6 +35,14 @@ def confusion() -> str:
 
 def baselines() -> str:
     return baselines_table(read("evaluation.json"))
+
+
+def shortcut() -> str:
+    return shortcut_sentence(read("evaluation.json"))
+
+
+def other_scanner() -> str:
+    return other_scanner_sentence(read("evaluation.json")["other_scanner"])
 
 
 def localization() -> str:
@@ -59,9 +69,12 @@ def read(name: str) -> dict:
     return json.loads((ROOT / "models" / name).read_text())
 
 
+MAKERS = (figures, confusion, other_scanner, baselines, shortcut, localization, speed)
+
+
 def generated(text: str) -> str:
     """The README's text with every generated part made anew."""
-    makers = {maker.__name__: maker for maker in (figures, confusion, baselines, localization, speed)}
+    makers = {maker.__name__: maker for maker in MAKERS}
     return PART.sub(lambda found: f"{found[1]}{makers[found[2]]()}\n{found[4]}", text)
 
 

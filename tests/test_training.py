@@ -3,6 +3,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from test_localization import write_series
 
 from lungcnn.artefact import load_model
 from lungcnn.augmentation import Augmentation, augment
@@ -20,6 +21,7 @@ from lungcnn.metrics import (
     with_intervals,
 )
 from lungcnn.model_card import model_card
+from lungcnn.phantom import draw
 from lungcnn.study import Plan, case_folds, cross_validate, random_folds, run_study
 from lungcnn.surgery import Surgery
 from lungcnn.training import Recipe, predict_logits, slice_weights, train_network
@@ -178,7 +180,10 @@ def test_a_study_writes_model_card_and_figures(crop_set, tmp_path, monkeypatch):
     quick = {name: BASELINES[name] for name in ("majority", "noise")}
     quick["lungs_out"] = quick["noise"]  # for its title only: the card compares with it
     monkeypatch.setattr("lungcnn.study.BASELINES", quick)
-    plan = Plan(folds=2, seeds=(3, 4), leaky=True, baselines=True, localization=True, resamples=30)
+    series = tmp_path / "series"
+    series.mkdir()
+    write_series(series, draw("arch-spiculated-mass"), (150, 180, 210, 240))
+    plan = Plan(folds=2, seeds=(3, 4), leaky=True, baselines=True, localization=True, outlines=series, resamples=30)
     ticks = []
     path, figures = run_study(crop_set, tmp_path, QUICK, plan, on_epoch=ticks.append)
     assert len(ticks) == plan.epochs(QUICK) == QUICK.epochs * (4 + 2 + 1)
@@ -215,6 +220,8 @@ def test_a_study_writes_model_card_and_figures(crop_set, tmp_path, monkeypatch):
     assert {"inserted", "phantoms"} <= set(written["localization"])
     assert written["localization"]["inserted"]["slices"] > 10, "of both seeds"
     assert written["sanity"]["layers"][0] == "logits"
+    assert written["localization"]["outlines"]["slices"] == written["other_scanner"]["through"]["slices"] == 1
+    assert "of 1 slices through it are called malignant" in text
     assert "*Leaky*" in text
 
 
