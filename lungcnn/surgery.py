@@ -80,7 +80,7 @@ class Surgery:
             label = NORMAL
         elif label != MALIGNANT and rng.random() < self.decoy:
             crop = erase_lesion(crop, _anywhere(lungs, rng))
-        if label != MALIGNANT and rng.random() < self.dome:
+        if label != MALIGNANT and self.dome and rng.random() < self.dome:
             for _ in range(1 + (rng.random() < 0.4)):
                 crop, lungs = draw_dome(crop, lungs, rng)
         if label != MALIGNANT and rng.random() < self.insert:
