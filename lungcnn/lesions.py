@@ -59,8 +59,8 @@ def draw_dome(crop: np.ndarray, lungs: np.ndarray, rng: np.random.Generator) -> 
     centre = np.median(xs) + rng.normal(0, 0.16) * np.ptp(xs), np.median(ys) + rng.normal(-0.06, 0.16) * np.ptp(ys)
     alpha = np.zeros((size * _SUPERSAMPLING,) * 2, np.uint8)
     axes = radius * rng.uniform(0.75, 1.33), radius
-    points = [tuple(round(v * _SUPERSAMPLING) for v in pair) for pair in (centre, axes)]
-    cv2.ellipse(alpha, points[0], points[1], rng.uniform(0, 180), 0, 360, 255, -1)
+    centre, axes = (tuple(round(v * _SUPERSAMPLING) for v in pair) for pair in (centre, axes))
+    cv2.ellipse(alpha, centre, axes, rng.uniform(0, 180), 0, 360, 255, -1)
     alpha = cv2.resize(alpha, (size, size), interpolation=cv2.INTER_AREA).astype(np.float32) / 255
     # Partial volume: near its top a dome of 100 mm radius fades over centimetres, further down it has an edge.
     alpha = cv2.GaussianBlur(alpha, (0, 0), rng.uniform(0.4, 2.0) + max(0.0, (14 - radius) / 4))

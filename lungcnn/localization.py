@@ -102,7 +102,8 @@ def outline_targets(folder: Path) -> list[Target]:
 
     Raises `DatasetError` where the folder holds no outlines of its slices.
     """
-    return [_target("outlines", folder.name, anatomy, lesion) for anatomy, lesion in _series(folder) if lesion.any()]
+    outlined = _series(folder, every=False)
+    return [_target("outlines", folder.name, anatomy, lesion) for anatomy, lesion in outlined if lesion.any()]
 
 
 def series_calls(classifier, folder: Path) -> dict:
@@ -115,20 +116,23 @@ def series_calls(classifier, folder: Path) -> dict:
         `{"through": {"slices", "called"}, "away": {...}}`; slices that the gate refuses don't count.
     """
     counts = {"through": {"slices": 0, "called": 0}, "away": {"slices": 0, "called": 0}}
-    for anatomy, lesion in _series(folder):
+    for anatomy, lesion in _series(folder, every=True):
         entry = counts["through" if lesion.any() else "away"]
         entry["slices"] += 1
         entry["called"] += int(classifier(anatomy.crop[None]).probabilities[0].argmax() == MALIGNANT)
     return counts
 
 
-def _series(folder: Path) -> Iterator[tuple[Anatomy, np.ndarray]]:
-    """Anatomy and nodule mask (bool, of the slice's shape) of every slice of a series that the gate admits."""
+def _series(folder: Path, every: bool) -> Iterator[tuple[Anatomy, np.ndarray]]:
+    """Anatomy and nodule mask (bool, of the slice's shape) of the admitted slices: all, or those with outlines."""
     votes, outlined = _outlines(folder), False
     for path in sorted(folder.glob("*.dcm")):
+        curves = votes.get(_instance(path), ())
+        if not curves and not every:
+            continue
         ct_slice = load_slice(path)
         readers = np.zeros(ct_slice.hu.shape, np.uint8)
-        for curve in votes.get(_instance(path), ()):
+        for curve in curves:
             one = np.zeros_like(readers)
             cv2.fillPoly(one, [curve], 1)
             readers += one

@@ -68,7 +68,7 @@ def test_twenty_real_slices(data):
         assert record["explanation"]["layer"] == "conv5"
 
 
-def test_every_development_slice_is_admitted_and_every_brain_refused(data):
+def test_development_slices_with_two_lungs_are_admitted_and_every_brain_refused(data):
     dataset = read_dataset(data / "iq-oth-nccd")
     refused = 0
     for item in dataset.slices[::6]:
