@@ -208,7 +208,8 @@ def _as_assumed(found: Levels) -> bool:
         return min(abs(level - hu) for level in found.tissues)
 
     if abs(found.air - AIR) <= SAME_AIR:
-        return abs(found.tissues[0] - TISSUE) <= SAME_TISSUE or nearest(TISSUE) <= SAME_PEAK
+        only_fat = abs(found.tissues[0] - FAT) <= SAME_PAIR
+        return only_fat or abs(found.tissues[0] - TISSUE) <= SAME_TISSUE or nearest(TISSUE) <= SAME_PEAK
     # Noise clipped at the scanner's lowest value lifts the air, but not fat and muscle.
     return nearest(FAT) <= SAME_PAIR and nearest(TISSUE) <= SAME_PAIR
 
