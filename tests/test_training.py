@@ -62,41 +62,45 @@ def test_insertion_repeats_with_its_seed_and_leaves_a_slice_without_lung_alone(c
 
 
 def test_no_augmentation_changes_nothing(crop_set):
-    crops = crop_set.crops[:3, ..., None]
-    varied, masks = augment(crops, crops, np.array([1, 2], np.int32), STILL)
-    np.testing.assert_allclose(varied, crops, atol=1e-5)
-    np.testing.assert_allclose(masks, crops, atol=1e-5)
+    crop = crop_set.crops[0]
+    varied, mask = augment(crop, crop, STILL, np.random.default_rng(0))
+    np.testing.assert_allclose(varied, crop, atol=1e-5)
+    np.testing.assert_allclose(mask, crop, atol=1e-5)
 
 
 def test_flip_is_a_mirror_and_masks_move_with_the_crop(crop_set):
-    crops = crop_set.crops[:2, ..., None]
-    mask = (crops > 0.6).astype(np.float32)
-    flip = replace(STILL, flip=1.0)
-    varied, masks = augment(crops, mask, np.array([1, 2], np.int32), flip)
-    np.testing.assert_allclose(varied, crops[:, :, ::-1], atol=1e-4)
-    np.testing.assert_allclose(masks, mask[:, :, ::-1], atol=1e-4)
+    crop = crop_set.crops[0]
+    lesion = (crop > 0.6).astype(np.float32)
+    varied, mask = augment(crop, lesion, replace(STILL, flip=1.0), np.random.default_rng(0))
+    np.testing.assert_allclose(varied, crop[:, ::-1], atol=1e-4)
+    np.testing.assert_allclose(mask, lesion[:, ::-1], atol=1e-4)
 
 
 def test_augmentation_repeats_with_its_seed_and_stays_in_range(crop_set):
-    crops = crop_set.crops[:4, ..., None]
     how = Augmentation(noise=0.05)
-    seed = np.array([3, 4], np.int32)
-    one, other = (np.asarray(augment(crops, crops, seed, how)[0]) for _ in range(2))
-    np.testing.assert_array_equal(one, other)
-    assert not np.allclose(one, augment(crops, crops, seed + 1, how)[0])
-    assert 0 <= one.min() <= one.max() <= 1
+    for crop in crop_set.crops[:4]:
+        one, other, third = (augment(crop, crop, how, np.random.default_rng(seed))[0] for seed in (3, 3, 4))
+        np.testing.assert_array_equal(one, other)
+        assert not np.allclose(one, third)
+        assert one.dtype == np.float32
+        assert 0 <= one.min() <= one.max() <= 1
 
 
-def test_a_small_shift_moves_by_that_much(crop_set):
-    dot = np.zeros((64, 128, 128, 1), np.float32)
-    dot[:, 64, 64] = 1
-    how = replace(STILL, shift=0.05)
-    _, moved = augment(dot, dot, np.array([0, 1], np.int32), how)
-    moved = np.asarray(moved)[..., 0]
-    weight = moved.sum(axis=(1, 2))
-    rows = (moved * np.arange(128)[None, :, None]).sum(axis=(1, 2)) / weight - 64
+def test_a_small_shift_moves_by_that_much():
+    dot = np.zeros((128, 128), np.float32)
+    dot[64, 64] = 1
+    rng, how = np.random.default_rng(0), replace(STILL, shift=0.05)
+    moved = [augment(dot, dot, how, rng)[1] for _ in range(64)]
+    rows = np.array([(mask * np.arange(128)[:, None]).sum() / mask.sum() - 64 for mask in moved])
     assert np.abs(rows).max() <= 0.05 * 128
     assert np.abs(rows).max() > 3
+
+
+def test_beyond_the_old_border_there_is_air():
+    varied, _ = augment(
+        np.ones((128, 128), np.float32), np.zeros((128, 128)), replace(STILL, shift=0.2), np.random.default_rng(1)
+    )
+    assert np.unique(varied.round(3)).tolist()[0] == pytest.approx(250 / 1500, abs=1e-3)
 
 
 # ---------------------------------------------------------------- training
