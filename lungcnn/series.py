@@ -57,8 +57,8 @@ class SeriesSlice:
         """Decode it. Raises as `load_slice`."""
         return self._file.read(self.frame)
 
-    def header(self) -> bytes | Path | None:
-        """The file's content for those who must copy identity from it (DICOM results): bytes, or its path."""
+    def content(self) -> bytes | Path:
+        """Its file, for those who must copy identity from it (DICOM results): bytes, or a path."""
         return self._file.content()
 
 
