@@ -19,6 +19,7 @@ __version__ = "0.1.0"
 
 # Names are imported when first used: TensorFlow and OpenCV take seconds, `--help` should not.
 _HOMES = {
+    "BUNDLED": "phantom",
     "CLASSES": "network",
     "CTSlice": "loading",
     "Explanation": "report",
@@ -27,13 +28,17 @@ _HOMES = {
     "METHODS": "explaining",
     "PHANTOMS": "phantom",
     "Pipeline": "pipeline",
-    "Reason": "report",
+    "Reason": "errors",
+    "SliceFacts": "facts",
+    "Reading": "series",
+    "Series": "series",
     "SliceReport": "report",
     "DISCLAIMER": "report",
     "WINDOWS": "windowing",
     "Window": "windowing",
     "iter_slices": "loading",
     "load_slice": "loading",
+    "read_series": "series",
     "default_model_path": "artefact",
     "load_card": "artefact",
     "render_overlay": "rendering",
