@@ -17,6 +17,8 @@ from lungcnn.metrics import (
     cross_calibrated,
     expected_calibration_error,
     measure,
+    reliability,
+    roc_curves,
     summarise,
     with_intervals,
 )
@@ -318,6 +320,21 @@ def test_a_large_case_does_not_rule_the_thresholds():
     labels = np.concatenate([np.zeros(104, int), [1, 2]])
     p, cases = np.vstack([p, [[0, 1, 0], [0, 0, 1]]]), np.append(cases, ["x", "y"])
     assert conformal_thresholds(p, labels, cases, coverage=0.6)[0] == pytest.approx(0.2)
+
+
+def test_reliability_and_roc_by_hand():
+    p = np.array([[0.9, 0.1, 0.0], [0.9, 0.1, 0.0], [0.0, 0.4, 0.6], [0.3, 0.6, 0.1]])
+    unset = np.full(4, np.nan)
+    run = Predictions(p, np.array([0, 2, 2, 1]), np.array(list("abcd")), unset, np.tile(unset[:, None], 3))
+    assert reliability([run, run]) == [
+        {"from": 0.6, "to": 0.7, "slices": 4, "confidence": 0.6, "right": 1.0},
+        {"from": 0.9, "to": 1.0, "slices": 4, "confidence": 0.9, "right": 0.5},
+    ]
+    curves = roc_curves([run])
+    assert list(curves) == ["normal", "benign", "malignant"]
+    assert curves["benign"]["fpr"][0] == 0
+    assert curves["benign"]["tpr"] == [1.0] * 41, "the one benign slice has the highest benign probability"
+    assert curves["malignant"]["tpr"][0] == 0.5
 
 
 def test_expected_calibration_error_by_hand():
