@@ -9,7 +9,11 @@ The main way, from file to picture:
     picture = render_overlay(ct_slice, report)
 """
 
+import os
 from importlib import import_module
+
+# Of networks this small oneDNN makes half the speed, and results that differ between processors.
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
 
 __version__ = "0.1.0"
 
@@ -26,12 +30,15 @@ _HOMES = {
     "Pipeline": "pipeline",
     "Reason": "errors",
     "SliceFacts": "facts",
+    "Reading": "series",
+    "Series": "series",
     "SliceReport": "report",
     "DISCLAIMER": "report",
     "WINDOWS": "windowing",
     "Window": "windowing",
     "iter_slices": "loading",
     "load_slice": "loading",
+    "read_series": "series",
     "default_model_path": "artefact",
     "load_card": "artefact",
     "render_overlay": "rendering",
