@@ -114,7 +114,8 @@ def examine(ct_slice: CTSlice) -> Admission:
             "one lung holds no air. Accepted are axial slices that show both lungs."
         )
     measures = measure(ct_slice, anatomy)
-    broken = first_broken(measures, picture=not ct_slice.calibrated)
+    corrected = any(warning.code == "window_corrected" for warning in ct_slice.warnings)
+    broken = first_broken(measures, not ct_slice.calibrated, corrected)
     if broken:
         bound, says = broken
         raise NotChestCTError(

@@ -121,12 +121,13 @@ BOUNDS = (
     _chest("bone", 0.004, 1, "no bone is seen"),
     _chest("fat", 0.02, 0.8, "{:.0%} of the tissue has the density of fat"),
     _chest("solidity", 0.92, 1, "the outline is not that of a body in cross-section"),
-    _chest("rind", 0, 0.5, "what surrounds the body is not air, as on other parts of the body under a narrow window"),
     Bound("detail", 0.1, INF, "blurred", "the lungs show no fine detail"),
     Bound("written", 0, 10, "burned_in", "lettering or graphics lie over the lungs"),
 )
 # These hold for pictures, whose air was found to be -1000 HU or read so; scanners pad DICOM images with other values.
 PICTURE_BOUNDS = (_chest("outside", -1110, -780, "what surrounds the body measures {:.0f} HU, which is not air"),)
+# Where the window was worked out: under a narrow one, fat looks like lung and abdomens like chests.
+CORRECTED_BOUNDS = (_chest("rind", 0, 0.4, "what surrounds the body is not air but has the levels of fat"),)
 WARNINGS = (
     Bound(
         "crop_pixels",
@@ -145,9 +146,9 @@ WARNINGS = (
 )
 
 
-def first_broken(measures: Measures, picture: bool) -> tuple[Bound, str] | None:
-    """The first bound that a slice breaks, and the sentence part for it; `picture`: not calibrated."""
-    for bound in (*BOUNDS, *(PICTURE_BOUNDS if picture else ())):
+def first_broken(measures: Measures, picture: bool, corrected: bool) -> tuple[Bound, str] | None:
+    """The first bound that a slice breaks, and how to say it; for a picture (not calibrated) and a corrected window."""
+    for bound in (*BOUNDS, *(PICTURE_BOUNDS if picture else ()), *(CORRECTED_BOUNDS if corrected else ())):
         value = getattr(measures, bound.measure)
         if not bound.low <= value <= bound.high:  # a NaN breaks it too
             return bound, bound.says.format(value)
