@@ -175,12 +175,13 @@ def run_study(
         blocked = case_folds(crop_set, plan.folds)
         mixed = random_folds(crop_set, plan.folds, plan.seeds[0])
 
-        def out_of_fold(folds, seeds, on_network=lambda *_: None) -> list[np.ndarray]:
-            return [cross_validate(crop_set, folds, recipe, seed, on_epoch, checkpoints, on_network) for seed in seeds]
+        def out_of_fold(folds, seeds, *on_network) -> list[np.ndarray]:
+            first = [cross_validate(crop_set, folds, recipe, seeds[0], on_epoch, checkpoints, *on_network)]
+            return first + [cross_validate(crop_set, folds, recipe, seed, on_epoch, checkpoints) for seed in seeds[1:]]
 
         findings = []
 
-        def explain(held_out, network):
+        def explain(held_out, network):  # of the first seed: a slice counts once
             if plan.localization:
                 findings.extend(locate(Explainer(Classifier(network)), dataset_targets(crop_set.take(held_out))))
 
@@ -188,14 +189,14 @@ def run_study(
         count = len(plan.seeds)
         calibration = fit_calibration(np.concatenate(logits), np.tile(labels, count), np.tile(cases, count))
         runs = [cross_calibrated(part, labels, cases, blocked) for part in logits]
-        figures["blocked"] = summarise(runs, crop_set.shows_lesion, plan.resamples)
+        figures["blocked"] = summarise(runs, crop_set.sure_lesions, plan.resamples)
         rule, figures["series"] = fit_series_rule(runs, blocked, plan.resamples)
         series_rule = rule.as_dict()
         if plan.localization:
             figures["localization"] = summarise_findings(findings, plan.resamples)
         if plan.leaky:
             runs = [cross_calibrated(part, labels, cases, mixed) for part in out_of_fold(mixed, plan.seeds[:1])]
-            figures["random_leaky"] = summarise(runs, crop_set.shows_lesion, plan.resamples)
+            figures["random_leaky"] = summarise(runs, crop_set.sure_lesions, plan.resamples)
         if plan.baselines:
             folds = {"blocked": blocked, "random_leaky": mixed}
             figures["baselines"] = _measure_baselines(crop_set, folds, plan, checkpoints)
