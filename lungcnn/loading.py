@@ -244,8 +244,10 @@ class _Picture:
     def _decode(self) -> np.ndarray:
         import cv2
 
+        cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # our own errors speak
+        data = without_notes(self._data) if self._kind == "png" else self._data
         try:
-            levels = cv2.imdecode(np.frombuffer(self._data, np.uint8), cv2.IMREAD_UNCHANGED)
+            levels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
         except cv2.error:
             levels = None
         if levels is None:
@@ -255,6 +257,18 @@ class _Picture:
                 f"The picture holds {levels.dtype} values; accepted are 8- and 16-bit unsigned grey levels."
             )
         return levels
+
+
+def without_notes(png: bytes) -> bytes:
+    """A PNG without its ancillary chunks (ISO/IEC 15948 5.4) but transparency: libpng's warnings repeat their text."""
+    kept, place = [png[:8]], 8
+    while place + 12 <= len(png):
+        length = int.from_bytes(png[place : place + 4])
+        kind = png[place + 4 : place + 8]
+        if kind[:1].isupper() or kind == b"tRNS":
+            kept.append(png[place : place + 12 + length])
+        place += 12 + length
+    return b"".join(kept)
 
 
 def _has_second_page(image) -> bool:
@@ -552,6 +566,7 @@ def _import_pydicom():
 
     pydicom.config.settings.reading_validation_mode = pydicom.config.IGNORE
     logging.getLogger("pydicom").setLevel(logging.CRITICAL)
+    warnings.filterwarnings("ignore", module="pydicom")
     return pydicom
 
 
