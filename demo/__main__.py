@@ -59,7 +59,8 @@ def _private_folder() -> Path:
 
 
 def _serve(scratch, host, port, share, auth, model, card):
-    from demo.app import PipelineInWaiting, build_demo, find_examples, launch_settings
+    from demo.app import PipelineInWaiting, build_demo, find_examples, look
+    from demo.server import launch_settings
     from lungcnn.quiet import import_tensorflow
 
     def load():
@@ -71,7 +72,8 @@ def _serve(scratch, host, port, share, auth, model, card):
     waiting = PipelineInWaiting(load)
     page = build_demo(waiting, find_examples(scratch), card)
     try:
-        _, local, public = page.launch(server_name=host, server_port=port, share=share, auth=auth, **launch_settings())
+        where = {"server_name": host, "server_port": port, "share": share, "auth": auth}
+        _, local, public = page.launch(**where, **look(), **launch_settings())
     except OSError:
         where = f"port {port}" if port else "ports 7860 to 7959"
         raise click.ClickException(

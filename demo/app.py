@@ -186,22 +186,11 @@ def build_demo(waiting: PipelineInWaiting, examples: list[Example], card=None) -
     return page
 
 
-def launch_settings() -> dict:
-    """Keyword arguments of `launch` that keep the page offline, quiet and private."""
+def look() -> dict:
+    """Keyword arguments of `launch` that say how the page looks: theme, style sheet, scripts."""
     system = ["system-ui", "-apple-system", "Segoe UI", "Roboto", "sans-serif"]
+    mono = ["ui-monospace", "monospace"]
     return {
-        "theme": gr.themes.Base(
-            primary_hue="sky", neutral_hue="slate", font=system, font_mono=["ui-monospace", "monospace"]
-        ),
+        "theme": gr.themes.Base(primary_hue="sky", neutral_hue="slate", font=system, font_mono=mono),
         "css_paths": CSS,
-        "footer_links": [],
-        "run_history": False,
-        "enable_monitoring": False,
-        "ssr_mode": False,
-        "mcp_server": False,
-        "pwa": False,
-        "max_file_size": "64mb",
-        "quiet": True,
-        "show_error": False,
-        "prevent_thread_lock": True,
     }

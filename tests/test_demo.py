@@ -9,7 +9,8 @@ from conftest import ROOT
 
 from demo import texts, views
 from demo.__main__ import main
-from demo.app import PipelineInWaiting, build_demo, find_examples, launch_settings
+from demo.app import PipelineInWaiting, build_demo, find_examples, look
+from demo.server import launch_settings
 from lungcnn import CLASSES, LungCNNError
 from lungcnn.loading import CTSlice
 from lungcnn.report import Reason, SliceReport
@@ -136,7 +137,7 @@ def test_launch_keeps_to_itself():
     settings = launch_settings()
     assert settings["enable_monitoring"] is settings["run_history"] is settings["mcp_server"] is False
     assert not settings["show_error"]
-    assert "fonts.googleapis" not in str(settings["theme"]._get_theme_css())
+    assert "fonts.googleapis" not in str(look()["theme"]._get_theme_css())
 
 
 @pytest.mark.parametrize(
