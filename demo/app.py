@@ -9,7 +9,7 @@ from pathlib import Path
 
 import gradio as gr
 
-from demo import texts, views
+from demo import intake, texts, views
 from lungcnn import (
     CLASSES,
     DEFAULT_METHOD,
@@ -105,14 +105,7 @@ def build_demo(waiting: PipelineInWaiting, examples: list[Example], card=None) -
         return ct_slice, views.viewer(ct_slice, report), views.result(report), texts.PREDICTED
 
     def from_upload(file, method, progress=gr.Progress()):  # noqa: B008 - how Gradio injects it
-        try:
-            data = Path(file).read_bytes()
-        except OSError:
-            log.warning("an upload could not be opened")
-            return None, None, views.viewer(), views.message(texts.ERROR, texts.FAILED), texts.PREDICTED
-        finally:
-            Path(file).unlink(missing_ok=True)  # it lives in memory from here on
-        return None, *guarded(read_and_judge, data, method, progress)
+        return None, *guarded(lambda: read_and_judge(intake.take(file), method, progress))
 
     def guarded(function, *arguments):
         """Our own errors as a message; anything else as one too, with its kind (never its text) in the log."""
@@ -132,13 +125,9 @@ def build_demo(waiting: PipelineInWaiting, examples: list[Example], card=None) -
 
     def explain(file, class_name, method):
         """The API: a file, a class ("" for the predicted one) and a method give the JSON record and the overlay."""
-        try:
-            data = Path(file).read_bytes()
-        finally:
-            Path(file).unlink(missing_ok=True)
         options = {"explain_class": class_name or None, "method": method or DEFAULT_METHOD}
         try:
-            ct_slice, report = next(waiting.get().run_file(data, **options))
+            ct_slice, report = next(waiting.get().run_file(intake.take(file), **options))
         except LungCNNError as error:
             raise gr.Error(str(error)) from None
         overlay = None if report.explanation is None else render_overlay(ct_slice, report)
