@@ -136,16 +136,17 @@ def _serve(
     load = start_pipeline(model, max_concurrency)
     from demo import intake
     from demo.app import PipelineInWaiting, build_demo, find_examples, look
-    from demo.server import launch_settings, make_rules, open_tunnel
+    from demo.server import keep_tidy, launch_settings, make_rules, open_tunnel
 
     intake.install()
     waiting = PipelineInWaiting(load)
     page = build_demo(waiting, find_examples(scratch), card)
     page.queue(max_size=max_queue, default_concurrency_limit=max_concurrency)
-    rules = make_rules(host, root_path, trust_host, embed_in, page)
+    appearance = look()
+    rules = make_rules(host, root_path, trust_host, embed_in, page, appearance.get("head", ""))
     where = {"server_name": host, "server_port": port, "root_path": root_path, "auth": users or None}
     try:
-        _, local, _ = page.launch(**where, **look(), **launch_settings(scratch, rules))
+        _, local, _ = page.launch(**where, **appearance, **launch_settings(scratch, rules))
     except OSError:
         where = f"port {port}" if port else "ports 7860 to 7959"
         raise click.ClickException(
@@ -154,6 +155,7 @@ def _serve(
         ) from None
     click.echo(f"The demo is at {local} (Ctrl-C ends it).")
     waiting.start()
+    keep_tidy(scratch)
     if share:
         public = open_tunnel(page, rules)
         click.echo(texts.PUBLIC_LINK.format(link=public) if public else texts.NO_PUBLIC_LINK)

@@ -10,6 +10,7 @@ from pathlib import Path
 import gradio as gr
 
 from demo import intake, texts, views
+from demo.outgoing import give
 from lungcnn import (
     CLASSES,
     DEFAULT_METHOD,
@@ -130,8 +131,9 @@ def build_demo(waiting: PipelineInWaiting, examples: list[Example], card=None) -
             ct_slice, report = next(waiting.get().run_file(intake.take(file), **options))
         except LungCNNError as error:
             raise gr.Error(str(error)) from None
-        overlay = None if report.explanation is None else render_overlay(ct_slice, report)
-        return report.to_json(), overlay
+        if report.explanation is None:
+            return report.to_json(), None
+        return report.to_json(), give(encode_png(render_overlay(ct_slice, report)), "overlay.png", once=True)
 
     with gr.Blocks(title=texts.TITLE, analytics_enabled=False, delete_cache=(300, 300)) as page:
         state = gr.State(None, time_to_live=1800)

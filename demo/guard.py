@@ -1,21 +1,28 @@
 """What stands between the network and Gradio: which hosts, paths and sizes pass, and which headers go out."""
 
 import asyncio
+import base64
+import hashlib
 import ipaddress
 import json
 import secrets
 import socket
 import time
 from dataclasses import dataclass, field
+from pathlib import PurePath
 from urllib.parse import urlparse
 
+from starlette.requests import cookie_parser
+
 from demo import texts
+from demo.outgoing import KINDS, outgoing
 
 API = "/gradio_api/"
+FILE = API + "file="
 # Gradio's routes that the page and `gradio_client` need. The rest (proxies, deep links, run history, monitoring,
 # component servers, recording, code assistants) is shut, whatever the installed release puts there.
 PAGE = ("/", "/config", "/config/", "/login", "/login/", "/logout", "/favicon.ico", "/robots.txt", "/theme.css")
-FOLDERS = ("/assets/", "/static/", API + "file=", API + "heartbeat/", API + "call/explain/")
+FOLDERS = ("/assets/", "/static/", FILE, API + "heartbeat/", API + "call/explain/")
 CALLS = (
     *("app_id", "call/explain", "cancel", "info", "login_check", "openapi.json", "queue/data", "queue/join"),
     *("reset", "startup-events", "theme.css", "upload", "upload_progress", "user"),
@@ -34,12 +41,14 @@ class Rules:
         any_address: whether numeric addresses pass (the demo listens on all of them).
         embedders: origins of pages that may show the demo in a frame.
         evaluates: whether the page has scripts that Gradio evaluates (`js=` of an event).
+        scripts: sources of inline scripts that Gradio adds in the browser (`head=` of the page).
     """
 
     hosts: set[str] = field(default_factory=set)
     any_address: bool = False
     embedders: tuple[str, ...] = ()
     evaluates: bool = False
+    scripts: tuple[str, ...] = ()
     tries: "Tries" = None
 
     def __post_init__(self):
@@ -57,10 +66,12 @@ class Rules:
 
     def headers(self, nonce: str) -> dict[str, str]:
         """Of every answer."""
-        scripts = f"'self' 'nonce-{nonce}'" + (" 'unsafe-eval'" if self.evaluates else "")
+        scripts = ["'self'", f"'nonce-{nonce}'", *map(_hashed, self.scripts)]
+        if self.evaluates:
+            scripts.append("'unsafe-eval'")
         policy = {
             "default-src": "'none'",
-            "script-src": scripts,
+            "script-src": " ".join(scripts),
             "style-src": "'self' 'unsafe-inline'",
             "img-src": "'self' data: blob:",
             "font-src": "'self' data:",
@@ -80,6 +91,10 @@ class Rules:
             "cross-origin-resource-policy": "same-origin",
         }
         return found if self.embedders else found | {"x-frame-options": "DENY"}
+
+
+def _hashed(script: str) -> str:
+    return f"'sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}'"
 
 
 class Tries:
@@ -135,6 +150,10 @@ class Guard:
             return await answer.plain(421, texts.UNTRUSTED_HOST)
         if not allowed(path) or b"deep_link" in scope["query_string"]:
             return await answer.plain(404, texts.NO_SUCH_PAGE)
+        if path.startswith(FILE) and scope["method"] in ("GET", "HEAD") and _logged_in(scope, given):
+            data = outgoing.fetch(path.removeprefix(FILE))
+            if data is not None:
+                return await answer.file(data, PurePath(path), scope["method"] == "HEAD")
         if path != API + "upload" and scope["method"] == "POST":
             body = await _read(receive, given)
             if body is None:
@@ -191,6 +210,17 @@ class _Answer:
             self._start, message = None, {"type": "http.response.body", "body": page}
         await self._send(message)
 
+    async def file(self, data: bytes, path: PurePath, head_only: bool):
+        """Answer with a download."""
+        headers = [
+            (b"content-type", KINDS.get(path.suffix, "application/octet-stream").encode()),
+            (b"content-disposition", f'attachment; filename="{path.name}"'.encode()),
+            (b"content-length", str(len(data)).encode()),
+            (b"cache-control", b"no-store"),
+        ]
+        await self({"type": "http.response.start", "status": 200, "headers": headers})
+        await self({"type": "http.response.body", "body": b"" if head_only else data})
+
     async def plain(self, status: int, text: str):
         """Answer with a sentence."""
         headers = [(b"content-type", b"text/plain; charset=utf-8")]
@@ -225,6 +255,16 @@ def _replay(body: bytes, receive):
         return {"type": "http.request", "body": body, "more_body": False}
 
     return again
+
+
+def _logged_in(scope, headers) -> bool:
+    """As Gradio's own `login_check`, which stands behind us."""
+    app = scope["app"]
+    if app.auth is None:
+        return True
+    names = (f"access-token-{app.cookie_id}", f"access-token-unsecure-{app.cookie_id}")
+    cookies = cookie_parser(headers.get(b"cookie", b"").decode("latin-1"))
+    return any(cookies.get(name) in app.tokens for name in names)
 
 
 def _asks_for_download(body: bytes) -> bool:

@@ -44,7 +44,7 @@ def remove_scratch(scratch: Path) -> None:
 def remove_stale(parent: Path) -> list[Path]:
     """Remove our folders in `parent` that no living process holds; returns them."""
     removed = []
-    for folder in parent.glob(PREFIX + "*"):
+    for folder in parent.glob(PREFIX + "[0-9]*-*"):
         try:
             if _is_stale(folder):
                 shutil.rmtree(folder, ignore_errors=True)

@@ -1,7 +1,11 @@
 """How the page is served: launch settings that keep it offline, quiet and private."""
 
+import contextlib
 import logging
 import os
+import re
+import threading
+import time
 from pathlib import Path
 from urllib.parse import urlparse
 
@@ -50,13 +54,13 @@ def _never_served() -> list[Path]:
     return [root, Path.home() / ".ssh", Path("/etc"), Path("/proc"), Path("/sys")]
 
 
-def make_rules(host: str, root_path: str | None = None, trusted=(), embedders=(), page=None) -> Rules:
+def make_rules(host: str, root_path: str | None = None, trusted=(), embedders=(), page=None, head="") -> Rules:
     """Rules for a demo at `host`.
 
     Args:
         root_path: the address behind a proxy; where it is a full one, its host is trusted.
         trusted: further host names. embedders: origins whose pages may show the demo in a frame.
-        page: the `gr.Blocks`, asked whether it needs scripts evaluated.
+        page: the `gr.Blocks`, asked whether it needs scripts evaluated. head: what it adds to the head of the page.
     """
     hosts = {*trusted, host}
     if root_path and urlparse(root_path).hostname:
@@ -64,7 +68,9 @@ def make_rules(host: str, root_path: str | None = None, trusted=(), embedders=()
     if os.environ.get("SPACE_ID"):  # a Hugging Face Space: shown in a frame of its page
         hosts |= {"*.hf.space"}
         embedders = (*embedders, "https://huggingface.co", "https://*.hf.space")
-    return Rules(hosts, host in ("0.0.0.0", "::", "[::]"), tuple(embedders), evaluates_scripts(page))  # noqa: S104
+    scripts = tuple(re.findall(r"<script>(.*?)</script>", head, re.DOTALL))
+    everywhere = host in ("0.0.0.0", "::", "[::]")  # noqa: S104
+    return Rules(hosts, everywhere, tuple(embedders), evaluates_scripts(page), scripts)
 
 
 def evaluates_scripts(page) -> bool:
@@ -90,3 +96,21 @@ def open_tunnel(page, rules: Rules) -> str | None:
     found = urlparse(address)
     rules.hosts.add(found.hostname)
     return found._replace(scheme="https").geturl()
+
+
+def keep_tidy(scratch: Path, every: float = 30, age: float = 60) -> None:
+    """Forget uploads and results that nobody comes for, and remove the empty files that Gradio makes of each upload."""
+    from demo.intake import intake
+    from demo.outgoing import outgoing
+
+    def sweep():
+        while True:
+            time.sleep(every)
+            intake.drop_expired()
+            outgoing.drop_expired()
+            for path in scratch.glob("tmp*"):
+                with contextlib.suppress(OSError):
+                    if path.stat().st_size == 0 and time.time() - path.stat().st_mtime > age:
+                        path.unlink()
+
+    threading.Thread(target=sweep, daemon=True).start()
