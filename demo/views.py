@@ -74,7 +74,7 @@ def result(report: SliceReport | None = None) -> str:
         f'<p class="small">{escape(_cells(report))}</p>',
     ]
     if report.warnings:
-        notes = "".join(f"<li>{escape(note)}</li>" for note in report.warnings)
+        notes = "".join(f"<li>{escape(note.message)}</li>" for note in report.warnings)
         parts.append(f'<h3>{texts.NOTES}</h3><ul id="notes">{notes}</ul>')
     return f'<div class="result" role="status" aria-live="polite">{"".join(parts)}</div>{_disclaimer()}'
 

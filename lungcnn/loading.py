@@ -15,7 +15,8 @@ from pathlib import Path
 
 import numpy as np
 
-from lungcnn.errors import UnreadableFileError, UnsupportedFileError
+from lungcnn.errors import NotCTError, Reason, UnreadableFileError, UnsupportedFileError
+from lungcnn.facts import SliceFacts, read_facts
 from lungcnn.windowing import Window, from_grey
 
 ACCEPTED = (
@@ -39,7 +40,8 @@ class CTSlice:
         frame: index of this frame in its file, from 0.
         frames: number of frames in the file.
         window: the display window stored in the file, or None.
-        warnings: sentences for the user about what had to be assumed.
+        warnings: what had to be assumed, as codes and sentences.
+        facts: what a DICOM file says of how the slice was made; None for pictures and arrays.
     """
 
     hu: np.ndarray
@@ -49,7 +51,8 @@ class CTSlice:
     frame: int = 0
     frames: int = 1
     window: Window | None = None
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[Reason, ...] = ()
+    facts: SliceFacts | None = None
 
     def __post_init__(self):
         hu = np.array(self.hu, np.float32)
@@ -218,12 +221,16 @@ class _Picture:
     def read(self, frame: int) -> CTSlice:
         _check_frame(frame, self.frames)
         levels = self._decode()
-        notes = ["Grey levels were read as HU under the window centre -500, width 1500: not calibrated."]
+        notes = [
+            Reason(
+                "assumed_window", "Grey levels were read as HU under the window centre -500, width 1500, uncalibrated."
+            )
+        ]
         if self._pages > 1:
-            notes.append(f"The file holds {self._pages} pages; the first was read.")
+            notes.append(Reason("several_pages", f"The file holds {self._pages} pages; the first was read."))
         grey, colour = _to_single_channel(levels)
         if colour:
-            notes.append("The picture is in colour; its brightness was used.")
+            notes.append(Reason("colour", "The picture is in colour; its brightness was used."))
         return CTSlice(
             hu=from_grey(grey, _full_scale(grey, levels.dtype, notes)), kind=self._kind, warnings=tuple(notes)
         )
@@ -272,12 +279,12 @@ def _to_single_channel(levels: np.ndarray) -> tuple[np.ndarray, bool]:
     return colour @ np.array([0.114, 0.587, 0.299], np.float32), True  # ITU-R BT.601, channels are BGR
 
 
-def _full_scale(grey: np.ndarray, dtype: np.dtype, notes: list[str]) -> int:
+def _full_scale(grey: np.ndarray, dtype: np.dtype, notes: list[Reason]) -> int:
     """White level of the picture: 12-bit data is often stored unscaled in 16-bit files."""
     if dtype == np.uint8:
         return 255
     if 255 < grey.max() <= 4095:
-        notes.append("The 16-bit picture uses 12 bits; level 4095 was read as white.")
+        notes.append(Reason("twelve_bits", "The 16-bit picture uses 12 bits; level 4095 was read as white."))
         return 4095
     return 65535
 
@@ -289,6 +296,12 @@ _TAGS = [
     "SOPClassUID",
     "ImageType",
     "Modality",
+    "BodyPartExamined",
+    "BurnedInAnnotation",
+    "ConvolutionKernel",
+    "ImageOrientationPatient",
+    "ImagePositionPatient",
+    "SliceThickness",
     "PixelSpacing",
     "SamplesPerPixel",
     "PhotometricInterpretation",
@@ -325,7 +338,7 @@ class _DicomFile:
             raise UnsupportedFileError("The DICOM object holds no image. Send a CT image object.")
         if modality != "CT":
             shown = modality if modality.isalnum() and len(modality) <= 16 else "not stated"
-            raise UnsupportedFileError(f"The DICOM object's modality is {shown}; accepted is CT.")
+            raise NotCTError(f"The DICOM object's modality is {shown}; accepted is CT.")
         rows, columns = (_positive_int(ds, name) for name in ("Rows", "Columns"))
         self.frames = _positive_int(ds, "NumberOfFrames", 1)
         if rows * columns > MAX_PIXELS or self.frames > 10_000:
@@ -340,7 +353,7 @@ class _DicomFile:
         _check_frame(frame, self.frames)
         ds = self._dataset
         stored = self._decode(frame)
-        notes: list[str] = []
+        notes: list[Reason] = []
         slope, intercept, calibrated = self._rescale(frame, notes)
         padding = _padding_mask(ds, stored)
         with np.errstate(over="ignore", invalid="ignore"):  # told below, by the check for finite values
@@ -351,7 +364,7 @@ class _DicomFile:
         if not np.isfinite(hu).all():
             raise UnreadableFileError("The rescaled pixel values are not finite: the file's rescale is damaged.")
         if self.frames > 1:
-            notes.append(f"Frame {frame + 1} of {self.frames}.")
+            notes.append(Reason("one_of_many_frames", f"Frame {frame + 1} of {self.frames}."))
         return CTSlice(
             hu=hu,
             spacing=self._spacing(frame, notes),
@@ -361,6 +374,7 @@ class _DicomFile:
             frames=self.frames,
             window=self._window(frame),
             warnings=tuple(notes),
+            facts=read_facts(lambda keyword, sequence="": self._functional(frame, sequence, keyword)),
         )
 
     def _decode(self, frame: int) -> np.ndarray:
@@ -389,34 +403,34 @@ class _DicomFile:
             groups.append(per_frame[frame])
         if shared:
             groups.append(shared[0])
-        for group in groups:
+        for group in groups if sequence else ():
             macro = group.get(sequence)
             if macro and keyword in macro[0]:
                 return macro[0].get(keyword)
         return ds.get(keyword)
 
-    def _rescale(self, frame: int, notes: list[str]) -> tuple[float, float, bool]:
+    def _rescale(self, frame: int, notes: list[Reason]) -> tuple[float, float, bool]:
         values = [
             _number(self._functional(frame, "PixelValueTransformationSequence", keyword))
             for keyword in ("RescaleSlope", "RescaleIntercept")
         ]
         if None in values or values[0] == 0:
-            notes.append("The file has no usable rescale; stored values were read as HU.")
+            notes.append(Reason("no_rescale", "The file has no usable rescale; stored values were read as HU."))
             return 1.0, 0.0, False
         unit = str(self._dataset.get("RescaleType", "") or "HU").strip().upper()
         if unit != "HU":
-            notes.append("The file's rescale type is not HU; the values may not be calibrated.")
+            notes.append(Reason("not_hu", "The file's rescale type is not HU; the values may not be calibrated."))
         return values[0], values[1], unit == "HU"
 
-    def _spacing(self, frame: int, notes: list[str]) -> tuple[float, float] | None:
+    def _spacing(self, frame: int, notes: list[Reason]) -> tuple[float, float] | None:
         raw = self._functional(frame, "PixelMeasuresSequence", "PixelSpacing")
         values = [_number(value) for value in raw] if raw is not None and not isinstance(raw, str) else []
         if len(values) == 2 and all(value is not None and 0.01 <= value <= 20 for value in values):
             if not 0.1 <= values[0] / values[1] <= 10:
-                notes.append("The pixel spacing is implausible and was ignored.")
+                notes.append(Reason("implausible_spacing", "The pixel spacing is implausible and was ignored."))
                 return None
             return values[0], values[1]
-        notes.append("The file states no usable pixel spacing; sizes in mm are unknown.")
+        notes.append(Reason("no_spacing", "The file states no usable pixel spacing; sizes in mm are unknown."))
         return None
 
     def _window(self, frame: int) -> Window | None:
@@ -467,7 +481,7 @@ def _padding_mask(ds, stored: np.ndarray) -> np.ndarray:
     return (stored >= min(bounds)) & (stored <= max(bounds))
 
 
-def _upright_polarity(ds, stored, hu, slope, intercept, notes: list[str]) -> np.ndarray:
+def _upright_polarity(ds, stored, hu, slope, intercept, notes: list[Reason]) -> np.ndarray:
     """HU of a MONOCHROME1 image: writers differ on whether the stored values themselves are inverted.
 
     Air surrounds a patient, so the reading whose border lies nearer to air is the right one.
@@ -481,7 +495,7 @@ def _upright_polarity(ds, stored, hu, slope, intercept, notes: list[str]) -> np.
         return abs(float(np.median(border)) + 1000)
 
     if distance_to_air(inverted) < distance_to_air(hu):
-        notes.append("The stored values are inverted (MONOCHROME1) and were turned round.")
+        notes.append(Reason("inverted_values", "The stored values are inverted (MONOCHROME1) and were turned round."))
         return inverted
     return hu
 

@@ -8,7 +8,7 @@ import numpy as np
 from lungcnn.anatomy import Anatomy
 from lungcnn.artefact import ModelCard, load_model
 from lungcnn.classifier import Classification, Classifier, prediction_set
-from lungcnn.errors import LungCNNError
+from lungcnn.errors import LungCNNError, RefusalError
 from lungcnn.explaining import DEFAULT_METHOD, Explainer, class_index, explanation_method
 from lungcnn.faithfulness import check_explanation, shares
 from lungcnn.gate import admit
@@ -62,8 +62,8 @@ class Pipeline:
         }
         try:
             anatomy = admit(ct_slice)
-        except LungCNNError as refusal:
-            return failed(refusal, status="refused", **common)
+        except RefusalError as refusal:
+            return failed(refusal, **common)
         found = self.classifier(anatomy.crop[None])
         label = int(found.probabilities[0].argmax()) if wanted is None else wanted
         maps = self.explainer.maps(method, anatomy.crop, found)

@@ -1,22 +1,15 @@
 """`SliceReport`, the one immutable result of a slice, and its JSON form."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import numpy as np
 
 from lungcnn.anatomy import CropBox
+from lungcnn.errors import Reason, RefusalError
 from lungcnn.faithfulness import Faithfulness
 from lungcnn.network import CLASSES
 
 DISCLAIMER = "For research and teaching only. Not a medical device; not for diagnosis or treatment decisions."
-
-
-@dataclass(frozen=True)
-class Reason:
-    """Why a slice was refused or failed: a code for machines and a sentence for people."""
-
-    code: str
-    message: str
 
 
 @dataclass(frozen=True)
@@ -67,7 +60,7 @@ class SliceReport:
     Attributes:
         status: "ok", "refused" (the slice can't be judged) or "error" (it couldn't be read).
         reasons: why not, where the status is not "ok".
-        warnings: sentences on what had to be assumed.
+        warnings: what had to be assumed, and what speaks against trusting the result.
         prediction: the most probable class. probabilities: calibrated, by class. Both None unless "ok".
         prediction_set: classes that can't be ruled out, or None for a model without thresholds.
         index: the frame's index in its file.
@@ -75,7 +68,7 @@ class SliceReport:
 
     status: str
     reasons: tuple[Reason, ...] = ()
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[Reason, ...] = ()
     prediction: str | None = None
     probabilities: dict[str, float] | None = None
     prediction_set: tuple[str, ...] | None = None
@@ -89,8 +82,8 @@ class SliceReport:
             "file": file,
             "index": self.index,
             "status": self.status,
-            "reasons": [{"code": reason.code, "message": reason.message} for reason in self.reasons],
-            "warnings": list(self.warnings),
+            "reasons": [asdict(reason) for reason in self.reasons],
+            "warnings": [asdict(warning) for warning in self.warnings],
             "prediction": self.prediction,
             "probabilities": self.probabilities and {name: _rounded(self.probabilities[name]) for name in CLASSES},
             "prediction_set": None if self.prediction_set is None else list(self.prediction_set),
@@ -99,8 +92,9 @@ class SliceReport:
         }
 
 
-def failed(error, index: int = 0, status: str = "error", **fields) -> SliceReport:
-    """The report of a slice that a `LungCNNError` stopped."""
+def failed(error, index: int = 0, **fields) -> SliceReport:
+    """The report of a slice that a `LungCNNError` stopped: "refused" for a `RefusalError`, "error" for any other."""
+    status = "refused" if isinstance(error, RefusalError) else "error"
     return SliceReport(status=status, reasons=(Reason(error.code, str(error)),), index=index, **fields)
 
 

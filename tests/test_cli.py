@@ -35,7 +35,8 @@ def test_json_is_one_object_a_slice_and_nothing_else(run):
     assert result.exit_code == 0, result.output
     first, second = records(result)
     assert (first["file"], first["index"], first["status"]) == (str(file), 0, "ok")
-    assert second["warnings"]
+    assert second["warnings"][0]["code"] == "assumed_window"
+    assert second["warnings"][0]["message"].endswith(".")
     assert {"deletion_auc", "insertion_auc", "better_than_random"} < set(first["explanation"]["faithfulness"])
 
 
