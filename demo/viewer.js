@@ -526,7 +526,8 @@
 
   function save(element) {
     const { name, kind } = element.dataset;
-    const blob = new Blob([bytes(element.textContent)], { type: kind });
+    const [, content] = element.textContent.split(":"); // a number comes first: the same file may be asked for twice
+    const blob = new Blob([bytes(content)], { type: kind });
     const link = document.createElement("a");
     link.href = URL.createObjectURL(blob);
     link.download = name;
@@ -706,7 +707,7 @@
         take(text);
       }
     };
-    const box = el(id).closest(".data-box");
+    const box = el(id).closest(".data-host");
     new MutationObserver(look).observe(box, { childList: true, subtree: true, characterData: true });
     look();
   }

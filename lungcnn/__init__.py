@@ -16,14 +16,17 @@ __version__ = "0.1.0"
 # Names are imported when first used: TensorFlow and OpenCV take seconds, `--help` should not.
 _HOMES = {
     "CLASSES": "network",
+    "COLOUR_MAPS": "rendering",
     "CTSlice": "loading",
     "Explanation": "report",
     "LungCNNError": "errors",
     "DEFAULT_METHOD": "explaining",
     "METHODS": "explaining",
+    "ModelCard": "artefact",
     "PHANTOMS": "phantom",
     "Pipeline": "pipeline",
     "Reason": "errors",
+    "RefusalError": "errors",
     "SliceFacts": "facts",
     "SliceReport": "report",
     "DISCLAIMER": "report",
@@ -33,10 +36,16 @@ _HOMES = {
     "load_slice": "loading",
     "default_model_path": "artefact",
     "load_card": "artefact",
+    "colour_table": "rendering",
     "render_overlay": "rendering",
     "sanity_sentence": "model_card",
     "render_slice": "rendering",
     "encode_png": "rendering",
+    "View": "export",
+    "export_heatmap": "export",
+    "export_overlay": "export",
+    "export_record": "export",
+    "export_report": "export",
 }
 __all__ = sorted([*_HOMES, "__version__"])
 
