@@ -14,6 +14,7 @@ from pathlib import Path
 import gradio as gr
 
 from demo import texts, viewer, views
+from demo.about import about
 from lungcnn import (
     CLASSES,
     COLOUR_MAPS,
@@ -114,13 +115,13 @@ def build_demo(waiting: PipelineInWaiting, examples: list[Example], card: ModelC
     explain = Explaining(waiting, card)
     with gr.Blocks(title=texts.TITLE, analytics_enabled=False, delete_cache=(300, 300)) as page:
         state = gr.State(None, time_to_live=1800)
-        gr.HTML(views.head())
-        warming = html()
+        html(views.head())
+        warming = html(elem_classes="warming-host")
         with gr.Row(elem_classes="start"):
             with gr.Column(scale=3, min_width=260):
                 upload = gr.File(label=texts.UPLOAD, height=132, elem_id="upload")
             with gr.Column(scale=8, min_width=300, elem_classes="tight"):
-                gr.HTML(f'<p class="quiet">{texts.EXAMPLES}</p>', visible=bool(examples))
+                html(f'<p class="quiet">{texts.EXAMPLES}</p>', visible=bool(examples))
                 with gr.Row(elem_classes="examples"):
                     buttons = [gr.Button(example.title, icon=example.thumbnail, size="sm") for example in examples]
         with gr.Row(elem_classes="main"):
@@ -130,6 +131,14 @@ def build_demo(waiting: PipelineInWaiting, examples: list[Example], card: ModelC
                 map_box = html(viewer.map_data(None, None), elem_classes="data-host")
                 download = html(viewer.data_box("download-data"), elem_classes="data-host")
                 settings = gr.Textbox(visible="hidden", elem_id="view-settings")
+                with gr.Column(visible=False, elem_classes="take") as take:
+                    html(f"<h2>{texts.TAKE}</h2>")
+                    with gr.Row(elem_classes="exports"):
+                        exports = {
+                            kind: gr.Button(title, size="sm", elem_id=f"take-{kind}")
+                            for kind, (title, *_) in texts.EXPORTS.items()
+                        }
+                    html(f'<p class="quiet">{texts.TAKE_HINT}</p>')
             with gr.Column(scale=4, min_width=280, elem_classes="side"):
                 outcome = html(views.result(), elem_id="result")
                 with gr.Column(visible=False, elem_classes="evidence") as evidence:
@@ -139,13 +148,9 @@ def build_demo(waiting: PipelineInWaiting, examples: list[Example], card: ModelC
                         titles, value=DEFAULT_METHOD, label=texts.METHOD, filterable=False, elem_id="method"
                     )
                 trust = html(elem_id="trust")
-                with gr.Column(visible=False, elem_classes="take") as take:
-                    gr.HTML(f'<h2>{texts.TAKE}</h2><p class="quiet">{texts.TAKE_HINT}</p>')
-                    with gr.Row(elem_classes="exports"):
-                        exports = {
-                            kind: gr.Button(title, size="sm", elem_id=f"take-{kind}")
-                            for kind, (title, *_) in texts.EXPORTS.items()
-                        }
+
+        with gr.Accordion(texts.ABOUT_TITLE, open=False, elem_id="about"):
+            html(about(card))
 
         # The keys are `Explaining`'s names for what it changes.
         places = {

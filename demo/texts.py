@@ -33,6 +33,7 @@ UNCALIBRATED = "A picture's grey levels are not calibrated: its window is fixed.
 GRID, GRID_HINT = "Grid", "The cells of the explained layer: how coarse the map is"
 PEAK, PEAK_HINT = "Peak", "Mark the strongest cell of the map"
 ZOOM_IN, ZOOM_OUT, FIT = "Zoom in", "Zoom out", "Fit"
+HELP = "Keys"
 KEYS = (
     "Space: heatmap on and off. Drag: move the enlarged picture. Right button or Shift and drag: window. "
     "With the picture in focus: + − 0 and the wheel zoom, arrow keys move."
@@ -104,14 +105,14 @@ TRAINING_WHAT = (
 
 CONFIDENCE_TITLE = "At this confidence"
 CONFIDENCE = (
-    "Where its most probable class got {low} to {high} %, the model was right on {right} of {slices} slices of patients "
-    "it had not seen."
+    "Where the most probable class got {low} to {high} %, the model was right on {right} of {slices} slices of "
+    "patients it had not seen."
 )
 CONFIDENCE_NONE = "How often the model is right at this confidence was not measured."
 CONFIDENCE_WHAT = (
-    "Slices of patients that the network was not trained on were sorted by the probability of the called class, and in "
-    "each range the right calls were counted. A probability can be believed as a share only if that count comes near it. "
-    "Source: out-of-fold predictions on IQ-OTH/NCCD; reliability after Guo 2017."
+    "Slices of patients that the network was not trained on were sorted by the probability of the called class, and "
+    "in each range the right calls were counted. A probability can be believed as a share only if that count comes "
+    "near it. Source: out-of-fold predictions on IQ-OTH/NCCD; reliability after Guo 2017."
 )
 
 OPERATING_TITLE = "The operating point"
@@ -120,9 +121,9 @@ OPERATING_BELOW = "Malignant {share} lies below the operating point of {threshol
 OPERATING_FIGURES = "On unseen patients: sensitivity {sensitivity}, specificity {specificity} by slice."
 OPERATING_NONE = "No operating point was chosen for this model."
 OPERATING_WHAT = (
-    "A threshold on the probability of malignant turns it into yes or no. It was set where nine of ten malignant slices "
-    "of unseen patients lie above it, and therefore gives many false alarms. Source: the model's card, out-of-fold "
-    "predictions; it was chosen on the same slices as its figures, which flatters them a little."
+    "A threshold on the probability of malignant turns it into yes or no. It was set where nine of ten malignant "
+    "slices of unseen patients lie above it, and therefore gives many false alarms. Source: the model's card, "
+    "out-of-fold predictions; it was chosen on the same slices as its figures, which flatters them a little."
 )
 
 HEATMAP_TITLE = "The heatmap"
@@ -130,9 +131,9 @@ HEATMAP_PENDING = "Being checked …"
 HEATMAP_NOTHING = "Nothing on this slice speaks for {name}: there is no heatmap to show."
 HEATMAP_WHAT = (
     "What the map marks is hidden and uncovered step by step, and the fall and rise of the class's probability are "
-    "compared with the same for random places. A map that does no better than random does not show what the network used; "
-    "one that does still says nothing about disease. Source: deletion and insertion, Petsiuk 2018; completeness, Draelos "
-    "and Carin 2020."
+    "compared with the same for random places. A map that does no better than random does not show what the network "
+    "used; one that does still says nothing about disease. Source: deletion and insertion, Petsiuk 2018; completeness, "
+    "Draelos and Carin 2020."
 )
 CHECK_ROWS = {
     "deletion": "Deletion: area as marked cells are hidden (random order)",
@@ -154,8 +155,47 @@ EXPORTS = {
     "heatmap": ("Heatmap (NumPy)", "lungcnn-heatmap.npy", "application/octet-stream"),
 }
 NOTHING_TO_TAKE = "There is nothing to take away yet: no slice is shown."
-TAKE_HINT = "Drawn with the window and colours of the viewer. No file name and no header of the upload goes into any."
+TAKE_HINT = "Drawn as the viewer shows it; without file name, header or anything else that names the upload."
 
 # ---------------------------------------------------------------- about
 
 ABOUT_TITLE = "About this model"
+ABOUT_INTRO = (
+    "<p>The network sees a crop of 128 × 128 pixels around the lungs, grey under the window centre −500, width 1500 "
+    "HU; everything outside the body is taken away. It was trained on the IQ-OTH/NCCD lung cancer dataset (Baghdad, 2019), "
+    "whose labels belong to the patient, not to the slice: many slices of patients with cancer show none. The heatmap "
+    "marks the cells of the last convolution that raise the score of a class. It says what the network used, not where "
+    "disease is.</p>"
+)
+ABOUT_FILE = "Model"
+ABOUT_SPLIT = "How the figures were measured"
+ABOUT_WHY = (
+    "Slices of one patient look alike. If some of them are in training and others in testing, a network that recognises "
+    "the patient scores near 99 % without having learnt anything about disease; most published figures on this "
+    "dataset are of that kind. Here, all slices of a case stand on one side."
+)
+ABOUT_FIGURES = "Figures"
+ABOUT_BASELINES = "Simpler models on the same folds"
+ABOUT_SANITY = "Sanity of the heatmaps"
+ABOUT_LIMITS = "Limits"
+LIMITS = (
+    "Labels belong to the patient, not to the slice: a slice that shows nothing can't be told by looking.",
+    "Benign and normal can hardly be told apart on one slice. Believe a call of benign least.",
+    "On scanners unlike those of the dataset the network calls too much malignant, most near the diaphragm and at the "
+    "apices.",
+    "A heatmap is not a segmentation: its cells are several millimetres wide.",
+    "15 benign cases are few: see the intervals.",
+    "Nothing here was validated for clinical use.",
+)
+ABOUT_CITE = "Cite"
+BY_SLICE, BY_CASE = "Unseen patients, by slice", "Unseen patients, by case"
+UNSEEN, LEAKY = "unseen patients", "leaky: slices split at random"
+BALANCED, AUC, THIS_MODEL = "Balanced accuracy", "Malignant AUC", "This model"
+PLOT_CONFUSION = "Slices of unseen patients: true class and called class"
+PLOT_ROC = "ROC on unseen patients, each class against the rest"
+PLOT_RELIABILITY = "Right calls by confidence; numbers of slices above the bars"
+ROC_LABEL = "ROC curves of the three classes on slices of unseen patients"
+ROC_AXES = ("1 − specificity", "sensitivity")
+RELIABILITY_LABEL = "Share of right calls against the probability of the called class"
+RELIABILITY_AXES = ("probability of the called class", "share that is right")
+CALLED, TRUE = "called", "true"

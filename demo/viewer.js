@@ -424,7 +424,7 @@
 
   const say = (name, values = {}) =>
     JSON.parse(el("ct").dataset.texts)[name].replace(/\{(\w+)\}/g, (_, key) => values[key]);
-  const number = (value) => (Math.abs(value) >= 10 ? value.toFixed(1) : value.toFixed(2)).replace("-", "−");
+  const number = (value) => String(+value.toPrecision(2)).replace("-", "−");
   const whole = (value) => String(Math.round(value)).replace("-", "−");
 
   // Everything that is written over or around the picture.
@@ -555,7 +555,10 @@
     el("ct").addEventListener("click", (event) => {
       const button = event.target.closest("button");
       if (button) {
-        if (button.id === "ct-fit") {
+        if (button.id === "ct-help") {
+          el("ct-keys").hidden = !el("ct-keys").hidden;
+          button.setAttribute("aria-expanded", String(!el("ct-keys").hidden));
+        } else if (button.id === "ct-fit") {
           if (slice) fit();
           redraw();
         } else zoomBy(button.id === "ct-in" ? ZOOM.step : 1 / ZOOM.step);

@@ -11,10 +11,10 @@ UNLIKE_TRAINING = "unlike_training"
 def percent(share: float) -> str:
     """A share 0 to 1 as a whole percentage; the ends are kept for certainty."""
     if 0 < share < 0.01:
-        return "< 1 %"
+        return "< 1\u00a0%"
     if 0.99 < share < 1:
-        return "> 99 %"
-    return f"{share:.0%}".replace("%", " %")
+        return "> 99\u00a0%"
+    return f"{share:.0%}".replace("%", "\u00a0%")
 
 
 # ---------------------------------------------------------------- what the model says

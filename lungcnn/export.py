@@ -1,4 +1,4 @@
-"""A report as files to take away: overlay, one-page PDF, JSON and heatmap. None holds anything that names the upload."""
+"""A report as files to take away: overlay, one-page PDF, JSON and heatmap. Nothing in them names the upload."""
 
 import io
 import json

@@ -9,7 +9,7 @@ from lungcnn.localization import TITLES, method_titles
 from lungcnn.network import CLASSES
 from lungcnn.report import DISCLAIMER
 
-SHOWN = {
+SHOWN_METRICS = {
     "accuracy": "Accuracy",
     "balanced_accuracy": "Balanced accuracy",
     "auc_malignant": "ROC AUC, malignant versus rest",
@@ -55,7 +55,7 @@ def _metrics_table(columns: dict[str, dict]) -> str:
     first = next(iter(columns.values()))
     rows = [
         [title, *(_with_interval(part[name]) for part in columns.values())]
-        for name, title in SHOWN.items()
+        for name, title in SHOWN_METRICS.items()
         if name in first
     ]
     return markdown_table(["", *columns], rows)
