@@ -77,17 +77,18 @@ def load_slice(path_or_bytes, frame: int = 0) -> CTSlice:
         UnreadableFileError: missing, empty or damaged file, or pixels that no decoder here can read.
         UnsupportedFileError: another kind of file, not CT, or a frame index out of range.
     """
-    return _open(path_or_bytes).read(frame)
+    return open_source(path_or_bytes).read(frame)
 
 
 def iter_slices(path_or_bytes) -> Iterator[CTSlice]:
     """Yield every frame of a file in order, decoding each when it is asked for. Raises as `load_slice`."""
-    source = _open(path_or_bytes)
+    source = open_source(path_or_bytes)
     for frame in range(source.frames):
         yield source.read(frame)
 
 
-def _open(path_or_bytes):
+def open_source(path_or_bytes):
+    """A file opened once for all its frames: has `frames` and `read(frame)`. Raises as `load_slice`."""
     data = _read_bytes(path_or_bytes)
     kind = sniff(data)
     if kind is None:
@@ -328,26 +329,84 @@ _TAGS = [
 ]
 
 
+_PLACE_TAGS = ["SeriesInstanceUID", "SOPInstanceUID", "InstanceNumber", "AcquisitionNumber"]
+
+
+@dataclass(frozen=True)
+class Headers:
+    """What places the frames of a DICOM file in a series.
+
+    Attributes:
+        series, instance: UIDs, to group files by and then to be forgotten: they lead to a patient.
+        number: InstanceNumber, infinite where there is none. acquisition: AcquisitionNumber.
+        facts: of each frame.
+    """
+
+    series: str
+    instance: str
+    number: float
+    acquisition: str
+    facts: tuple[SliceFacts, ...]
+
+    @property
+    def frames(self) -> int:
+        """Number of frames in the file."""
+        return len(self.facts)
+
+
+def read_headers(path_or_bytes) -> Headers:
+    """The headers of a DICOM file (a path or bytes), its pixels left unread. Raises as `load_slice`."""
+    if isinstance(path_or_bytes, bytes):
+        ds = _parse_dicom(io.BytesIO(path_or_bytes), _TAGS + _PLACE_TAGS, stop_before_pixels=True)
+    else:
+        try:
+            with open(path_or_bytes, "rb") as stream:
+                ds = _parse_dicom(stream, _TAGS + _PLACE_TAGS, stop_before_pixels=True)
+        except OSError as error:
+            raise UnreadableFileError(f"The file could not be opened: {error.strerror}.") from None
+    frames = _check_ct(ds)
+    facts = [
+        read_facts(lambda keyword, sequence="", frame=frame: _functional(ds, frame, sequence, keyword))
+        for frame in range(frames)
+    ]
+    number = _number(ds.get("InstanceNumber"))
+    return Headers(
+        series=str(ds.get("SeriesInstanceUID", "")),
+        instance=str(ds.get("SOPInstanceUID", "")),
+        number=float("inf") if number is None else number,
+        acquisition=str(ds.get("AcquisitionNumber", "")),
+        facts=tuple(facts),
+    )
+
+
+def _check_ct(ds) -> int:
+    """The number of frames of an object that is a CT image; raises what `load_slice` does for any other."""
+    modality = str(ds.get("Modality", "") or "").strip()
+    if "Rows" not in ds and "NumberOfFrames" not in ds:
+        raise UnsupportedFileError("The DICOM object holds no image. Send a CT image object.")
+    if modality != "CT":
+        shown = modality if modality.isalnum() and len(modality) <= 16 else "not stated"
+        raise NotCTError(f"The DICOM object's modality is {shown}; accepted is CT.")
+    rows, columns = (_positive_int(ds, name) for name in ("Rows", "Columns"))
+    frames = _positive_int(ds, "NumberOfFrames", 1)
+    if rows * columns > MAX_PIXELS or frames > 10_000:
+        raise UnsupportedFileError(
+            f"The DICOM object claims {frames} frames of {rows} x {columns} pixels; "
+            f"accepted are up to {MAX_PIXELS >> 20} megapixels a frame and 10,000 frames."
+        )
+    if _positive_int(ds, "SamplesPerPixel", 1) != 1:
+        raise UnsupportedFileError("The DICOM image is in colour; accepted are CT images with one sample a pixel.")
+    return frames
+
+
 class _DicomFile:
     """A CT image object; frames are decoded one at a time."""
 
     def __init__(self, data: bytes):
-        self._dataset = ds = _parse_dicom(data)
-        modality = str(ds.get("Modality", "") or "").strip()
+        self._dataset = ds = _parse_dicom(io.BytesIO(data))
         if "PixelData" not in ds:
             raise UnsupportedFileError("The DICOM object holds no image. Send a CT image object.")
-        if modality != "CT":
-            shown = modality if modality.isalnum() and len(modality) <= 16 else "not stated"
-            raise NotCTError(f"The DICOM object's modality is {shown}; accepted is CT.")
-        rows, columns = (_positive_int(ds, name) for name in ("Rows", "Columns"))
-        self.frames = _positive_int(ds, "NumberOfFrames", 1)
-        if rows * columns > MAX_PIXELS or self.frames > 10_000:
-            raise UnsupportedFileError(
-                f"The DICOM object claims {self.frames} frames of {rows} x {columns} pixels; "
-                f"accepted are up to {MAX_PIXELS >> 20} megapixels a frame and 10,000 frames."
-            )
-        if _positive_int(ds, "SamplesPerPixel", 1) != 1:
-            raise UnsupportedFileError("The DICOM image is in colour; accepted are CT images with one sample a pixel.")
+        self.frames = _check_ct(ds)
 
     def read(self, frame: int) -> CTSlice:
         _check_frame(frame, self.frames)
@@ -374,7 +433,7 @@ class _DicomFile:
             frames=self.frames,
             window=self._window(frame),
             warnings=tuple(notes),
-            facts=read_facts(lambda keyword, sequence="": self._functional(frame, sequence, keyword)),
+            facts=read_facts(lambda keyword, sequence="": _functional(ds, frame, sequence, keyword)),
         )
 
     def _decode(self, frame: int) -> np.ndarray:
@@ -394,24 +453,9 @@ class _DicomFile:
             raise UnsupportedFileError("The DICOM image is not a single grey-scale plane; send a CT image object.")
         return pixels
 
-    def _functional(self, frame: int, sequence: str, keyword: str):
-        """An attribute of the frame: own functional group, shared one, or the top level (PS3.3 C.7.6.16)."""
-        ds = self._dataset
-        per_frame, shared = ds.get("PerFrameFunctionalGroupsSequence"), ds.get("SharedFunctionalGroupsSequence")
-        groups = []
-        if per_frame and frame < len(per_frame):
-            groups.append(per_frame[frame])
-        if shared:
-            groups.append(shared[0])
-        for group in groups if sequence else ():
-            macro = group.get(sequence)
-            if macro and keyword in macro[0]:
-                return macro[0].get(keyword)
-        return ds.get(keyword)
-
     def _rescale(self, frame: int, notes: list[Reason]) -> tuple[float, float, bool]:
         values = [
-            _number(self._functional(frame, "PixelValueTransformationSequence", keyword))
+            _number(_functional(self._dataset, frame, "PixelValueTransformationSequence", keyword))
             for keyword in ("RescaleSlope", "RescaleIntercept")
         ]
         if None in values or values[0] == 0:
@@ -423,7 +467,7 @@ class _DicomFile:
         return values[0], values[1], unit == "HU"
 
     def _spacing(self, frame: int, notes: list[Reason]) -> tuple[float, float] | None:
-        raw = self._functional(frame, "PixelMeasuresSequence", "PixelSpacing")
+        raw = _functional(self._dataset, frame, "PixelMeasuresSequence", "PixelSpacing")
         values = [_number(value) for value in raw] if raw is not None and not isinstance(raw, str) else []
         if len(values) == 2 and all(value is not None and 0.01 <= value <= 20 for value in values):
             if not 0.1 <= values[0] / values[1] <= 10:
@@ -435,10 +479,25 @@ class _DicomFile:
 
     def _window(self, frame: int) -> Window | None:
         centre, width = (
-            _first_number(self._functional(frame, "FrameVOILUTSequence", keyword))
+            _first_number(_functional(self._dataset, frame, "FrameVOILUTSequence", keyword))
             for keyword in ("WindowCenter", "WindowWidth")
         )
         return Window(centre, width) if centre is not None and width is not None and width > 0 else None
+
+
+def _functional(ds, frame: int, sequence: str, keyword: str):
+    """An attribute of the frame: own functional group, shared one, or the top level (PS3.3 C.7.6.16)."""
+    per_frame, shared = ds.get("PerFrameFunctionalGroupsSequence"), ds.get("SharedFunctionalGroupsSequence")
+    groups = []
+    if per_frame and frame < len(per_frame):
+        groups.append(per_frame[frame])
+    if shared:
+        groups.append(shared[0])
+    for group in groups if sequence else ():
+        macro = group.get(sequence)
+        if macro and keyword in macro[0]:
+            return macro[0].get(keyword)
+    return ds.get(keyword)
 
 
 def _import_pydicom():
@@ -450,12 +509,12 @@ def _import_pydicom():
     return pydicom
 
 
-def _parse_dicom(data: bytes):
+def _parse_dicom(stream, tags: list[str] = _TAGS, **options):
     pydicom = _import_pydicom()
     from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
     try:
-        ds = pydicom.dcmread(io.BytesIO(data), force=True, specific_tags=_TAGS)
+        ds = pydicom.dcmread(stream, force=True, specific_tags=tags, **options)
         if "TransferSyntaxUID" not in ds.file_meta:
             implicit, little = ds.original_encoding
             explicit = ExplicitVRLittleEndian if little else ExplicitVRBigEndian
