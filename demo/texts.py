@@ -35,8 +35,8 @@ PEAK, PEAK_HINT = "Peak", "Mark the strongest cell of the map"
 ZOOM_IN, ZOOM_OUT, FIT = "Zoom in", "Zoom out", "Fit"
 HELP = "Keys"
 KEYS = (
-    "Space: heatmap on and off. Drag: move the enlarged picture. Right button or Shift and drag: window. "
-    "With the picture in focus: + − 0 and the wheel zoom, arrow keys move."
+    "Space: heatmap on and off. Drag: move the enlarged picture. Right button or Shift and drag: window. With the "
+    "picture in focus: + − 0 and the wheel zoom, arrow keys move."
 )
 UNIT = "logits"
 UNITS = {"smooth-grad": "logits per grey"}
@@ -90,17 +90,18 @@ GATE_TITLE = "The image"
 GATE_OK = "Accepted: an axial chest-CT slice that shows both lungs."
 GATE_REMARKS = "Accepted, with remarks:"
 GATE_WHAT = (
-    "Before the network is asked, the file's facts and the picture are checked: is this an axial chest CT, with a body "
-    "and two lungs of plausible density? What fails gets a reason and no probability, because a network answers any "
-    "picture with a number. Source: the rules are in lungcnn/gate.py, with the ranges measured on the training slices."
+    "Before the network is asked, the file's facts and the picture are checked: is this an axial chest CT, with a "
+    "body and two lungs of plausible density? What fails gets a reason and no probability, because a network "
+    "answers any picture with a number. Source: the rules are in lungcnn/gate.py, with the ranges measured on the "
+    "training slices."
 )
 
 TRAINING_TITLE = "Like the training slices?"
 TRAINING_OK = "Its features lie among those of the training slices."
 TRAINING_WHAT = (
-    "The network turns a slice into features, and their distance to those of the training slices is measured. Where it "
-    "is larger than on nearly all training slices, the network has not seen such a picture and its probabilities "
-    "mean little. Source: Mahalanobis distance to class means (Lee 2018)."
+    "The network turns a slice into features, and their distance to those of the training slices is measured. "
+    "Where it is larger than on nearly all training slices, the network has not seen such a picture and its "
+    "probabilities mean little. Source: Mahalanobis distance to class means (Lee 2018)."
 )
 
 CONFIDENCE_TITLE = "At this confidence"
@@ -110,9 +111,9 @@ CONFIDENCE = (
 )
 CONFIDENCE_NONE = "How often the model is right at this confidence was not measured."
 CONFIDENCE_WHAT = (
-    "Slices of patients that the network was not trained on were sorted by the probability of the called class, and "
-    "in each range the right calls were counted. A probability can be believed as a share only if that count comes "
-    "near it. Source: out-of-fold predictions on IQ-OTH/NCCD; reliability after Guo 2017."
+    "Slices of patients that the network was not trained on were sorted by the probability of the called class, "
+    "and in each range the right calls were counted. A probability can be believed as a share only if that count "
+    "comes near it. Source: out-of-fold predictions on IQ-OTH/NCCD; reliability after Guo 2017."
 )
 
 OPERATING_TITLE = "The operating point"
@@ -130,10 +131,10 @@ HEATMAP_TITLE = "The heatmap"
 HEATMAP_PENDING = "Being checked …"
 HEATMAP_NOTHING = "Nothing on this slice speaks for {name}: there is no heatmap to show."
 HEATMAP_WHAT = (
-    "What the map marks is hidden and uncovered step by step, and the fall and rise of the class's probability are "
-    "compared with the same for random places. A map that does no better than random does not show what the network "
-    "used; one that does still says nothing about disease. Source: deletion and insertion, Petsiuk 2018; completeness, "
-    "Draelos and Carin 2020."
+    "What the map marks is hidden and uncovered step by step, and the fall and rise of the class's probability "
+    "are compared with the same for random places. A map that does no better than random does not show what the "
+    "network used; one that does still says nothing about disease. Source: deletion and insertion, Petsiuk 2018; "
+    "completeness, Draelos and Carin 2020."
 )
 CHECK_ROWS = {
     "deletion": "Deletion: area as marked cells are hidden (random order)",
@@ -161,18 +162,18 @@ TAKE_HINT = "Drawn as the viewer shows it; without file name, header or anything
 
 ABOUT_TITLE = "About this model"
 ABOUT_INTRO = (
-    "<p>The network sees a crop of 128 × 128 pixels around the lungs, grey under the window centre −500, width 1500 "
-    "HU; everything outside the body is taken away. It was trained on the IQ-OTH/NCCD lung cancer dataset (Baghdad, 2019), "
-    "whose labels belong to the patient, not to the slice: many slices of patients with cancer show none. The heatmap "
-    "marks the cells of the last convolution that raise the score of a class. It says what the network used, not where "
-    "disease is.</p>"
+    "<p>The network sees a crop of 128 × 128 pixels around the lungs, grey under the window centre −500, width "
+    "1500 HU; everything outside the body is taken away. It was trained on the IQ-OTH/NCCD lung cancer dataset "
+    "(Baghdad, 2019), whose labels belong to the patient, not to the slice: many slices of patients with cancer "
+    "show none. The heatmap marks the cells of the last convolution that raise the score of a class. It says what "
+    "the network used, not where disease is.</p>"
 )
 ABOUT_FILE = "Model"
 ABOUT_SPLIT = "How the figures were measured"
 ABOUT_WHY = (
-    "Slices of one patient look alike. If some of them are in training and others in testing, a network that recognises "
-    "the patient scores near 99 % without having learnt anything about disease; most published figures on this "
-    "dataset are of that kind. Here, all slices of a case stand on one side."
+    "Slices of one patient look alike. If some of them are in training and others in testing, a network that "
+    "recognises the patient scores near 99 % without having learnt anything about disease; most published figures "
+    "on this dataset are of that kind. Here, all slices of a case stand on one side."
 )
 ABOUT_FIGURES = "Figures"
 ABOUT_BASELINES = "Simpler models on the same folds"
