@@ -4,11 +4,9 @@ from html import escape
 from pathlib import Path
 
 from demo import texts
-from demo.views import percent
+from demo.views import COLOURS, DASHES, percent
 from lungcnn import CLASSES, SHOWN_METRICS, ModelCard, sanity_sentence, shortcut_sentence, split_in_words
 
-COLOURS = {"normal": "#0072b2", "benign": "#e69f00", "malignant": "#d55e00"}
-DASHES = {"normal": "", "benign": "6 3", "malignant": "2 2"}
 CITATION = Path(__file__).parent.parent / "CITATION.cff"
 SIDE, MARGIN = 220, 34
 

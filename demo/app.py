@@ -6,14 +6,15 @@ import json
 import logging
 import secrets
 import threading
+import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
 
 import gradio as gr
 
-from demo import texts, viewer, views
+from demo import series_view, texts, viewer, views
 from demo.about import about
 from lungcnn import (
     CLASSES,
@@ -24,8 +25,12 @@ from lungcnn import (
     LungCNNError,
     ModelCard,
     Pipeline,
+    Reading,
     RefusalError,
+    Series,
+    SeriesReport,
     SliceReport,
+    UnsupportedFileError,
     View,
     Window,
     encode_png,
@@ -34,6 +39,7 @@ from lungcnn import (
     export_record,
     export_report,
     load_slice,
+    read_series,
     render_overlay,
     render_slice,
 )
@@ -44,6 +50,8 @@ PRIVATE = {"api_visibility": "private"}
 CSS = Path(__file__).parent / "style.css"
 SCRIPT = Path(__file__).parent / "viewer.js"
 DEFAULT_COLOURS = "inferno"
+ZIP = b"PK"
+REST_SECONDS = 0.35
 log = logging.getLogger("demo")
 
 
@@ -119,7 +127,7 @@ def build_demo(waiting: PipelineInWaiting, examples: list[Example], card: ModelC
         warming = html(elem_classes="warming-host")
         with gr.Row(elem_classes="start"):
             with gr.Column(scale=3, min_width=260):
-                upload = gr.File(label=texts.UPLOAD, height=132, elem_id="upload")
+                upload = gr.File(label=texts.UPLOAD, height=132, elem_id="upload", file_count="multiple")
             with gr.Column(scale=8, min_width=300, elem_classes="tight"):
                 html(f'<p class="quiet">{texts.EXAMPLES}</p>', visible=bool(examples))
                 with gr.Row(elem_classes="examples"):
@@ -127,6 +135,10 @@ def build_demo(waiting: PipelineInWaiting, examples: list[Example], card: ModelC
         with gr.Row(elem_classes="main"):
             with gr.Column(scale=8, min_width=300, elem_classes="tight"):
                 html(viewer.frame())
+                with gr.Column(visible=False, elem_classes="series-panel") as series_panel:
+                    slider = gr.Slider(1, 2, 1, step=1, label=texts.SLICE, elem_id="series-slider")
+                    which = gr.Dropdown([], label=texts.WHICH_SERIES, visible=False, filterable=False, elem_id="which")
+                    overview = html(elem_id="series")
                 slice_box = html(viewer.slice_data(None), elem_classes="data-host")
                 map_box = html(viewer.map_data(None, None), elem_classes="data-host")
                 download = html(viewer.data_box("download-data"), elem_classes="data-host")
@@ -162,16 +174,23 @@ def build_demo(waiting: PipelineInWaiting, examples: list[Example], card: ModelC
             "trust": trust,
             "evidence": evidence,
             "take": take,
+            "panel": series_panel,
+            "slider": slider,
+            "which": which,
+            "overview": overview,
         }
         outputs = list(places.values())
 
         def in_place(steps):
             """Changes by name as Gradio's outputs, step by step; what isn't named stays."""
+            changes = None
             for changes in steps:
                 yield [changes.get(name, gr.skip()) for name in places]
+            if changes is None:  # Gradio takes a generator without a value for "empty everything"
+                yield [gr.skip()] * len(places)
 
-        def from_upload(file, method):
-            for values in in_place(explain.upload(file, method)):
+        def from_upload(files, method):
+            for values in in_place(explain.upload(files, method)):
                 yield None, *values
 
         options = {"show_progress_on": [outcome], **PRIVATE}
@@ -190,6 +209,23 @@ def build_demo(waiting: PipelineInWaiting, examples: list[Example], card: ModelC
             choice.input(
                 again, [state, chosen, method], outputs, show_progress="hidden", trigger_mode="always_last", **PRIVATE
             )
+        # A series is scrolled through: slice and map come at once, the checks when it rests.
+        quick = {"show_progress": "hidden", **PRIVATE}
+
+        def scroll(visit, number, method):
+            yield from in_place(explain.scroll(visit, number, method))
+
+        def rest(visit, method):
+            yield from in_place(explain.rest(visit, method))
+
+        def another(visit, number, method):
+            yield from in_place(explain.another(visit, number, method))
+
+        moved = slider.input(
+            scroll, [state, slider, method], outputs, trigger_mode="always_last", concurrency_limit=4, **quick
+        )
+        moved.then(rest, [state, method], outputs, concurrency_limit=8, **quick)
+        which.input(another, [state, which, method], outputs, **options)
         for kind, button in exports.items():
 
             def taken(visit, settings, kind=kind):
@@ -210,13 +246,27 @@ def html(value: str = "", **options) -> gr.HTML:
     return gr.HTML(value, apply_default_css=False, js_on_load=None, **options)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class Visit:
-    """What one visitor looks at: a slice, what was said of it, and a random name that ties maps to it."""
+    """What one visitor looks at; it changes as he scrolls.
 
-    ct_slice: CTSlice
-    report: SliceReport
-    token: str
+    Attributes:
+        token: a random name for the slice that is shown, which ties maps to it.
+        series_token: the same for the series; "" for a single slice.
+    """
+
+    ct_slice: CTSlice | None = None
+    report: SliceReport | None = None
+    token: str = ""
+    reading: Reading | None = None
+    series: Series | None = None
+    series_report: SeriesReport | None = None
+    series_token: str = ""
+    index: int = 0
+
+    def show(self, ct_slice: CTSlice, index: int = 0) -> None:
+        """Another slice; it has no report yet."""
+        self.ct_slice, self.index, self.report, self.token = ct_slice, index, None, secrets.token_hex(8)
 
 
 class Explaining:
@@ -225,26 +275,48 @@ class Explaining:
     def __init__(self, waiting: PipelineInWaiting, card: ModelCard | None):
         self.waiting, self.card = waiting, card
 
-    def upload(self, file: str, method: str) -> Iterator[dict]:
-        """An uploaded file: read into memory, deleted, judged."""
+    def upload(self, files: list[str], method: str) -> Iterator[dict]:
+        """Uploaded files: read into memory, deleted, judged."""
+        data = {}
         try:
-            data = Path(file).read_bytes()
+            for number, file in enumerate(files):
+                data[f"{Path(file).name} {number}"] = Path(file).read_bytes()
         except OSError:
             log.warning("an upload could not be opened")
             yield self._failed(texts.FAILED_TITLE, texts.FAILED)
             return
         finally:
-            Path(file).unlink(missing_ok=True)  # it lives in memory from here on
-        yield from self._guarded(self._look_at(data, method))
+            for file in files:
+                Path(file).unlink(missing_ok=True)  # it lives in memory from here on
+        yield from self._guarded(self._open(data, method))
 
     def example(self, path: Path, method: str) -> Iterator[dict]:
         """A bundled slice."""
-        yield from self._guarded(self._look_at(path, method))
+        yield from self._guarded(self._open({"": path}, method))
 
     def again(self, visit: Visit | None, name: str, method: str) -> Iterator[dict]:
         """The slice that is shown, explained for another class or by another method."""
-        if visit is not None and visit.report.status == "ok":
+        if visit is not None and visit.report is not None and visit.report.status == "ok":
             yield from self._guarded(self._explain(visit, name, method))
+
+    def scroll(self, visit: Visit | None, number: int, method: str) -> Iterator[dict]:
+        """Another slice of the series, without the checks. `number` counts from 1."""
+        if visit is not None and visit.series is not None:
+            index = min(max(int(number) - 1, 0), len(visit.series) - 1)
+            yield from self._guarded(self._show(visit, index, method))
+
+    def rest(self, visit: Visit | None, method: str) -> Iterator[dict]:
+        """The checks of the slice at which scrolling came to rest."""
+        token = visit and visit.token
+        time.sleep(REST_SECONDS)
+        if visit is None or visit.report is None or visit.token != token or visit.report.status != "ok":
+            return
+        yield from self._guarded(self._explain(visit, visit.report.prediction, method))
+
+    def another(self, visit: Visit | None, number: int | None, method: str) -> Iterator[dict]:
+        """Another series of the same upload."""
+        if visit is not None and visit.reading is not None and number is not None:
+            yield from self._guarded(self._judge_series(visit.reading, int(number), method))
 
     def api(self, file, class_name, method):
         """The API: a file, a class ("" for the predicted one) and a method give the JSON record and the overlay."""
@@ -260,37 +332,107 @@ class Explaining:
         overlay = None if report.explanation is None else render_overlay(ct_slice, report)
         return report.to_json(), overlay
 
-    def _look_at(self, source, method: str) -> Iterator[dict]:
-        """Read, show, judge, check: the picture is there before the network has spoken."""
+    def _open(self, data: dict[str, bytes | Path], method: str) -> Iterator[dict]:
+        """One slice, or a series."""
         yield self._step("read") | _NO_SLICE
-        ct_slice = load_slice(source)
-        token = secrets.token_hex(8)
+        if len(data) == 1:
+            (content,) = data.values()
+            if not (isinstance(content, bytes) and content.startswith(ZIP)):
+                ct_slice = load_slice(content)
+                if ct_slice.frames == 1:
+                    yield from self._judge_slice(ct_slice, method)
+                    return
+        reading = read_series(data)
+        if not reading.series:
+            reason = reading.set_aside[0].reason.message if reading.set_aside else ""
+            raise UnsupportedFileError(texts.NO_SERIES.format(count=len(data), reason=reason))
+        if len(reading.series) == 1 and len(reading.series[0]) == 1:
+            yield from self._judge_slice(reading.series[0].slices[0].read(), method)
+        else:
+            yield from self._judge_series(reading, 0, method)
+
+    def _judge_slice(self, ct_slice: CTSlice, method: str) -> Iterator[dict]:
+        """Show, judge, check: the picture is there before the network has spoken."""
+        visit = Visit()
+        visit.show(ct_slice)
         step = "judge" if self.waiting.ready else "model"
-        yield self._step(step) | {"slice": viewer.slice_data(ct_slice, token)}
-        visit = Visit(ct_slice, self.waiting.get().run(ct_slice, method=method, checks=False), token)
-        if visit.report.status != "ok":
-            yield {"state": visit, "outcome": views.result(visit.report)}
+        yield self._step(step) | {"slice": viewer.slice_data(ct_slice, visit.token)}
+        yield from self._judge(visit, method)
+        if visit.report.status == "ok":
+            yield from self._explain(visit, visit.report.prediction, method)
+
+    def _judge_series(self, reading: Reading, number: int, method: str) -> Iterator[dict]:
+        """Judge every slice, saying how far it is; then show the slice to look at first."""
+        series = reading.series[number]
+        yield self._step("series" if self.waiting.ready else "model") | _NO_SLICE
+        pipeline = self.waiting.get()
+        done: list[SliceReport] = []
+        with ThreadPoolExecutor(1) as pool:
+            judged = pool.submit(pipeline.run_series, series, done.append)
+            while not judged.done():
+                yield self._step("series", texts.OF.format(done=len(done), count=len(series)))
+                wait([judged], timeout=0.4)
+        report = judged.result()
+        visit = Visit(reading=reading, series=series, series_report=report, series_token=secrets.token_hex(8))
+        index = report.suspicious[0] if report.suspicious else len(series) // 2
+        yield {
+            "panel": gr.update(visible=True),
+            "slider": gr.update(maximum=max(2, len(series)), value=index + 1, visible=len(series) > 1),
+            "which": gr.update(choices=_titles(reading), value=number, visible=len(reading.series) > 1),
+            "overview": series_view.overview(report, reading, self.card),
+        }
+        yield from self._show(visit, index, method)
+        if visit.report is not None and visit.report.status == "ok":
+            yield from self._explain(visit, visit.report.prediction, method)
+
+    def _show(self, visit: Visit, index: int, method: str) -> Iterator[dict]:
+        """A slice of the series with its map; one that can't be read says so, and the rest stays usable."""
+        try:
+            visit.show(visit.series.slices[index].read(), index)
+        except LungCNNError as error:
+            visit.ct_slice = visit.report = None
+            gone = {"trust": "", "evidence": _HIDDEN, "take": _HIDDEN, **_NO_SLICE}
+            yield {"state": visit, "outcome": views.message(texts.ERROR, str(error)), **gone}
             return
-        yield self._shown(visit, pending=True) | {"chosen": visit.report.prediction}
-        yield from self._explain(visit, visit.report.prediction, method)
+        data = viewer.slice_data(visit.ct_slice, visit.token, visit.series_token, index)
+        (changes,) = self._judge(visit, method)
+        yield {"slice": data} | changes
+
+    def _judge(self, visit: Visit, method: str) -> Iterator[dict]:
+        """Probabilities and map, at once; the checks follow."""
+        visit.report = report = self.waiting.get().run(visit.ct_slice, method=method, checks=False)
+        if report.status == "ok":
+            yield self._shown(visit, pending=True) | {"chosen": report.prediction}
+        else:
+            yield {
+                "state": visit,
+                "map": viewer.map_data(None, None),
+                "outcome": views.result(report),
+                "trust": "",
+                "evidence": _HIDDEN,
+                "take": _HIDDEN,
+            }
 
     def _explain(self, visit: Visit, name: str, method: str) -> Iterator[dict]:
-        report = self.waiting.get().run(visit.ct_slice, name, method)
-        yield self._shown(Visit(visit.ct_slice, report, visit.token))
+        token, ct_slice = visit.token, visit.ct_slice
+        report = self.waiting.get().run(ct_slice, name, method)
+        if visit.token == token:  # else the visitor has moved on
+            visit.report = report
+            yield self._shown(visit)
 
     def _shown(self, visit: Visit, pending: bool = False) -> dict:
-        ct_slice, report = visit.ct_slice, visit.report
+        report = visit.report
         return {
             "state": visit,
-            "map": viewer.map_data(ct_slice, report.explanation, visit.token),
+            "map": viewer.map_data(visit.ct_slice, report.explanation, visit.token),
             "outcome": views.result(report),
             "trust": views.trust(report, self.card, pending),
             "evidence": gr.update(visible=True),
             "take": gr.update(visible=True),
         }
 
-    def _step(self, name: str) -> dict:
-        return {"outcome": views.working(name)} | _NO_RESULT
+    def _step(self, name: str, detail: str = "") -> dict:
+        return {"outcome": views.working(name, detail)} | _NO_RESULT
 
     def _failed(self, title: str, text: str) -> dict:
         return {"outcome": views.message(title, text)} | _NO_RESULT | _NO_SLICE
@@ -309,7 +451,23 @@ class Explaining:
 # A slice that could not be read leaves an empty viewer: the last one's pictures would mislead.
 _NO_SLICE = {"slice": viewer.slice_data(None), "map": viewer.map_data(None, None)}
 _HIDDEN = gr.update(visible=False)
-_NO_RESULT = {"state": None, "map": viewer.map_data(None, None), "trust": "", "evidence": _HIDDEN, "take": _HIDDEN}
+_NO_RESULT = {
+    "state": None,
+    "map": viewer.map_data(None, None),
+    "trust": "",
+    "evidence": _HIDDEN,
+    "take": _HIDDEN,
+    "panel": _HIDDEN,
+}
+
+
+def _titles(reading: Reading) -> list[tuple[str, int]]:
+    """The series of an upload for a list: what they are called in their files may name a patient, so it isn't shown."""
+    titles = []
+    for number, series in enumerate(reading.series):
+        spacing = texts.SPACING.format(mm=series.spacing_mm) if series.spacing_mm else ""
+        titles.append((texts.ONE_SERIES.format(number=number + 1, count=len(series), spacing=spacing), number))
+    return titles
 
 
 def export_data(kind: str, visit: Visit | None, settings: str) -> str:
@@ -318,13 +476,13 @@ def export_data(kind: str, visit: Visit | None, settings: str) -> str:
     Args:
         kind: a key of `texts.EXPORTS`. settings: the viewer's, as JSON; anything unusable falls back to the defaults.
     """
-    if visit is None:
+    if visit is None or visit.report is None:
         raise gr.Error(texts.NOTHING_TO_TAKE)
     view = _view(settings)
     made = {
         "overlay": lambda: export_overlay(visit.ct_slice, visit.report, view),
         "report": lambda: export_report(visit.ct_slice, visit.report, view),
-        "record": lambda: export_record(visit.report),
+        "record": lambda: export_record(visit.series_report or visit.report),
         "heatmap": lambda: export_heatmap(visit.report),
     }[kind]()
     _, name, media = texts.EXPORTS[kind]

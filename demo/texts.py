@@ -4,7 +4,7 @@ TITLE = "Lung-CT slice classifier"
 SUBTITLE = "One chest-CT slice in; class probabilities out, and the place the network looked at."
 NOTICE = "De-identified images only. Uploads are read into memory and deleted at once."
 WARMING = "The server is warming up: the model loads, once. A slice dropped now is judged as soon as it is there."
-UPLOAD = "Chest-CT slice (DICOM or picture)"
+UPLOAD = "Slice, series or zip (DICOM, PNG, JPEG …)"
 EXAMPLES = "Or try a synthetic phantom (drawn by software, not a patient)"
 
 # ---------------------------------------------------------------- viewer
@@ -75,6 +75,7 @@ STEPS = {
     "read": "Reading the file",
     "model": "Loading the model (only once)",
     "judge": "Finding the lungs and judging the slice",
+    "series": "Judging the slices",
     "check": "Checking the heatmap",
 }
 WORKING = "Working"
@@ -145,6 +146,25 @@ CHECK_ROWS = {
     "agreement": "Rank correlation of Grad-CAM and HiResCAM",
 }
 NOT_KNOWN = "not measured"
+
+# ---------------------------------------------------------------- series
+
+SERIES_TITLE = "Series of {count} slices"
+SLICE = "Slice (from the feet to the head)"
+WHICH_SERIES = "Series in the upload, the longest first"
+ONE_SERIES = "{number}: {count} slices{spacing}"
+SPACING = ", {mm:g} mm apart"
+LOOK_FIRST = "Look first at slice"
+PROFILE_LABEL = "Probabilities of the three classes along the series; the slice slider gives each slice's numbers"
+FEET, HEAD = "feet", "head"
+THRESHOLD_LEGEND = "dotted line: the operating point for malignant"
+ALL_SLICES = "All slices"
+TABLE_HEAD = ("Slice", "mm", "Predicted")
+TABLE_REMARKS = "Remarks"
+NOT_JUDGED, NOT_READ = "not judged", "not readable"
+SET_ASIDE = "{count} file(s) belong to no series and were set aside: {reason}"
+NO_SERIES = "None of the {count} files holds a slice to judge: {reason}"
+OF = "{done} of {count}"
 
 # ---------------------------------------------------------------- take away
 

@@ -60,6 +60,7 @@
     if (another) fit();
     if (!sameKind || !slice.series) startWindow();
     show();
+    markSlice();
     takeMap(el("map-data").textContent.trim());
     // Whoever clicked an example has the result before them: the space bar is the heatmap's, not the example's again.
     const focus = document.activeElement;
@@ -686,17 +687,50 @@
     new ResizeObserver(redraw).observe(stage);
   }
 
-  // One slice up or down in a series, through Gradio's own slider.
-  function step(by) {
-    const slider = document.querySelector("#series-slider input[type=range]");
-    if (!slider || !slider.offsetParent) return false;
-    const next = Math.max(+slider.min, Math.min(+slider.max, +slider.value + by));
-    if (next !== +slider.value) {
-      slider.value = next;
-      slider.dispatchEvent(new Event("input", { bubbles: true }));
-      slider.dispatchEvent(new Event("pointerup", { bubbles: true }));
+  // ------------------------------------------------------------ series
+
+  const slider = () => document.querySelector("#series-slider input[type=range]");
+
+  function goTo(index) {
+    const range = slider();
+    if (!range || !range.offsetParent) return false;
+    const next = Math.max(+range.min, Math.min(+range.max, index + 1));
+    if (next !== +range.value) {
+      range.value = next;
+      range.dispatchEvent(new Event("input", { bubbles: true }));
     }
     return true;
+  }
+
+  const step = (by) => slider() && goTo(+slider().value - 1 + by);
+
+  // Where the slice that is shown lies in profile and table.
+  function markSlice() {
+    const profile = document.getElementById("profile");
+    if (!profile || !slice || !slice.series) return;
+    const { count, left, right } = profile.dataset;
+    const x = +left + ((slice.index + 0.5) * (right - left)) / count;
+    const line = el("profile-now");
+    line.setAttribute("x1", x);
+    line.setAttribute("x2", x);
+    for (const item of document.querySelectorAll("#series-table [data-row], .jump")) {
+      const index = item.dataset.row ?? item.dataset.slice;
+      if (+index === slice.index) item.setAttribute("aria-current", "true");
+      else item.removeAttribute("aria-current");
+    }
+  }
+
+  function listenSeries() {
+    document.addEventListener("click", (event) => {
+      const button = event.target.closest?.("[data-slice]");
+      if (button) return goTo(+button.dataset.slice);
+      const profile = event.target.closest?.("#profile");
+      if (!profile) return;
+      const { count, left, right } = profile.dataset;
+      const box = profile.getBoundingClientRect();
+      const x = ((event.clientX - box.left) / box.width) * profile.viewBox.baseVal.width;
+      goTo(Math.floor(((x - left) / (right - left)) * count));
+    });
   }
 
   // ------------------------------------------------------------ start
@@ -719,6 +753,7 @@
     if (!document.getElementById("map-data") || !document.getElementById("ct-stage")) return false;
     el = (id) => document.getElementById(id);
     listen();
+    listenSeries();
     watch("slice-data", takeSlice);
     watch("map-data", takeMap);
     watch("download-data", (text) => text && save(el("download-data")));

@@ -26,12 +26,13 @@ def data_box(name: str, content: str = "", **attributes: str) -> str:
     return f'<div id="{name}"{extra} hidden>{escape(content, quote=False)}</div>'
 
 
-def slice_data(ct_slice: CTSlice | None, token: str = "", series: str = "") -> str:
+def slice_data(ct_slice: CTSlice | None, token: str = "", series: str = "", index: int = 0) -> str:
     """A slice for the browser: size, HU, spacing, window, sides; an empty box for None.
 
     Args:
         token: names the slice, so that a map of another one is not drawn over it.
         series: names the series it belongs to: within one the viewer keeps zoom and window.
+        index: its place in the series, from 0.
     """
     if ct_slice is None:
         return data_box("slice-data")
@@ -44,6 +45,7 @@ def slice_data(ct_slice: CTSlice | None, token: str = "", series: str = "") -> s
             {
                 "id": token,
                 "series": series,
+                "index": index,
                 "rows": hu.shape[0],
                 "columns": hu.shape[1],
                 "shrink": shrink,

@@ -5,6 +5,9 @@ from html import escape
 from demo import texts
 from lungcnn import CLASSES, DISCLAIMER, ModelCard, Reason, SliceReport
 
+# Okabe and Ito (2008), as in lungcnn.figures: told apart by the colour-blind; lines differ in their dashes as well.
+COLOURS = {"normal": "#0072b2", "benign": "#e69f00", "malignant": "#d55e00"}
+DASHES = {"normal": "6 3", "benign": "2 2", "malignant": ""}
 UNLIKE_TRAINING = "unlike_training"
 
 
@@ -35,8 +38,8 @@ def result(report: SliceReport | None = None) -> str:
     )
 
 
-def working(step: str) -> str:
-    """The steps of the way, the current one marked."""
+def working(step: str, detail: str = "") -> str:
+    """The steps of the way, the current one marked; `detail` says how far it is."""
     names = [name for name in texts.STEPS if name in (step, "read", "judge", "check")]
     rows, done = [], True
     for name in names:
@@ -44,7 +47,10 @@ def working(step: str) -> str:
         done = done and not now
         kind, sign = ("now", "▸") if now else ("done", "✓") if done else ("later", "·")
         current = ' aria-current="step"' if now else ""
-        rows.append(f'<li class="{kind}"{current}><span aria-hidden="true">{sign}</span> {texts.STEPS[name]}</li>')
+        rows.append(
+            f'<li class="{kind}"{current}><span aria-hidden="true">{sign}</span> {texts.STEPS[name]}'
+            f"{' ' + escape(detail) if now and detail else ''}</li>"
+        )
     return (
         f'<div class="result working" role="status" aria-live="polite"><h2>{texts.WORKING}</h2>'
         f'<ol class="steps">{"".join(rows)}</ol></div>'

@@ -14,6 +14,7 @@ from lungcnn.loading import CTSlice
 from lungcnn.network import CLASSES
 from lungcnn.rendering import encode_png, render_overlay, render_slice
 from lungcnn.report import DISCLAIMER, SliceReport
+from lungcnn.series_report import SeriesReport
 from lungcnn.windowing import WINDOWS, Window
 
 SUBJECT = "Explainable classification of a chest-CT slice"
@@ -39,8 +40,8 @@ def export_overlay(ct_slice: CTSlice, report: SliceReport, view: View | None = N
     return encode_png(_overlay(ct_slice, report, view or View()))
 
 
-def export_record(report: SliceReport) -> bytes:
-    """The report's JSON record, without a file name, as UTF-8."""
+def export_record(report: SliceReport | SeriesReport) -> bytes:
+    """The report of a slice or a series as JSON, without a file name, in UTF-8."""
     return (json.dumps(report.to_json(), indent=1, ensure_ascii=False) + "\n").encode()
 
 
