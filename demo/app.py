@@ -14,8 +14,9 @@ from pathlib import Path
 
 import gradio as gr
 
-from demo import series_view, texts, viewer, views
+from demo import intake, series_view, texts, viewer, views
 from demo.about import about
+from demo.outgoing import give
 from lungcnn import (
     CLASSES,
     COLOUR_MAPS,
@@ -29,6 +30,7 @@ from lungcnn import (
     RefusalError,
     Series,
     SeriesReport,
+    SeriesSlice,
     SliceReport,
     UnsupportedFileError,
     View,
@@ -276,23 +278,17 @@ class Explaining:
         self.waiting, self.card = waiting, card
 
     def upload(self, files: list[str], method: str) -> Iterator[dict]:
-        """Uploaded files: read into memory, deleted, judged."""
-        data = {}
-        try:
-            for number, file in enumerate(files):
-                data[f"{Path(file).name} {number}"] = Path(file).read_bytes()
-        except OSError:
-            log.warning("an upload could not be opened")
-            yield self._failed(texts.FAILED_TITLE, texts.FAILED)
-            return
-        finally:
-            for file in files:
-                Path(file).unlink(missing_ok=True)  # it lives in memory from here on
-        yield from self._guarded(self._open(data, method))
+        """Uploaded files: taken from where they wait in memory, and judged."""
+
+        def steps():
+            # The browser's order stands in for the names, which don't come this far.
+            yield from self._open([intake.take(file) for file in files], method)
+
+        yield from self._guarded(steps())
 
     def example(self, path: Path, method: str) -> Iterator[dict]:
         """A bundled slice."""
-        yield from self._guarded(self._open({"": path}, method))
+        yield from self._guarded(self._judge_slice(load_slice(path), method))
 
     def again(self, visit: Visit | None, name: str, method: str) -> Iterator[dict]:
         """The slice that is shown, explained for another class or by another method."""
@@ -320,36 +316,39 @@ class Explaining:
 
     def api(self, file, class_name, method):
         """The API: a file, a class ("" for the predicted one) and a method give the JSON record and the overlay."""
-        try:
-            data = Path(file).read_bytes()
-        finally:
-            Path(file).unlink(missing_ok=True)
         options = {"explain_class": class_name or None, "method": method or DEFAULT_METHOD}
         try:
-            ct_slice, report = next(self.waiting.get().run_file(data, **options))
+            ct_slice, report = next(self.waiting.get().run_file(intake.take(file), **options))
         except LungCNNError as error:
             raise gr.Error(str(error)) from None
-        overlay = None if report.explanation is None else render_overlay(ct_slice, report)
-        return report.to_json(), overlay
+        if report.explanation is None:
+            return report.to_json(), None
+        return report.to_json(), give(encode_png(render_overlay(ct_slice, report)), "overlay.png", once=True)
 
-    def _open(self, data: dict[str, bytes | Path], method: str) -> Iterator[dict]:
+    def _open(self, data: list[bytes], method: str) -> Iterator[dict]:
         """One slice, or a series."""
-        yield self._step("read") | _NO_SLICE
-        if len(data) == 1:
-            (content,) = data.values()
-            if not (isinstance(content, bytes) and content.startswith(ZIP)):
-                ct_slice = load_slice(content)
-                if ct_slice.frames == 1:
-                    yield from self._judge_slice(ct_slice, method)
-                    return
+        yield self._step("read" if self.waiting.ready else "model") | _NO_SLICE
+        if len(data) == 1 and not data[0].startswith(ZIP):
+            ct_slice = self._read(data[0])
+            if ct_slice.frames == 1:
+                yield from self._judge_slice(ct_slice, method)
+                return
         reading = read_series(data)
         if not reading.series:
             reason = reading.set_aside[0].reason.message if reading.set_aside else ""
             raise UnsupportedFileError(texts.NO_SERIES.format(count=len(data), reason=reason))
         if len(reading.series) == 1 and len(reading.series[0]) == 1:
-            yield from self._judge_slice(reading.series[0].slices[0].read(), method)
+            yield from self._judge_slice(self._read_one(reading.series[0].slices[0]), method)
         else:
             yield from self._judge_series(reading, 0, method)
+
+    def _read(self, content: bytes | Path, frame: int = 0) -> CTSlice:
+        """Pixels of strangers are decoded where the model runs: what crashes a decoder doesn't crash the page."""
+        pipeline = self.waiting.get()
+        return getattr(pipeline, "load_slice", load_slice)(content, frame)
+
+    def _read_one(self, one: SeriesSlice) -> CTSlice:
+        return self._read(one.content(), one.frame)
 
     def _judge_slice(self, ct_slice: CTSlice, method: str) -> Iterator[dict]:
         """Show, judge, check: the picture is there before the network has spoken."""
@@ -388,7 +387,7 @@ class Explaining:
     def _show(self, visit: Visit, index: int, method: str) -> Iterator[dict]:
         """A slice of the series with its map; one that can't be read says so, and the rest stays usable."""
         try:
-            visit.show(visit.series.slices[index].read(), index)
+            visit.show(self._read_one(visit.series.slices[index]), index)
         except LungCNNError as error:
             visit.ct_slice = visit.report = None
             gone = {"trust": "", "evidence": _HIDDEN, "take": _HIDDEN, **_NO_SLICE}

@@ -220,3 +220,36 @@ ROC_AXES = ("1 − specificity", "sensitivity")
 RELIABILITY_LABEL = "Share of right calls against the probability of the called class"
 RELIABILITY_AXES = ("probability of the called class", "share that is right")
 CALLED, TRUE = "called", "true"
+
+# ---------------------------------------------------------------- serving
+
+PUBLIC_LINK = "Public link: {link} (for de-identified images only)"
+NO_PUBLIC_LINK = "No public link could be made (no internet?); going on here."
+SHARE_NEEDS_AUTH = (
+    "--share lets strangers in: give --auth-file (or --auth) so that only those you tell the password can, "
+    "or --public if anyone who has the link may."
+)
+NO_SCRATCH = (
+    "The temporary folder can't be written ({reason}). Make room there, or name another in the environment variable "
+    "TMPDIR."
+)
+CANT_START = "The demo can't start ({reason}). Is the disk full, or the temporary folder not writable?"
+UNTRUSTED_HOST = (
+    "The demo is not known by this name. Use the address that it printed when it started; whoever runs it can add a "
+    "name with --trust-host."
+)
+NO_SUCH_PAGE = "There is nothing here."
+BODY_TOO_LARGE = "This request is too large. Files go through the upload."
+NO_LINKS = "Files are accepted as uploads only, not as links to elsewhere."
+TOO_MANY_TRIES = "Too many people are trying to log in. Wait a minute, then try again."
+UPLOAD_FORM = "Uploads are sent as multipart/form-data, in fields named files."
+UPLOAD_TOO_LARGE = "A file is larger than {limit} MiB, the most that is accepted. Send one slice, or fewer at a time."
+UPLOADS_FULL = "Too many uploads are waiting. Try again in a minute."
+UPLOAD_GONE = "The upload is no longer here: uploads are used once and kept for minutes only. Send the file again."
+DISK_FULL = "The machine that runs this demo has no room left on its disk. Tell the people who run it."
+WORKER_DIED = (
+    "The process that runs the model stopped in the middle of this slice and is being started again. Try again in half "
+    "a minute; if it stops on the same file again, that file is the reason."
+)
+WORKER_SLOW = "The slice took longer than {seconds} seconds and was given up. Try another export of it."
+WORKER_GONE = "The model can't be kept running on this machine (out of memory?). Tell the people who run this demo."

@@ -31,6 +31,7 @@ _HOMES = {
     "Reading": "series",
     "Series": "series",
     "SeriesReport": "series_report",
+    "SeriesSlice": "series",
     "SliceReport": "report",
     "UnsupportedFileError": "errors",
     "DISCLAIMER": "report",
