@@ -40,7 +40,8 @@ def result(report: SliceReport | None = None) -> str:
 
 def working(step: str, detail: str = "") -> str:
     """The steps of the way, the current one marked; `detail` says how far it is."""
-    names = [name for name in texts.STEPS if name in (step, "read", "judge", "check")]
+    usual = ("read", "series", "check") if step == "series" else ("read", "judge", "check")
+    names = [name for name in texts.STEPS if name == step or name in usual]
     rows, done = [], True
     for name in names:
         now = name == step
