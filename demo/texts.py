@@ -4,14 +4,14 @@ TITLE = "Lung-CT slice classifier"
 SUBTITLE = "One chest-CT slice in; class probabilities out, and the place the network looked at."
 NOTICE = "De-identified images only. Uploads are read into memory and deleted at once."
 WARMING = "The server is warming up: the model loads, once. A slice dropped now is judged as soon as it is there."
-UPLOAD = "Slice, series or zip (DICOM, PNG, JPEG …)"
+UPLOAD = "Slice, series or zip"
 EXAMPLES = "Or try a synthetic phantom (drawn by software, not a patient)"
 
 # ---------------------------------------------------------------- viewer
 
 VIEWER_LABEL = "Viewer"
 STAGE_LABEL = "Slice and heatmap"
-EMPTY_VIEW = "No slice yet. Drop a file above, or click one of the phantoms."
+EMPTY_VIEW = "No slice yet. Drop a DICOM file, a picture, several files or a zip above, or click one of the phantoms."
 MODE_LABEL = "Layout"
 MODES = {"overlay": "Overlay", "side": "Side by side", "swipe": "Swipe"}
 SWIPE_LABEL = "Border between slice and overlay"

@@ -66,6 +66,7 @@
     const focus = document.activeElement;
     if (!focus || focus === document.body || focus.closest(".examples, #upload")) {
       el("ct-stage").focus({ preventScroll: true });
+      if (innerWidth < 700) el("ct").scrollIntoView({ block: "start", behavior: "smooth" });
     }
   }
 
