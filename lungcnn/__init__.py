@@ -15,6 +15,7 @@ __version__ = "0.1.0"
 
 # Names are imported when first used: TensorFlow and OpenCV take seconds, `--help` should not.
 _HOMES = {
+    "BUNDLED": "phantom",
     "CLASSES": "network",
     "COLOUR_MAPS": "rendering",
     "CTSlice": "loading",

@@ -10,7 +10,7 @@ from conftest import ROOT, dicom_bytes
 from lungcnn import __version__
 from lungcnn.cli import main
 from lungcnn.loading import load_slice
-from lungcnn.phantom import PHANTOMS
+from lungcnn.phantom import BUNDLED
 
 EXAMPLES = ROOT / "examples"
 
@@ -136,7 +136,7 @@ def test_train_writes_a_model_that_predict_uses(run, miniature, tmp_path):
 def test_examples_command_writes_the_phantoms(run, tmp_path):
     result = run("examples", "--out", tmp_path)
     assert result.exit_code == 0
-    assert len(list(tmp_path.glob("*.dcm"))) == len(PHANTOMS)
+    assert len(list(tmp_path.glob("*.dcm"))) == len(BUNDLED)
     assert len(result.stderr.splitlines()) == len(list(tmp_path.iterdir()))
 
 
