@@ -192,7 +192,13 @@ def test_benchmark_prints_every_figure_of_the_contract(run, tmp_path):
         [sys.executable, "-c", code, file, model], cwd=ROOT, capture_output=True, text=True, check=True
     )
     figures = json.loads(file.read_text())
-    assert set(figures["ratios"]) == {"explain_over_forward", "checks_over_forward", "tf_keras_vis_over_explain"}
+    assert set(figures["ratios"]) == {
+        "explain_over_forward",
+        "checks_over_forward",
+        "tf_keras_vis_over_explain",
+        "series_over_floor",
+    }
+    assert figures["ratios"]["series_over_floor"] < 2, "about 1; target 1.3, more on a busy machine"
     assert set(figures["medians_ms"]) == {"read_dicom", "read_png", "crop", "model", "render", "file_to_overlay"}
     assert all(value > 0 for value in [*figures["ratios"].values(), *figures["medians_ms"].values()])
     assert sum(figures["shares"].values()) == pytest.approx(1, abs=0.01)
