@@ -82,6 +82,26 @@ class PipelineProcess:
             with contextlib.suppress(WorkerError):
                 self._call("close", stream)
 
+    def load_slice(self, path_or_bytes, frame: int = 0):
+        """As `lungcnn.load_slice`: what crashes a decoder crashes it there."""
+        return self._call("load_slice", path_or_bytes, frame)
+
+    def run_series(self, series, on_slice=lambda report: None):
+        """As `Pipeline.run_series`, in batches: slices are decoded there, too."""
+        from lungcnn.pipeline import BATCH, series_report
+
+        reports = []
+        for start in range(0, len(series), BATCH):
+            batch = series.slices[start : start + BATCH]
+            contents = [one.content() for one in batch]
+            # Frames of one file share its bytes: each file goes over once.
+            files = {id(content): content for content in contents}
+            frames = [(id(content), one.frame) for content, one in zip(contents, batch, strict=True)]
+            for report in self._call("judge_frames", files, frames):
+                reports.append(report)
+                on_slice(report)
+        return series_report(series, reports, self.card)
+
     def close(self) -> None:
         """End the process."""
         self._closed = True
@@ -240,10 +260,24 @@ class _Methods:
     """What may be called; an open file is a number to the other side."""
 
     def __init__(self, pipeline):
+        from lungcnn.loading import load_slice
+
+        self.load_slice = load_slice
         self.run = pipeline.run
+        self._judge = pipeline.judge
         self._run_file = pipeline.run_file
         self._open = {}
         self._numbers = itertools.count()
+
+    def judge_frames(self, files: dict, frames: list) -> list:
+        """Reports of `(key of a file, frame)` in order, decoded side by side and judged in one batch."""
+        from concurrent.futures import ThreadPoolExecutor
+
+        from lungcnn.preparing import prepare
+
+        with ThreadPoolExecutor(cores()) as pool:
+            prepared = pool.map(lambda it: prepare(lambda: self.load_slice(files[it[0]], it[1]), it[1]), frames)
+            return self._judge(list(prepared))
 
     def open(self, path_or_bytes, **options):
         number = next(self._numbers)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from lungcnn.errors import LungCNNError
+from lungcnn.errors import RefusalError
 from lungcnn.loading import CTSlice
 from lungcnn.windowing import to_grey, to_unit
 
@@ -26,13 +26,13 @@ MARGIN = 0.04
 WORKING_SIZE = 256
 
 
-class NoBodyError(LungCNNError):
+class NoBodyError(RefusalError):
     """No body was found on the slice."""
 
     code = "no_body"
 
 
-class NoLungsError(LungCNNError):
+class NoLungsError(RefusalError):
     """No lungs were found inside the body."""
 
     code = "no_lungs"

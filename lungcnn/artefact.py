@@ -46,6 +46,7 @@ class ModelCard:
         training: recipe, seed, date, number of slices and cases, `files` (name to sha256 of each training slice).
         versions: of the packages that made the model.
         figures: from cross-validation; empty where none was run.
+        series: the rule for whole series (`series_rule.SeriesRule`); empty where none was fitted.
     """
 
     sha256: str
@@ -58,6 +59,7 @@ class ModelCard:
     training: dict = field(default_factory=dict)
     versions: dict = field(default_factory=dict)
     figures: dict = field(default_factory=dict)
+    series: dict = field(default_factory=dict)
 
 
 def default_model_path() -> Path:

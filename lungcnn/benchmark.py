@@ -11,6 +11,7 @@ import numpy as np
 
 STEPS = ("read_dicom", "read_png", "crop", "model", "render")
 MEMORY_CALLS, SETTLING_CALLS = 10_000, 500
+SERIES_SLICES, SERIES_RUNS = 300, 3
 _WAY = ("read_dicom", "crop", "model", "render")
 
 
@@ -69,16 +70,58 @@ def run_benchmark(
     }
     medians = _medians(actions, runs, on_step)
     way = sum(medians[name] for name in _WAY)
+    series_over_floor = _series_over_floor(pipeline, min(runs, SERIES_RUNS), on_step)
     return {
         "ratios": {
             "explain_over_forward": round(medians["model"] / medians["forward"], 3),
             "checks_over_forward": round((medians["checked"] - medians["unchecked"]) / medians["forward"], 2),
             "tf_keras_vis_over_explain": round(medians["tf_keras_vis"] / medians["model"], 2),
+            "series_over_floor": round(series_over_floor, 3),
         },
         "medians_ms": {name: round(1000 * medians[name], 2) for name in (*STEPS, "file_to_overlay")},
         "shares": {name: round(medians[name] / way, 3) for name in _WAY},
         "rss_growth_mib": _rss_growth(explain, memory_calls),
     }
+
+
+def _series_over_floor(pipeline, runs: int, on_step) -> float:
+    """Time of a series over the sum of what it can't do without: files to lung crops, and crops in full batches.
+
+    300 slices of 512 x 512, as DICOM in memory; the floor does one after the other, without reports or threads.
+    """
+    from lungcnn.phantom import PHANTOMS, draw
+    from lungcnn.pipeline import BATCH
+    from lungcnn.preparing import prepare
+    from lungcnn.series import read_series
+
+    (series,) = read_series(_stack(draw(next(iter(PHANTOMS))), SERIES_SLICES)).series
+
+    def floor():
+        crops = [prepare(one.read).crop for one in series.slices]
+        for start in range(0, len(crops), BATCH):
+            pipeline.classifier.probabilities(np.stack(crops[start : start + BATCH]))
+
+    medians = _medians({"floor": floor, "series": lambda: pipeline.run_series(series)}, runs, on_step)
+    return medians["series"] / medians["floor"]
+
+
+def _stack(phantom, count: int) -> list[bytes]:
+    """The phantom `count` times over as DICOM files of one series, 1 mm apart."""
+    import io
+
+    import pydicom
+
+    from lungcnn.phantom import to_dicom
+
+    ds = pydicom.dcmread(io.BytesIO(to_dicom(phantom)))
+    first, files = ds.SOPInstanceUID, []
+    for index in range(count):
+        ds.SOPInstanceUID = ds.file_meta.MediaStorageSOPInstanceUID = f"{first[:50]}.{index}"
+        ds.ImagePositionPatient = [*ds.ImagePositionPatient[:2], str(index)]
+        stream = io.BytesIO()
+        pydicom.dcmwrite(stream, ds)
+        files.append(stream.getvalue())
+    return files
 
 
 def describe(figures: dict) -> str:

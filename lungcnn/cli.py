@@ -94,6 +94,55 @@ def predict(paths, as_json, overlay, heatmap, method, layer, signed, contour, ex
 
 
 @main.command()
+@click.argument("source")
+@click.option(
+    "--out",
+    required=True,
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="The table to write: .parquet, .csv or .jsonl.",
+)
+@click.option(
+    "--engine", default="local", show_default=True, type=click.Choice(["local", "ray"]), help="What does the work."
+)
+@click.option(
+    "--workers",
+    type=click.IntRange(min=1),
+    help="Processes that decode (local) or actors that judge (ray).  [default: one a core]",
+)
+@click.option("--address", help="Of a Ray cluster, with --engine ray.  [default: one on this machine]")
+@_MODEL
+@_QUIET
+@_errors_for_people
+def batch(source, out, engine, workers, address, model, quiet):
+    """Score an archive: a row for each slice of SOURCE in one table.
+
+    SOURCE is a folder (searched through), a glob in quotes, a list of paths or URIs (.txt, one a line), or a URI of an
+    object store such as s3://bucket/prefix. A run that was stopped goes on where it was when it is started again;
+    files that can't be read are rows that say why.
+
+    Exit status: 0 when the table is written, 2 for wrong usage.
+    """
+    from lungcnn.archive import score_archive
+
+    if address and engine != "ray":
+        raise click.UsageError("--address belongs to --engine ray.")
+    with _bar(desc="scoring", unit="file", quiet=quiet) as bar:
+
+        def on_start(files, done):
+            bar.reset(files)
+            bar.update(done)
+            bar.initial = done  # the rate is that of this run
+            if engine == "local" and done < files:
+                import_tensorflow()
+
+        scored = score_archive(source, out, model, engine, workers, on_start, lambda: bar.update(1), address)
+    rows = ", ".join(f"{count} {status}" for status, count in sorted(scored.rows.items())) or "none"
+    before = f" ({scored.before} done before)" if scored.before else ""
+    _note(f"{scored.files} files{before}; rows: {rows}", quiet)
+    click.echo(str(out))
+
+
+@main.command()
 @click.argument("dataset", type=click.Path(path_type=Path))
 @click.option("--out", required=True, type=click.Path(file_okay=False, path_type=Path), help="Where the model goes.")
 @click.option("--cases", type=click.Path(dir_okay=False, path_type=Path), help="Case list; default: the built-in one.")

@@ -4,6 +4,16 @@ Every error that lungcnn raises on purpose derives from `LungCNNError`, so that 
 its text as it is. `code` is the machine-readable reason in `predict --json`.
 """
 
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Reason:
+    """Why a slice was refused or failed, or what to keep in mind: a code for machines and a sentence for people."""
+
+    code: str
+    message: str
+
 
 class LungCNNError(Exception):
     """Base of every error of ours; `str(error)` is a sentence for the user."""
@@ -21,6 +31,18 @@ class UnsupportedFileError(LungCNNError):
     """The file is intact as far as we can tell, but not of a kind that holds a CT slice."""
 
     code = "unsupported"
+
+
+class RefusalError(LungCNNError):
+    """Base of the refusals: the file could be read, but what it shows is not to be judged."""
+
+    code = "refused"
+
+
+class NotCTError(RefusalError):
+    """A DICOM object of another modality."""
+
+    code = "not_ct"
 
 
 class DatasetError(LungCNNError):

@@ -6,7 +6,7 @@ This first form reads the picture only: a body, lungs in it, and densities that 
 import numpy as np
 
 from lungcnn.anatomy import Anatomy, find_anatomy
-from lungcnn.errors import LungCNNError
+from lungcnn.errors import RefusalError
 from lungcnn.loading import CTSlice
 
 # Ranges in HU, each some 50 HU beyond the extremes of the 903 development slices and of LIDC-IDRI-0001.
@@ -18,19 +18,19 @@ LARGEST_LUNG_SHARE = 0.6
 LEAST_LUNG_ON_A_SIDE = 0.02
 
 
-class NotFiniteError(LungCNNError):
+class NotFiniteError(RefusalError):
     """The slice holds NaN or infinite values: a network would answer them with a plausible number."""
 
     code = "not_finite"
 
 
-class NotChestCTError(LungCNNError):
+class NotChestCTError(RefusalError):
     """Something like a body and lungs was found, but not with the densities of a chest CT under a lung window."""
 
     code = "not_chest_ct"
 
 
-class OneLungError(LungCNNError):
+class OneLungError(RefusalError):
     """Lung on one side of the body only, or next to none on the other."""
 
     code = "one_lung"

@@ -15,7 +15,8 @@ from pathlib import Path
 
 import numpy as np
 
-from lungcnn.errors import UnreadableFileError, UnsupportedFileError
+from lungcnn.errors import NotCTError, Reason, UnreadableFileError, UnsupportedFileError
+from lungcnn.facts import SliceFacts, read_facts
 from lungcnn.windowing import Window, from_grey
 
 ACCEPTED = (
@@ -39,7 +40,8 @@ class CTSlice:
         frame: index of this frame in its file, from 0.
         frames: number of frames in the file.
         window: the display window stored in the file, or None.
-        warnings: sentences for the user about what had to be assumed.
+        warnings: what had to be assumed, as codes and sentences.
+        facts: what a DICOM file says of how the slice was made; None for pictures and arrays.
     """
 
     hu: np.ndarray
@@ -49,7 +51,8 @@ class CTSlice:
     frame: int = 0
     frames: int = 1
     window: Window | None = None
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[Reason, ...] = ()
+    facts: SliceFacts | None = None
 
     def __post_init__(self):
         hu = np.array(self.hu, np.float32)
@@ -74,17 +77,18 @@ def load_slice(path_or_bytes, frame: int = 0) -> CTSlice:
         UnreadableFileError: missing, empty or damaged file, or pixels that no decoder here can read.
         UnsupportedFileError: another kind of file, not CT, or a frame index out of range.
     """
-    return _open(path_or_bytes).read(frame)
+    return open_source(path_or_bytes).read(frame)
 
 
 def iter_slices(path_or_bytes) -> Iterator[CTSlice]:
     """Yield every frame of a file in order, decoding each when it is asked for. Raises as `load_slice`."""
-    source = _open(path_or_bytes)
+    source = open_source(path_or_bytes)
     for frame in range(source.frames):
         yield source.read(frame)
 
 
-def _open(path_or_bytes):
+def open_source(path_or_bytes):
+    """A file opened once for all its frames: has `frames` and `read(frame)`. Raises as `load_slice`."""
     data = _read_bytes(path_or_bytes)
     kind = sniff(data)
     if kind is None:
@@ -218,12 +222,16 @@ class _Picture:
     def read(self, frame: int) -> CTSlice:
         _check_frame(frame, self.frames)
         levels = self._decode()
-        notes = ["Grey levels were read as HU under the window centre -500, width 1500: not calibrated."]
+        notes = [
+            Reason(
+                "assumed_window", "Grey levels were read as HU under the window centre -500, width 1500, uncalibrated."
+            )
+        ]
         if self._pages > 1:
-            notes.append(f"The file holds {self._pages} pages; the first was read.")
+            notes.append(Reason("several_pages", f"The file holds {self._pages} pages; the first was read."))
         grey, colour = _to_single_channel(levels)
         if colour:
-            notes.append("The picture is in colour; its brightness was used.")
+            notes.append(Reason("colour", "The picture is in colour; its brightness was used."))
         return CTSlice(
             hu=from_grey(grey, _full_scale(grey, levels.dtype, notes)), kind=self._kind, warnings=tuple(notes)
         )
@@ -272,12 +280,12 @@ def _to_single_channel(levels: np.ndarray) -> tuple[np.ndarray, bool]:
     return colour @ np.array([0.114, 0.587, 0.299], np.float32), True  # ITU-R BT.601, channels are BGR
 
 
-def _full_scale(grey: np.ndarray, dtype: np.dtype, notes: list[str]) -> int:
+def _full_scale(grey: np.ndarray, dtype: np.dtype, notes: list[Reason]) -> int:
     """White level of the picture: 12-bit data is often stored unscaled in 16-bit files."""
     if dtype == np.uint8:
         return 255
     if 255 < grey.max() <= 4095:
-        notes.append("The 16-bit picture uses 12 bits; level 4095 was read as white.")
+        notes.append(Reason("twelve_bits", "The 16-bit picture uses 12 bits; level 4095 was read as white."))
         return 4095
     return 65535
 
@@ -289,6 +297,12 @@ _TAGS = [
     "SOPClassUID",
     "ImageType",
     "Modality",
+    "BodyPartExamined",
+    "BurnedInAnnotation",
+    "ConvolutionKernel",
+    "ImageOrientationPatient",
+    "ImagePositionPatient",
+    "SliceThickness",
     "PixelSpacing",
     "SamplesPerPixel",
     "PhotometricInterpretation",
@@ -315,32 +329,90 @@ _TAGS = [
 ]
 
 
+_PLACE_TAGS = ["SeriesInstanceUID", "SOPInstanceUID", "InstanceNumber", "AcquisitionNumber"]
+
+
+@dataclass(frozen=True)
+class Headers:
+    """What places the frames of a DICOM file in a series.
+
+    Attributes:
+        series, instance: UIDs, to group files by and then to be forgotten: they lead to a patient.
+        number: InstanceNumber, infinite where there is none. acquisition: AcquisitionNumber.
+        facts: of each frame.
+    """
+
+    series: str
+    instance: str
+    number: float
+    acquisition: str
+    facts: tuple[SliceFacts, ...]
+
+    @property
+    def frames(self) -> int:
+        """Number of frames in the file."""
+        return len(self.facts)
+
+
+def read_headers(path_or_bytes) -> Headers:
+    """The headers of a DICOM file (a path or bytes), its pixels left unread. Raises as `load_slice`."""
+    if isinstance(path_or_bytes, bytes):
+        ds = _parse_dicom(io.BytesIO(path_or_bytes), _TAGS + _PLACE_TAGS, stop_before_pixels=True)
+    else:
+        try:
+            with open(path_or_bytes, "rb") as stream:
+                ds = _parse_dicom(stream, _TAGS + _PLACE_TAGS, stop_before_pixels=True)
+        except OSError as error:
+            raise UnreadableFileError(f"The file could not be opened: {error.strerror}.") from None
+    frames = _check_ct(ds)
+    facts = [
+        read_facts(lambda keyword, sequence="", frame=frame: _functional(ds, frame, sequence, keyword))
+        for frame in range(frames)
+    ]
+    number = _number(ds.get("InstanceNumber"))
+    return Headers(
+        series=str(ds.get("SeriesInstanceUID", "")),
+        instance=str(ds.get("SOPInstanceUID", "")),
+        number=float("inf") if number is None else number,
+        acquisition=str(ds.get("AcquisitionNumber", "")),
+        facts=tuple(facts),
+    )
+
+
+def _check_ct(ds) -> int:
+    """The number of frames of an object that is a CT image; raises what `load_slice` does for any other."""
+    modality = str(ds.get("Modality", "") or "").strip()
+    if "Rows" not in ds and "NumberOfFrames" not in ds:
+        raise UnsupportedFileError("The DICOM object holds no image. Send a CT image object.")
+    if modality != "CT":
+        shown = modality if modality.isalnum() and len(modality) <= 16 else "not stated"
+        raise NotCTError(f"The DICOM object's modality is {shown}; accepted is CT.")
+    rows, columns = (_positive_int(ds, name) for name in ("Rows", "Columns"))
+    frames = _positive_int(ds, "NumberOfFrames", 1)
+    if rows * columns > MAX_PIXELS or frames > 10_000:
+        raise UnsupportedFileError(
+            f"The DICOM object claims {frames} frames of {rows} x {columns} pixels; "
+            f"accepted are up to {MAX_PIXELS >> 20} megapixels a frame and 10,000 frames."
+        )
+    if _positive_int(ds, "SamplesPerPixel", 1) != 1:
+        raise UnsupportedFileError("The DICOM image is in colour; accepted are CT images with one sample a pixel.")
+    return frames
+
+
 class _DicomFile:
     """A CT image object; frames are decoded one at a time."""
 
     def __init__(self, data: bytes):
-        self._dataset = ds = _parse_dicom(data)
-        modality = str(ds.get("Modality", "") or "").strip()
+        self._dataset = ds = _parse_dicom(io.BytesIO(data))
         if "PixelData" not in ds:
             raise UnsupportedFileError("The DICOM object holds no image. Send a CT image object.")
-        if modality != "CT":
-            shown = modality if modality.isalnum() and len(modality) <= 16 else "not stated"
-            raise UnsupportedFileError(f"The DICOM object's modality is {shown}; accepted is CT.")
-        rows, columns = (_positive_int(ds, name) for name in ("Rows", "Columns"))
-        self.frames = _positive_int(ds, "NumberOfFrames", 1)
-        if rows * columns > MAX_PIXELS or self.frames > 10_000:
-            raise UnsupportedFileError(
-                f"The DICOM object claims {self.frames} frames of {rows} x {columns} pixels; "
-                f"accepted are up to {MAX_PIXELS >> 20} megapixels a frame and 10,000 frames."
-            )
-        if _positive_int(ds, "SamplesPerPixel", 1) != 1:
-            raise UnsupportedFileError("The DICOM image is in colour; accepted are CT images with one sample a pixel.")
+        self.frames = _check_ct(ds)
 
     def read(self, frame: int) -> CTSlice:
         _check_frame(frame, self.frames)
         ds = self._dataset
         stored = self._decode(frame)
-        notes: list[str] = []
+        notes: list[Reason] = []
         slope, intercept, calibrated = self._rescale(frame, notes)
         padding = _padding_mask(ds, stored)
         with np.errstate(over="ignore", invalid="ignore"):  # told below, by the check for finite values
@@ -351,7 +423,7 @@ class _DicomFile:
         if not np.isfinite(hu).all():
             raise UnreadableFileError("The rescaled pixel values are not finite: the file's rescale is damaged.")
         if self.frames > 1:
-            notes.append(f"Frame {frame + 1} of {self.frames}.")
+            notes.append(Reason("one_of_many_frames", f"Frame {frame + 1} of {self.frames}."))
         return CTSlice(
             hu=hu,
             spacing=self._spacing(frame, notes),
@@ -361,6 +433,7 @@ class _DicomFile:
             frames=self.frames,
             window=self._window(frame),
             warnings=tuple(notes),
+            facts=read_facts(lambda keyword, sequence="": _functional(ds, frame, sequence, keyword)),
         )
 
     def _decode(self, frame: int) -> np.ndarray:
@@ -380,51 +453,51 @@ class _DicomFile:
             raise UnsupportedFileError("The DICOM image is not a single grey-scale plane; send a CT image object.")
         return pixels
 
-    def _functional(self, frame: int, sequence: str, keyword: str):
-        """An attribute of the frame: own functional group, shared one, or the top level (PS3.3 C.7.6.16)."""
-        ds = self._dataset
-        per_frame, shared = ds.get("PerFrameFunctionalGroupsSequence"), ds.get("SharedFunctionalGroupsSequence")
-        groups = []
-        if per_frame and frame < len(per_frame):
-            groups.append(per_frame[frame])
-        if shared:
-            groups.append(shared[0])
-        for group in groups:
-            macro = group.get(sequence)
-            if macro and keyword in macro[0]:
-                return macro[0].get(keyword)
-        return ds.get(keyword)
-
-    def _rescale(self, frame: int, notes: list[str]) -> tuple[float, float, bool]:
+    def _rescale(self, frame: int, notes: list[Reason]) -> tuple[float, float, bool]:
         values = [
-            _number(self._functional(frame, "PixelValueTransformationSequence", keyword))
+            _number(_functional(self._dataset, frame, "PixelValueTransformationSequence", keyword))
             for keyword in ("RescaleSlope", "RescaleIntercept")
         ]
         if None in values or values[0] == 0:
-            notes.append("The file has no usable rescale; stored values were read as HU.")
+            notes.append(Reason("no_rescale", "The file has no usable rescale; stored values were read as HU."))
             return 1.0, 0.0, False
         unit = str(self._dataset.get("RescaleType", "") or "HU").strip().upper()
         if unit != "HU":
-            notes.append("The file's rescale type is not HU; the values may not be calibrated.")
+            notes.append(Reason("not_hu", "The file's rescale type is not HU; the values may not be calibrated."))
         return values[0], values[1], unit == "HU"
 
-    def _spacing(self, frame: int, notes: list[str]) -> tuple[float, float] | None:
-        raw = self._functional(frame, "PixelMeasuresSequence", "PixelSpacing")
+    def _spacing(self, frame: int, notes: list[Reason]) -> tuple[float, float] | None:
+        raw = _functional(self._dataset, frame, "PixelMeasuresSequence", "PixelSpacing")
         values = [_number(value) for value in raw] if raw is not None and not isinstance(raw, str) else []
         if len(values) == 2 and all(value is not None and 0.01 <= value <= 20 for value in values):
             if not 0.1 <= values[0] / values[1] <= 10:
-                notes.append("The pixel spacing is implausible and was ignored.")
+                notes.append(Reason("implausible_spacing", "The pixel spacing is implausible and was ignored."))
                 return None
             return values[0], values[1]
-        notes.append("The file states no usable pixel spacing; sizes in mm are unknown.")
+        notes.append(Reason("no_spacing", "The file states no usable pixel spacing; sizes in mm are unknown."))
         return None
 
     def _window(self, frame: int) -> Window | None:
         centre, width = (
-            _first_number(self._functional(frame, "FrameVOILUTSequence", keyword))
+            _first_number(_functional(self._dataset, frame, "FrameVOILUTSequence", keyword))
             for keyword in ("WindowCenter", "WindowWidth")
         )
         return Window(centre, width) if centre is not None and width is not None and width > 0 else None
+
+
+def _functional(ds, frame: int, sequence: str, keyword: str):
+    """An attribute of the frame: own functional group, shared one, or the top level (PS3.3 C.7.6.16)."""
+    per_frame, shared = ds.get("PerFrameFunctionalGroupsSequence"), ds.get("SharedFunctionalGroupsSequence")
+    groups = []
+    if per_frame and frame < len(per_frame):
+        groups.append(per_frame[frame])
+    if shared:
+        groups.append(shared[0])
+    for group in groups if sequence else ():
+        macro = group.get(sequence)
+        if macro and keyword in macro[0]:
+            return macro[0].get(keyword)
+    return ds.get(keyword)
 
 
 def _import_pydicom():
@@ -436,12 +509,12 @@ def _import_pydicom():
     return pydicom
 
 
-def _parse_dicom(data: bytes):
+def _parse_dicom(stream, tags: list[str] = _TAGS, **options):
     pydicom = _import_pydicom()
     from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
     try:
-        ds = pydicom.dcmread(io.BytesIO(data), force=True, specific_tags=_TAGS)
+        ds = pydicom.dcmread(stream, force=True, specific_tags=tags, **options)
         if "TransferSyntaxUID" not in ds.file_meta:
             implicit, little = ds.original_encoding
             explicit = ExplicitVRLittleEndian if little else ExplicitVRBigEndian
@@ -467,7 +540,7 @@ def _padding_mask(ds, stored: np.ndarray) -> np.ndarray:
     return (stored >= min(bounds)) & (stored <= max(bounds))
 
 
-def _upright_polarity(ds, stored, hu, slope, intercept, notes: list[str]) -> np.ndarray:
+def _upright_polarity(ds, stored, hu, slope, intercept, notes: list[Reason]) -> np.ndarray:
     """HU of a MONOCHROME1 image: writers differ on whether the stored values themselves are inverted.
 
     Air surrounds a patient, so the reading whose border lies nearer to air is the right one.
@@ -481,7 +554,7 @@ def _upright_polarity(ds, stored, hu, slope, intercept, notes: list[str]) -> np.
         return abs(float(np.median(border)) + 1000)
 
     if distance_to_air(inverted) < distance_to_air(hu):
-        notes.append("The stored values are inverted (MONOCHROME1) and were turned round.")
+        notes.append(Reason("inverted_values", "The stored values are inverted (MONOCHROME1) and were turned round."))
         return inverted
     return hu
 

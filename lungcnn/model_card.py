@@ -8,8 +8,9 @@ from lungcnn.explaining import DEFAULT_METHOD, METHODS
 from lungcnn.localization import TITLES, method_titles
 from lungcnn.network import CLASSES
 from lungcnn.report import DISCLAIMER
+from lungcnn.series_rule import TITLES as RULE_TITLES
 
-SHOWN = {
+SHOWN_METRICS = {
     "accuracy": "Accuracy",
     "balanced_accuracy": "Balanced accuracy",
     "auc_malignant": "ROC AUC, malignant versus rest",
@@ -28,6 +29,15 @@ SHOWN = {
     "brier": "Brier score (0 to 2)",
     "coverage": "Prediction set holds the true class (aim 0.90)",
     "set_size": "Mean size of the prediction set",
+}
+
+SERIES_SHOWN = {
+    "auc_malignant": "ROC AUC, malignant versus rest",
+    "average_precision_malignant": "Average precision, malignant",
+    "sensitivity_malignant": "Sensitivity for malignant, at the operating point",
+    "specificity_malignant": "Specificity for malignant, at the operating point",
+    "ece": "Expected calibration error",
+    "brier": "Brier score (0 to 1)",
 }
 
 
@@ -55,7 +65,7 @@ def _metrics_table(columns: dict[str, dict]) -> str:
     first = next(iter(columns.values()))
     rows = [
         [title, *(_with_interval(part[name]) for part in columns.values())]
-        for name, title in SHOWN.items()
+        for name, title in SHOWN_METRICS.items()
         if name in first
     ]
     return markdown_table(["", *columns], rows)
@@ -173,6 +183,7 @@ def model_card(card: ModelCard) -> str:
         "localization": "",
         "sanity": "",
         "other_scanner": "",
+        "series": "",
         "figures": split_in_words(figures, len(training["seeds"])) + "\n\n" + figures_table(figures),
         "confusion": confusion_table(figures["blocked"]["confusion_slice"]),
     }
@@ -182,6 +193,8 @@ def model_card(card: ModelCard) -> str:
     if "localization" in figures:
         tables = localization_tables(figures["localization"])
         sections["localization"] = _section("Does the heatmap point at the lesion?", tables)
+    if "series" in figures and card.series:
+        sections["series"] = _section("Whole series", *series_paragraphs(card.series, figures["series"]))
     if "sanity" in figures:
         sections["sanity"] = _section("Sanity of the heatmaps", sanity_sentence(figures["sanity"]))
     if "other_scanner" in figures:
@@ -211,6 +224,25 @@ def other_scanner_sentence(calls: dict) -> str:
         f"{away['called']} of {away['slices']} slices away from its nodule and {through['called']} of "
         f"{through['slices']} slices through it are called malignant."
     )
+
+
+def series_paragraphs(rule: dict, measured: dict) -> list[str]:
+    """How a series is judged, and a Markdown table of how that does on cases that took no part in it."""
+    fewest, middle, most = measured["slices_per_case"]
+    losses = ", ".join(f"{RULE_TITLES[name]} {loss:.3f}" for name, loss in measured["candidates"].items())
+    text = (
+        f"The malignant probability of a series is the {RULE_TITLES[rule['rule']]}, put on a logistic curve; from "
+        f"{rule['threshold']:.2f} it is called malignant. The rule was chosen by log loss out of fold ({losses}), and "
+        f"the curve fitted, by case. In the table, each fold's cases are judged by a rule chosen without them: "
+        f"{measured['cases']} cases of {fewest} to {most} slices (median {middle}), which the dataset's makers picked. "
+        "A full series of hundreds of slices lies outside of that: the result then says so."
+    )
+    rows = [
+        [SERIES_SHOWN[name], _with_interval(measured["figures"][name])]
+        for name in SERIES_SHOWN
+        if name in measured["figures"]
+    ]
+    return [text, markdown_table(["", "Unseen cases"], rows)]
 
 
 def _section(title: str, *parts: str) -> str:

@@ -1,5 +1,9 @@
 """The one way through: crop, classify, explain, check, report. Nothing else calls these in sequence."""
 
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -7,14 +11,20 @@ import numpy as np
 
 from lungcnn.anatomy import Anatomy
 from lungcnn.artefact import ModelCard, load_model
-from lungcnn.classifier import Classification, Classifier, prediction_set
-from lungcnn.errors import LungCNNError
+from lungcnn.classifier import Classifier, prediction_set
+from lungcnn.errors import LungCNNError, Reason, RefusalError
 from lungcnn.explaining import DEFAULT_METHOD, Explainer, class_index, explanation_method
 from lungcnn.faithfulness import check_explanation, shares
 from lungcnn.gate import admit
 from lungcnn.loading import CTSlice, iter_slices
 from lungcnn.network import CLASSES
+from lungcnn.preparing import Prepared, prepare
 from lungcnn.report import Explanation, ModelInfo, SliceReport, failed
+from lungcnn.series import Series
+from lungcnn.series_report import NO_RULE, NOTHING_JUDGED, SeriesReport, SeriesResult
+from lungcnn.series_rule import SeriesRule
+
+BATCH = 32
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,8 +72,8 @@ class Pipeline:
         }
         try:
             anatomy = admit(ct_slice)
-        except LungCNNError as refusal:
-            return failed(refusal, status="refused", **common)
+        except RefusalError as refusal:
+            return failed(refusal, **common)
         found = self.classifier(anatomy.crop[None])
         label = int(found.probabilities[0].argmax()) if wanted is None else wanted
         maps = self.explainer.maps(method, anatomy.crop, found)
@@ -72,7 +82,44 @@ class Pipeline:
         if checks:
             tested = check_explanation(self.classifier, anatomy, found, chosen, maps[label], label)
             explanation = replace(explanation, faithfulness=tested)
-        return SliceReport(status="ok", explanation=explanation, **_judgement(found, self.card), **common)
+        return SliceReport(
+            status="ok", explanation=explanation, **_judgement(found.probabilities[0], self.card), **common
+        )
+
+    def judge(self, prepared: Sequence[Prepared]) -> list[SliceReport]:
+        """Judge slices that are prepared, in one batch, without explanations: what `run` says of them otherwise."""
+        model = ModelInfo(self.card.name, self.card.sha256)
+        crops = [one.crop for one in prepared if one.error is None]
+        judged = iter(self.classifier.probabilities(np.stack(crops)) if crops else ())
+        reports = []
+        for one in prepared:
+            common = {"index": one.index, "warnings": one.warnings, "model": model}
+            if one.error is not None:
+                reports.append(failed(one.error, **common))
+            else:
+                reports.append(SliceReport(status="ok", **_judgement(next(judged), self.card), **common))
+        return reports
+
+    def run_series(
+        self, series: Series, on_slice: Callable[[SliceReport], None] = lambda report: None, workers: int | None = None
+    ) -> SeriesReport:
+        """Judge the slices of a series, and the series as a whole; slices are decoded ahead of the network.
+
+        Args:
+            on_slice: called with the report of each slice, in order, as it comes.
+            workers: threads that decode; None for one a core.
+
+        Returns:
+            A report without explanations: `run(series.slices[i].read())` makes those of the slices looked at.
+        """
+        reports: list[SliceReport] = []
+        with ThreadPoolExecutor(workers or _cores()) as pool:
+            ahead = _ahead(pool, lambda one: prepare(one.read, one.frame), series.slices)
+            for batch in _batches(ahead):
+                for report in self.judge(batch):
+                    reports.append(report)
+                    on_slice(report)
+        return series_report(series, reports, self.card)
 
     def run_file(self, path_or_bytes, **options):
         """Yield `(CTSlice or None, SliceReport)` for every frame of a file; a file that can't be read gives one report.
@@ -86,8 +133,66 @@ class Pipeline:
             yield None, failed(error, model=ModelInfo(self.card.name, self.card.sha256))
 
 
-def _judgement(found: Classification, card: ModelCard) -> dict:
-    p = found.probabilities[0]
+def series_report(series: Series, reports: Sequence[SliceReport], card: ModelCard) -> SeriesReport:
+    """The report of a series from those of its slices."""
+    model, rule = ModelInfo(card.name, card.sha256), SeriesRule.from_card(card.series)
+    malignant = [report.probabilities["malignant"] for report in reports if report.status == "ok"]
+    result, reasons = None, ()
+    if not malignant:
+        reasons = (NOTHING_JUDGED,)
+    elif rule is None:
+        reasons = (NO_RULE,)
+    else:
+        p = rule.probability(malignant)
+        result = SeriesResult(p, p >= rule.threshold, rule.threshold, rule.rule, len(malignant))
+    notes = series.notes
+    if result and len(malignant) > rule.slices[1]:
+        notes += (
+            Reason(
+                "longer_than_measured",
+                f"The rule for series was fitted on cases of {rule.slices[0]} to {rule.slices[1]} slices; this series "
+                f"has {len(malignant)} judged ones, which lies outside of what was measured.",
+            ),
+        )
+    return SeriesReport(
+        status="ok" if malignant else "refused",
+        slices=tuple(reports),
+        positions=series.positions,
+        result=result,
+        reasons=reasons,
+        notes=notes,
+        spacing_mm=series.spacing_mm,
+        model=model,
+    )
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _ahead(pool: ThreadPoolExecutor, work: Callable, items: Iterable, limit: int = 3 * BATCH) -> Iterator:
+    """Results in order, at most `limit` of them worked out ahead of the one asked for: memory stays bounded."""
+    waiting: deque = deque()
+    for item in items:
+        waiting.append(pool.submit(work, item))
+        if len(waiting) >= limit:
+            yield waiting.popleft().result()
+    while waiting:
+        yield waiting.popleft().result()
+
+
+def _batches(items: Iterable, size: int = BATCH) -> Iterator[list]:
+    batch = []
+    for item in items:
+        batch.append(item)
+        if len(batch) == size:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
+
+
+def _judgement(p: np.ndarray, card: ModelCard) -> dict:
     return {
         "prediction": CLASSES[int(p.argmax())],
         "probabilities": {name: float(value) for name, value in zip(CLASSES, p, strict=True)},
@@ -104,6 +209,7 @@ def _explanation(maps, label, anatomy: Anatomy, spacing, method, layer) -> Expla
         class_name=CLASSES[label],
         layer=layer,
         cells=cells,
+        maps=maps,
         box=box,
         cell_mm=spacing and (box.height * spacing[0] / cells.shape[0], box.width * spacing[1] / cells.shape[1]),
         peak_xy=box.point_to_slice(column + 0.5, row + 0.5, cells.shape) if marked else None,

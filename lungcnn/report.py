@@ -1,22 +1,15 @@
 """`SliceReport`, the one immutable result of a slice, and its JSON form."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import numpy as np
 
 from lungcnn.anatomy import CropBox
+from lungcnn.errors import Reason, RefusalError
 from lungcnn.faithfulness import Faithfulness
 from lungcnn.network import CLASSES
 
 DISCLAIMER = "For research and teaching only. Not a medical device; not for diagnosis or treatment decisions."
-
-
-@dataclass(frozen=True)
-class Reason:
-    """Why a slice was refused or failed: a code for machines and a sentence for people."""
-
-    code: str
-    message: str
 
 
 @dataclass(frozen=True)
@@ -38,6 +31,7 @@ class Explanation:
         cell_mm: height and width of a cell in mm, or None where the spacing is unknown.
         peak_xy: the strongest cell's centre in slice coordinates, or None where nothing speaks for the class.
         lung_fraction: share of the positive map inside the lungs, or None as above.
+        maps: float32 `[classes, rows, columns]`, the maps of all classes; `cells` is one of them.
         scale: largest value of the maps of all classes: on this common scale a weak map looks weak.
         signed: negative cells speak against the class.
         faithfulness: the checks; None where not checked or nothing marked.
@@ -52,6 +46,7 @@ class Explanation:
     peak_xy: tuple[float, float] | None
     lung_fraction: float | None
     scale: float
+    maps: np.ndarray
     signed: bool = False
     faithfulness: Faithfulness | None = None
 
@@ -67,7 +62,7 @@ class SliceReport:
     Attributes:
         status: "ok", "refused" (the slice can't be judged) or "error" (it couldn't be read).
         reasons: why not, where the status is not "ok".
-        warnings: sentences on what had to be assumed.
+        warnings: what had to be assumed, and what speaks against trusting the result.
         prediction: the most probable class. probabilities: calibrated, by class. Both None unless "ok".
         prediction_set: classes that can't be ruled out, or None for a model without thresholds.
         index: the frame's index in its file.
@@ -75,7 +70,7 @@ class SliceReport:
 
     status: str
     reasons: tuple[Reason, ...] = ()
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[Reason, ...] = ()
     prediction: str | None = None
     probabilities: dict[str, float] | None = None
     prediction_set: tuple[str, ...] | None = None
@@ -89,8 +84,8 @@ class SliceReport:
             "file": file,
             "index": self.index,
             "status": self.status,
-            "reasons": [{"code": reason.code, "message": reason.message} for reason in self.reasons],
-            "warnings": list(self.warnings),
+            "reasons": [asdict(reason) for reason in self.reasons],
+            "warnings": [asdict(warning) for warning in self.warnings],
             "prediction": self.prediction,
             "probabilities": self.probabilities and {name: _rounded(self.probabilities[name]) for name in CLASSES},
             "prediction_set": None if self.prediction_set is None else list(self.prediction_set),
@@ -99,8 +94,9 @@ class SliceReport:
         }
 
 
-def failed(error, index: int = 0, status: str = "error", **fields) -> SliceReport:
-    """The report of a slice that a `LungCNNError` stopped."""
+def failed(error, index: int = 0, **fields) -> SliceReport:
+    """The report of a slice that a `LungCNNError` stopped: "refused" for a `RefusalError`, "error" for any other."""
+    status = "refused" if isinstance(error, RefusalError) else "error"
     return SliceReport(status=status, reasons=(Reason(error.code, str(error)),), index=index, **fields)
 
 

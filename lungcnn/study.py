@@ -31,6 +31,7 @@ from lungcnn.metrics import RESAMPLES, Predictions, cross_calibrated, summarise,
 from lungcnn.model_card import model_card
 from lungcnn.network import CLASSES
 from lungcnn.sanity import sanity_check
+from lungcnn.series_rule import fit_series_rule
 from lungcnn.training import Recipe, predict_logits, train_network
 
 _PACKAGES = ("lungcnn", "tensorflow", "keras", "numpy", "opencv-python-headless")
@@ -169,7 +170,7 @@ def run_study(
     Returns:
         The model's path and the figures as in `evaluation.json` (without folds: the sanity check alone).
     """
-    calibration, figures = Calibration(), {}
+    calibration, figures, series_rule = Calibration(), {}, {}
     labels, cases = crop_set.labels, crop_set.cases
     if plan.folds:
         blocked = case_folds(crop_set, plan.folds)
@@ -189,6 +190,8 @@ def run_study(
         calibration = fit_calibration(np.concatenate(logits), np.tile(labels, count), np.tile(cases, count))
         runs = [cross_calibrated(part, labels, cases, blocked) for part in logits]
         figures["blocked"] = summarise(runs, crop_set.shows_lesion, plan.resamples)
+        rule, figures["series"] = fit_series_rule(runs, blocked, plan.resamples)
+        series_rule = rule.as_dict()
         if plan.localization:
             figures["localization"] = summarise_findings(findings, plan.resamples)
         if plan.leaky:
@@ -220,7 +223,13 @@ def run_study(
     path = save_model(
         network,
         out,
-        {"calibration": calibration, "training": training, "versions": versions, "figures": figures},
+        {
+            "calibration": calibration,
+            "training": training,
+            "versions": versions,
+            "figures": figures,
+            "series": series_rule,
+        },
     )
     if plan.folds:
         text = json.dumps({**figures, "recipe": recipe.as_dict(), "seeds": list(plan.seeds)}, indent=1)

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from lungcnn.errors import LungCNNError, UnreadableFileError, UnsupportedFileError
+from lungcnn.facts import SliceFacts
 from lungcnn.loading import AIR_HU, CTSlice, iter_slices, load_slice, sniff
 
 RAMP = (np.arange(40 * 48).reshape(40, 48) % 3000).astype(np.uint16)  # HU -1024 to 895
@@ -27,6 +28,12 @@ UNCOMPRESSED = {
 
 def png(array) -> bytes:
     return cv2.imencode(".png", array)[1].tobytes()
+
+
+def told(loaded) -> str:
+    """The warnings of a slice; each has a code of its own."""
+    assert len({warning.code for warning in loaded.warnings}) == len(loaded.warnings)
+    return " ".join(warning.message for warning in loaded.warnings)
 
 
 # ---------------------------------------------------------------- DICOM
@@ -73,7 +80,7 @@ def test_monochrome1_with_inverted_values():
     inverted = (4095 - body).astype(np.uint16)
     loaded = load_slice(dicom_bytes(inverted, photometric="MONOCHROME1", bits=12))
     np.testing.assert_array_equal(loaded.hu, body.astype(np.float32) - 1024)
-    assert any("MONOCHROME1" in note for note in loaded.warnings)
+    assert "MONOCHROME1" in told(loaded)
 
 
 def test_monochrome1_that_keeps_hu_is_left_alone():
@@ -129,17 +136,75 @@ def test_frames_of_an_enhanced_object_have_their_own_rescale_and_spacing():
         load_slice(raw, frame=2)
 
 
+def test_facts_of_a_slice_as_the_file_states_them():
+    raw = dicom_bytes(
+        RAMP,
+        ImageType=["ORIGINAL", "PRIMARY", "AXIAL", "MARKER"],
+        ImageOrientationPatient=[1, 0, 0, 0, 1, 0],
+        ImagePositionPatient=["-180", "-170.5", "42"],
+        BodyPartExamined="CHEST",
+        SliceThickness="2.5",
+        ConvolutionKernel="B60f",
+        BurnedInAnnotation="NO",
+    )
+    assert load_slice(raw).facts == SliceFacts(
+        orientation=(1, 0, 0, 0, 1, 0),
+        position=(-180, -170.5, 42),
+        image_type=("ORIGINAL", "PRIMARY", "AXIAL"),
+        body_part="CHEST",
+        thickness=2.5,
+        kernel="B60f",
+        burned_in=False,
+        sop_class="CT Image",
+    )
+
+
+def test_facts_that_are_free_text_or_damaged_are_dropped():
+    odd = dicom_bytes(
+        RAMP,
+        ImageType=["MARKER"],
+        ImageOrientationPatient=[1, 0, 0, 1, 0, 0],
+        ImagePositionPatient=["1", "2"],
+        BodyPartExamined="MARKER",
+        SliceThickness="-1",
+        ConvolutionKernel="MARKER",
+        BurnedInAnnotation="MARKER",
+        SOPClassUID="1.2.3.4",
+    )
+    assert load_slice(odd).facts == SliceFacts()
+    assert load_slice(png(GREY)).facts is None
+
+
+def test_facts_of_a_frame_come_from_its_functional_groups():
+    from pydicom.dataset import Dataset
+
+    group = Dataset()
+    for sequence, keyword, value in (
+        ("PlaneOrientationSequence", "ImageOrientationPatient", [1, 0, 0, 0, 0, -1]),
+        ("PixelMeasuresSequence", "SliceThickness", "3"),
+        ("CTImageFrameTypeSequence", "FrameType", ["DERIVED", "PRIMARY", "VOLUME", "MPR"]),
+    ):
+        item = Dataset()
+        setattr(item, keyword, value)
+        setattr(group, sequence, [item])
+    raw = dicom_bytes(np.stack([RAMP, RAMP]), PerFrameFunctionalGroupsSequence=[group], SliceThickness="9")
+    first, second = (ct_slice.facts for ct_slice in iter_slices(raw))
+    assert (first.orientation, first.thickness) == ((1, 0, 0, 0, 0, -1), 3)
+    assert first.image_type == ("DERIVED", "PRIMARY", "VOLUME", "MPR")
+    assert (second.orientation, second.thickness, second.image_type) == (None, 9, ())
+
+
 def test_no_rescale_means_not_calibrated():
     loaded = load_slice(dicom_bytes(RAMP, slope=None))
     assert not loaded.calibrated
-    assert "no usable rescale" in " ".join(loaded.warnings)
+    assert "no usable rescale" in told(loaded)
 
 
 @pytest.mark.parametrize("spacing", [None, (0, 0), ("nan", "nan"), (-1, -1), (1000, 1000)])
 def test_unusable_spacing_is_none(spacing):
     loaded = load_slice(dicom_bytes(RAMP, spacing=spacing))
     assert loaded.spacing is None
-    assert "pixel spacing" in " ".join(loaded.warnings)
+    assert "pixel spacing" in told(loaded)
 
 
 def test_file_window_is_kept():
@@ -193,7 +258,7 @@ def test_lossless_pictures_map_to_the_dataset_window(suffix, channels):
     np.testing.assert_allclose(loaded.hu, GREY_HU, atol=0.01)
     assert not loaded.calibrated
     assert loaded.spacing is None
-    assert "not calibrated" in loaded.warnings[0]
+    assert "uncalibrated" in loaded.warnings[0].message
 
 
 @pytest.mark.parametrize(("suffix", "options"), [(".jpg", [cv2.IMWRITE_JPEG_QUALITY, 98]), (".webp", [])])
@@ -215,7 +280,7 @@ def test_12_bits_in_a_16_bit_file():
     levels = np.linspace(0, 4095, 40 * 48).round().astype(np.uint16).reshape(40, 48)
     loaded = load_slice(png(levels))
     np.testing.assert_allclose(loaded.hu, levels / 4095 * 1500 - 1250, atol=0.05)
-    assert "12 bits" in " ".join(loaded.warnings)
+    assert "12 bits" in told(loaded)
 
 
 def test_palette_picture():
@@ -233,7 +298,7 @@ def test_transparent_is_black_and_colour_is_told():
     red = np.zeros((40, 48, 3), np.uint8)
     red[..., 2] = 200
     loaded = load_slice(png(red))
-    assert "in colour" in " ".join(loaded.warnings)
+    assert "in colour" in told(loaded)
     np.testing.assert_allclose(loaded.hu, 0.299 * 200 / 255 * 1500 - 1250, atol=0.5)
 
 
@@ -243,7 +308,7 @@ def test_first_page_of_several():
     pages[0].save(stream, "TIFF", save_all=True, append_images=pages[1:])
     loaded = load_slice(stream.getvalue())
     np.testing.assert_allclose(loaded.hu, GREY_HU, atol=0.01)
-    assert "2 pages" in " ".join(loaded.warnings)
+    assert "2 pages" in told(loaded)
 
 
 # ---------------------------------------------------------------- anything else

@@ -216,6 +216,8 @@ def test_a_study_writes_model_card_and_figures(crop_set, tmp_path, monkeypatch):
     assert text == model_card(card)
     assert f"{written['blocked']['slice']['auc_malignant']['value']:.3f}" in text
     assert "Majority class" in text
+    assert card.series["rule"] in written["series"]["candidates"]
+    assert f"{written['series']['figures']['auc_malignant']['value']:.3f}" in text.split("### Whole series")[1]
     assert "Does the heatmap point at the lesion?" in text
     assert {"inserted", "phantoms"} <= set(written["localization"])
     assert written["localization"]["inserted"]["slices"] > 10, "of both seeds"

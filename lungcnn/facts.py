@@ -1,0 +1,109 @@
+"""What a DICOM file says of how a slice was made, free of anything that names a person or a place.
+
+Free text may hold anything, so only values known from the standard and from makers' lists are kept: whatever else
+a file says there is dropped.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+# Defined terms of ImageType that say what the picture is (PS3.3 C.8.2.1.1.1, C.8.15.2.1).
+_IMAGE_TYPE = re.compile(
+    r"ORIGINAL|DERIVED|PRIMARY|SECONDARY|AXIAL|LOCALIZER|SCOUT|VOLUME|CEREBRAL|ANGIO|(CSA )?MPR|CSA 3D|REFORMATTED|"
+    r"PROJECTION|MAX_IP|MIN_IP|MIP|MINIP|AVERAGE|RESAMPLED|SCREEN SAVE|OTHER|NONE"
+)
+# Terms of BodyPartExamined (PS3.16 annex L) that are met on CT.
+_BODY_PART = re.compile(
+    r"CHEST|THORAX|LUNGS?|MEDIASTINUM|HEART|BREAST|RIB|STERNUM|TSPINE|CHESTABDOMEN|CHESTABDPELVIS|WHOLEBODY|BODY|"
+    r"TRUNK|ABDOMEN|ABDOMENPELVIS|PELVIS|LIVER|KIDNEY|PANCREAS|SPLEEN|COLON|BLADDER|PROSTATE|HEAD|BRAIN|SKULL|HEADNECK|"
+    r"NECK|ORBIT|SINUS|FACE|JAW|MAXILLA|LARYNX|[CLS]SPINE|SPINE|SHOULDER|ELBOW|WRIST|HAND|HIP|KNEE|ANKLE|FOOT|LEG|ARM|"
+    r"EXTREMITY|FEMUR|HUMERUS"
+)
+# Kernels by the names of GE, Siemens, Toshiba/Canon and Philips.
+_KERNEL = re.compile(
+    r"STANDARD|STND|SOFT|DETAIL|LUNG|CHEST|BONE|BONEPLUS|EDGE|ULTRA|[BDHITUQ][a-z]?\d{2}[a-z]{0,2}|FC\d{2}|[A-E]|L|Y[A-D]",
+    re.IGNORECASE,
+)
+_SOP_CLASSES = {
+    "1.2.840.10008.5.1.4.1.1.2": "CT Image",
+    "1.2.840.10008.5.1.4.1.1.2.1": "Enhanced CT Image",
+    "1.2.840.10008.5.1.4.1.1.2.2": "Legacy Converted Enhanced CT Image",
+    "1.2.840.10008.5.1.4.1.1.7": "Secondary Capture Image",
+    "1.2.840.10008.5.1.4.1.1.7.1": "Multi-frame Single Bit Secondary Capture Image",
+    "1.2.840.10008.5.1.4.1.1.7.2": "Multi-frame Grayscale Byte Secondary Capture Image",
+    "1.2.840.10008.5.1.4.1.1.7.3": "Multi-frame Grayscale Word Secondary Capture Image",
+    "1.2.840.10008.5.1.4.1.1.7.4": "Multi-frame True Color Secondary Capture Image",
+}
+
+
+@dataclass(frozen=True)
+class SliceFacts:
+    """How a slice was made, as its DICOM file states it; None or empty where the file says nothing known.
+
+    Attributes:
+        orientation: ImageOrientationPatient, six direction cosines: along a row of pixels (to the right of the
+            image), then along a column (downwards), towards the patient's left, back and head (PS3.3 C.7.6.2.1.1).
+        position: ImagePositionPatient, mm: the centre of the first pixel, in the same directions.
+        image_type: values of ImageType (or FrameType) such as "ORIGINAL", "AXIAL", "LOCALIZER".
+        body_part: BodyPartExamined such as "CHEST".
+        thickness: SliceThickness, mm.
+        kernel: ConvolutionKernel such as "STANDARD" or "B60f".
+        burned_in: BurnedInAnnotation: True for YES.
+        sop_class: name of the SOP class such as "CT Image" or "Secondary Capture Image"; "" for any other.
+    """
+
+    orientation: tuple[float, ...] | None = None
+    position: tuple[float, ...] | None = None
+    image_type: tuple[str, ...] = ()
+    body_part: str | None = None
+    thickness: float | None = None
+    kernel: str | None = None
+    burned_in: bool | None = None
+    sop_class: str = ""
+
+
+def read_facts(get: Callable) -> SliceFacts:
+    """The facts of a frame; `get(keyword, sequence)` gives a value, looked for in that functional group first."""
+    orientation = _numbers(get("ImageOrientationPatient", "PlaneOrientationSequence"), 6)
+    if orientation and not _orthonormal(orientation):
+        orientation = None
+    kinds = _texts(get("FrameType", "CTImageFrameTypeSequence")) or _texts(get("ImageType"))
+    body_part = next((part for part in _texts(get("BodyPartExamined")) if _BODY_PART.fullmatch(part)), None)
+    kernel = next(iter(_texts(get("ConvolutionKernel", "CTReconstructionSequence"), upper=False)), "")
+    thickness = _numbers(get("SliceThickness", "PixelMeasuresSequence"), 1)
+    return SliceFacts(
+        orientation=orientation,
+        position=_numbers(get("ImagePositionPatient", "PlanePositionSequence"), 3),
+        image_type=tuple(kind for kind in kinds if _IMAGE_TYPE.fullmatch(kind)),
+        body_part=body_part,
+        thickness=thickness[0] if thickness and 0 < thickness[0] < 1000 else None,
+        kernel=kernel if _KERNEL.fullmatch(kernel) else None,
+        burned_in={"YES": True, "NO": False}.get(next(iter(_texts(get("BurnedInAnnotation"))), "")),
+        sop_class=_SOP_CLASSES.get(next(iter(_texts(get("SOPClassUID"))), ""), ""),
+    )
+
+
+def _numbers(value, count: int) -> tuple[float, ...] | None:
+    """`count` finite floats from a DICOM value, None for anything else."""
+    try:
+        values = [value] if count == 1 and not hasattr(value, "__len__") else list(value)
+        numbers = tuple(float(number) for number in values)
+    except (TypeError, ValueError):
+        return None
+    return numbers if len(numbers) == count and np.isfinite(numbers).all() else None
+
+
+def _orthonormal(cosines: tuple[float, ...]) -> bool:
+    row, column = np.reshape(cosines, (2, 3))
+    return bool(np.allclose([row @ row, column @ column, row @ column], [1, 1, 0], atol=0.01))
+
+
+def _texts(value, upper: bool = True) -> list[str]:
+    if value is None:
+        return []
+    values = [value] if isinstance(value, str) or not hasattr(value, "__iter__") else list(value)
+    texts = [str(text).strip() for text in values]
+    return [text.upper() for text in texts] if upper else texts
