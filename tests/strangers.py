@@ -85,7 +85,11 @@ def of_slices(kind: str, slices: dict[str, np.ndarray]) -> Iterator:
             yield "other-window", f"{label} {window_name}", png(to_grey(hu, window))
         yield "other-window", f"{label} -600/1500 jpeg", jpeg(to_grey(hu, Window(-600, 1500)))
         yield "other-window", f"{label} 16-bit full range", as_16_bit(hu)
-        yield "other-window", f"{label} DICOM without rescale", dicom_bytes((hu + 1024).clip(0).astype("u2"), slope=None)
+        yield (
+            "other-window",
+            f"{label} DICOM without rescale",
+            dicom_bytes((hu + 1024).clip(0).astype("u2"), slope=None),
+        )
         for window_name, window in LOST.items():
             yield "window-lost", f"{label} {window_name}", png(to_grey(hu, window))
         yield "inverted", label, png(255 - grey)
@@ -122,8 +126,10 @@ def _clipped(label, grey) -> Iterator:
     yield "clipped", f"{label} top cut", png(grey[top + height // 3 :])
     yield "clipped", f"{label} bottom cut", png(grey[: bottom - height // 3])
     yield "clipped", f"{label} one lung", png(grey[:, : (left + right) // 2])
-    yield "clipped", f"{label} inside of the chest", png(
-        grey[top + height // 5 : bottom - height // 5, left + width // 5 : right - width // 5]
+    yield (
+        "clipped",
+        f"{label} inside of the chest",
+        png(grey[top + height // 5 : bottom - height // 5, left + width // 5 : right - width // 5]),
     )
 
 
@@ -172,7 +178,7 @@ def _gradients_and_shapes() -> Iterator:
     }
     button = 40 + 180 * (r < 0.8) - 180 * (np.hypot(abs(x) - 0.3, y) < 0.2)
     pictures["button"] = button  # two dark holes in a bright disc, of the grey levels of a CT
-    pictures["spectacles"] = 40 + 180 * ((abs(x) < 0.9) & (abs(y) < 0.6)) - 160 * ((np.hypot(abs(x) - 0.45, y) < 0.35))
+    pictures["spectacles"] = 40 + 180 * ((abs(x) < 0.9) & (abs(y) < 0.6)) - 160 * (np.hypot(abs(x) - 0.45, y) < 0.35)
     pictures["face"] = button - 180 * ((abs(y - 0.45) < 0.05) & (abs(x) < 0.3))
     for name, picture in pictures.items():
         yield "drawn", name, png(picture)
