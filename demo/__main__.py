@@ -17,16 +17,30 @@ _SMALL = {"help_option_names": ["-h", "--help"]}
 @click.option(
     "--host",
     envvar="GRADIO_SERVER_NAME",
+    show_envvar=True,
     default="127.0.0.1",
     show_default=True,
     help="Address to serve; 0.0.0.0 for every network of this machine.",
 )
-@click.option("--port", envvar="GRADIO_SERVER_PORT", type=click.IntRange(1, 65535), help="[default: 7860 or the next]")
-@click.option("--share", envvar="GRADIO_SHARE", is_flag=True, help="Also make a public link (needs the internet).")
+@click.option(
+    "--port",
+    envvar="GRADIO_SERVER_PORT",
+    show_envvar=True,
+    type=click.IntRange(1, 65535),
+    help="[default: 7860 or the next]",
+)
+@click.option(
+    "--share",
+    envvar="GRADIO_SHARE",
+    show_envvar=True,
+    is_flag=True,
+    help="Also make a public link (needs the internet).",
+)
 @click.option("--public", is_flag=True, help="With --share: anyone who has the link may use it, without a password.")
 @click.option(
     "--auth",
     envvar="LUNGCNN_DEMO_AUTH",
+    show_envvar=True,
     metavar="USER:PASSWORD",
     help="Ask visitors for a name and a password. Other users of this machine can read it here: "
     "better set the environment variable LUNGCNN_DEMO_AUTH, or use --auth-file.",
@@ -36,12 +50,15 @@ _SMALL = {"help_option_names": ["-h", "--help"]}
     type=click.Path(dir_okay=False, path_type=Path),
     help="Read USER:PASSWORD from here, one a line.",
 )
-@click.option("--root-path", envvar="GRADIO_ROOT_PATH", help="Where a proxy serves the demo, such as /lung.")
+@click.option(
+    "--root-path", envvar="GRADIO_ROOT_PATH", show_envvar=True, help="Where a proxy serves the demo, such as /lung."
+)
 @click.option("--trust-host", multiple=True, metavar="NAME", help="Another name by which visitors reach the demo.")
 @click.option("--embed-in", multiple=True, metavar="ORIGIN", help="A site (https://...) that may show it in a frame.")
 @click.option(
     "--max-concurrency",
     envvar="LUNGCNN_DEMO_MAX_CONCURRENCY",
+    show_envvar=True,
     default=2,
     show_default=True,
     type=click.IntRange(1, 64),
@@ -50,6 +67,7 @@ _SMALL = {"help_option_names": ["-h", "--help"]}
 @click.option(
     "--max-queue",
     envvar="LUNGCNN_DEMO_MAX_QUEUE",
+    show_envvar=True,
     default=64,
     show_default=True,
     type=click.IntRange(min=1),
@@ -75,14 +93,14 @@ def main(auth, auth_file, model, share, public, log_level, **options):
     from demo.quiet import hush
     from demo.scratch import make_scratch, remove_scratch
     from demo.worker import close_all
-    from lungcnn.artefact import default_model_path, load_card
+    from lungcnn.artefact import default_model_path, verify_model
     from lungcnn.errors import LungCNNError
 
     users = _users(auth, auth_file)
     if share and not users and not public:
         raise click.UsageError(texts.SHARE_NEEDS_AUTH)
     try:
-        card = load_card(model or default_model_path())
+        card = verify_model(model or default_model_path())
     except LungCNNError as error:
         raise click.ClickException(str(error)) from None
     hush(log_level)

@@ -110,17 +110,22 @@ class PipelineProcess:
     def _call(self, name, *args, **options):
         self._ready.result()
         answer: Future = Future()
+        late = threading.Event()
+        watch = threading.Timer(self._patience, lambda: (late.set(), process.kill()))
+        watch.daemon = True
         try:
+            process = self._process
+            watch.start()  # before the lock and the pipe: a process that hangs doesn't read, either
             with self._lock:
-                number = next(self._numbers)
-                connection, process, self._answers[number] = self._connection, self._process, answer
-                connection.send((number, name, args, options))
-            return answer.result(self._patience)
-        except OSError:  # it died between two calls
-            raise WorkerError(texts.WORKER_DIED) from None
-        except TimeoutError:
-            process.kill()
-            raise WorkerError(texts.WORKER_SLOW.format(seconds=int(self._patience))) from None
+                number, process = next(self._numbers), self._process
+                self._answers[number] = answer
+                self._connection.send((number, name, args, options))
+            return answer.result()
+        except (OSError, WorkerError):
+            text = texts.WORKER_SLOW.format(seconds=int(self._patience)) if late.is_set() else texts.WORKER_DIED
+            raise WorkerError(text) from None
+        finally:
+            watch.cancel()
 
     def _start(self, ready: Future | None = None):
         ours, theirs = Pipe()

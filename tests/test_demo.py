@@ -444,7 +444,7 @@ def test_launch_keeps_to_itself():
         (["--prot", "1"], 2, "Did you mean --port|--port"),
         (["--port", "99999"], 2, "range"),
         (["--auth", "nobody"], 2, "USER:PASSWORD"),
-        (["--model", "nothing.keras"], 1, "card nothing.json is missing"),
+        (["--model", "nothing.keras"], 1, "There is no model at nothing.keras"),
     ],
 )
 def test_command_line(arguments, status, message, monkeypatch):

@@ -60,7 +60,7 @@ def test_every_command_runs(miniature, tmp_path):
 
 def test_the_python_runs(monkeypatch, capsys):
     monkeypatch.chdir(ROOT)
-    (code,) = blocks("python")
+    (code,) = [block for block in blocks("python") if "gradio_client" not in block]  # that one: test_server.py
     exec(compile(code, "README.md", "exec"), {})  # noqa: S102
     assert "malignant" in capsys.readouterr().out
 
