@@ -20,7 +20,7 @@ UNKNOWN_HU = -1024
 _DIRECTIONS = ("L", "R"), ("P", "A"), ("H", "F")
 
 
-def data_box(name: str, content: str = "", **attributes: str) -> str:
+def data_box(name: str, content: str = "", /, **attributes: str) -> str:
     """A hidden element with data for `viewer.js`."""
     extra = "".join(f' data-{key}="{escape(value)}"' for key, value in attributes.items())
     return f'<div id="{name}"{extra} hidden>{escape(content, quote=False)}</div>'
