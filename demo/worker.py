@@ -106,6 +106,8 @@ class PipelineProcess:
         """End the process."""
         self._closed = True
         self._process.kill()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(0.5)
 
     def _call(self, name, *args, **options):
         self._ready.result()
