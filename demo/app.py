@@ -1,5 +1,13 @@
 """The page and its events."""
 
+if __name__ == "__main__":  # as Hugging Face Spaces start it (`app_file: demo/app.py`)
+    import runpy
+    import sys
+    from pathlib import Path
+
+    sys.path[0] = str(Path(__file__).parent.parent)
+    runpy.run_module("demo", run_name="__main__", alter_sys=True)
+
 import asyncio
 import base64
 import json

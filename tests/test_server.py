@@ -360,7 +360,7 @@ def test_a_worker_that_dies_in_the_middle_is_told_and_started_again(served):
     asking.start()
     time.sleep(1)
     os.kill(first, signal.SIGKILL)
-    asking.join(30)
+    asking.join(200)
     assert answers[0][0] == "error" or answers[0][0]["reasons"][0]["message"] == texts.WORKER_DIED
     assert served.client().explain(EXAMPLE.read_bytes())[0]["status"] == "ok"
     assert served.worker() != first
@@ -376,6 +376,16 @@ def test_a_second_demo_on_the_same_port_is_told(served, tmp_path):
     assert f"port {port}: the address is taken" in done.stderr
     assert "Traceback" not in done.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.slow
+def test_it_starts_as_a_file_too_as_on_hugging_face_spaces(tmp_path):
+    space = {"SPACE_ID": "someone/lung"}
+    with Demo(tmp_path / "home", program=("demo/app.py",), env=space) as demo:
+        page = demo.client().get("/", headers={"Host": "someone-lung.hf.space"})
+        assert page.status_code == 200
+        assert "frame-ancestors https://huggingface.co" in page.headers["content-security-policy"]
+        assert demo.client().get("/", headers={"Host": "evil.example"}).status_code == 421
 
 
 @pytest.mark.slow
