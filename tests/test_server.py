@@ -258,6 +258,22 @@ def test_a_temporary_folder_that_cannot_be_written_is_told(monkeypatch):
     assert "The temporary folder can't be written (Permission denied)" in result.output
 
 
+def test_a_disk_that_is_full_from_the_start_is_told(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-m", "demo"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+        env=os.environ | {"TMPDIR": str(tmp_path)},
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0)),
+    )
+    assert done.returncode == 1
+    assert "The temporary folder can't be written" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_no_network_no_public_link(monkeypatch):
     def offline(*_):
         raise RuntimeError("Could not get share link from Gradio API Server.")
@@ -407,6 +423,7 @@ def test_login_and_sharing_without_a_network(tmp_path):
             assert wrong.status_code == 400
         assert time.monotonic() - start > 1
         assert visitor.post("/login", data={"username": "reader", "password": "c0rrect horse"}).status_code == 200
+        assert "De-identified images only" in visitor.get("/config").text
         record, overlay = visitor.explain(EXAMPLE.read_bytes())
         assert record["status"] == "ok"
         assert overlay.startswith(b"\x89PNG")
