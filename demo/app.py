@@ -234,7 +234,7 @@ def build_demo(waiting: PipelineInWaiting, examples: list[Example], card: ModelC
         moved = slider.input(
             scroll, [state, slider, method], outputs, trigger_mode="always_last", concurrency_limit=4, **quick
         )
-        moved.then(rest, [state, method], outputs, concurrency_limit=8, **quick)
+        moved.then(rest, [state, method], outputs, trigger_mode="multiple", concurrency_limit=8, **quick)
         which.input(another, [state, which, method], outputs, **options)
         for kind, button in exports.items():
 
