@@ -11,6 +11,7 @@ import threading
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 from conftest import ROOT
@@ -214,6 +215,23 @@ def test_a_folder_is_only_stale_without_lock_when_it_is_old(tmp_path):
     assert remove_stale(tmp_path) == [old]
     (fresh / LOCK).touch()
     assert remove_stale(tmp_path) == [fresh]
+
+
+# ---------------------------------------------------------------- the strip of examples
+
+
+def test_bundled_thumbnails_are_what_would_be_drawn(tmp_path):
+    import cv2
+
+    from demo.app import THUMBNAILS, draw_thumbnail, find_examples
+
+    examples = find_examples(tmp_path)
+    assert list(tmp_path.iterdir()) == [], "a thumbnail is missing: draw_thumbnail(path of the example) writes it"
+    assert sorted(example.thumbnail for example in examples) == sorted(THUMBNAILS.iterdir())
+    for example in examples:
+        drawn = cv2.imdecode(np.frombuffer(draw_thumbnail(example.path), np.uint8), cv2.IMREAD_UNCHANGED)
+        bundled = cv2.imread(str(example.thumbnail), cv2.IMREAD_UNCHANGED)
+        assert np.abs(drawn.astype(int) - bundled).max() <= 1, example.title
 
 
 # ---------------------------------------------------------------- the command line
