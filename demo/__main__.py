@@ -1,10 +1,8 @@
 """`python -m demo`: start the page, say where it is, and clean up at the end."""
 
 import os
-import shutil
 import signal
 import sys
-import tempfile
 import threading
 from pathlib import Path
 
@@ -12,66 +10,162 @@ import click
 
 from lungcnn import __version__
 
+_SMALL = {"help_option_names": ["-h", "--help"]}
 
-@click.command(context_settings={"help_option_names": ["-h", "--help"]})
-@click.option("--host", envvar="GRADIO_SERVER_NAME", default="127.0.0.1", show_default=True, help="Address to serve.")
-@click.option("--port", envvar="GRADIO_SERVER_PORT", type=click.IntRange(1, 65535), help="[default: 7860 or the next]")
-@click.option("--share", is_flag=True, help="Also make a public link (needs the internet).")
-@click.option("--auth", metavar="USER:PASSWORD", help="Ask visitors for a name and a password.")
+
+@click.command(context_settings=_SMALL)
+@click.option(
+    "--host",
+    envvar="GRADIO_SERVER_NAME",
+    show_envvar=True,
+    default="127.0.0.1",
+    show_default=True,
+    help="Address to serve; 0.0.0.0 for every network of this machine.",
+)
+@click.option(
+    "--port",
+    envvar="GRADIO_SERVER_PORT",
+    show_envvar=True,
+    type=click.IntRange(1, 65535),
+    help="[default: 7860 or the next]",
+)
+@click.option(
+    "--share",
+    envvar="GRADIO_SHARE",
+    show_envvar=True,
+    is_flag=True,
+    help="Also make a public link (needs the internet).",
+)
+@click.option("--public", is_flag=True, help="With --share: anyone who has the link may use it, without a password.")
+@click.option(
+    "--auth",
+    envvar="LUNGCNN_DEMO_AUTH",
+    show_envvar=True,
+    metavar="USER:PASSWORD",
+    help="Ask visitors for a name and a password. Other users of this machine can read it here: "
+    "better set the environment variable LUNGCNN_DEMO_AUTH, or use --auth-file.",
+)
+@click.option(
+    "--auth-file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Read USER:PASSWORD from here, one a line.",
+)
+@click.option(
+    "--root-path", envvar="GRADIO_ROOT_PATH", show_envvar=True, help="Where a proxy serves the demo, such as /lung."
+)
+@click.option("--trust-host", multiple=True, metavar="NAME", help="Another name by which visitors reach the demo.")
+@click.option("--embed-in", multiple=True, metavar="ORIGIN", help="A site (https://...) that may show it in a frame.")
+@click.option(
+    "--max-concurrency",
+    envvar="LUNGCNN_DEMO_MAX_CONCURRENCY",
+    show_envvar=True,
+    default=2,
+    show_default=True,
+    type=click.IntRange(1, 64),
+    help="Slices judged at the same time; the rest wait in line.",
+)
+@click.option(
+    "--max-queue",
+    envvar="LUNGCNN_DEMO_MAX_QUEUE",
+    show_envvar=True,
+    default=64,
+    show_default=True,
+    type=click.IntRange(min=1),
+    help="Visitors who may wait in line; the rest are told that it is full.",
+)
+@click.option(
+    "--log-level",
+    default="warning",
+    show_default=True,
+    type=click.Choice(["debug", "info", "warning", "error"]),
+    help="How much is logged; never anything of an upload.",
+)
 @click.option(
     "--model", type=click.Path(dir_okay=False, path_type=Path), help="Model file; default: the one that ships."
 )
 @click.version_option(__version__, prog_name="demo")
-def main(host, port, share, auth, model):
+def main(auth, auth_file, model, share, public, log_level, **options):
     """Show the demo in the browser: drop a chest-CT slice, see probabilities and where the model looked.
 
     For research and teaching only: not a medical device.
     """
-    from lungcnn import LungCNNError, default_model_path, load_card
+    from demo import texts
+    from demo.quiet import hush
+    from demo.scratch import make_scratch, remove_scratch
+    from demo.worker import close_all
+    from lungcnn.artefact import default_model_path, verify_model
+    from lungcnn.errors import LungCNNError
 
+    users = _users(auth, auth_file)
+    os.environ.pop("LUNGCNN_DEMO_AUTH", None)  # the worker process needs no passwords
+    if share and not users and not public:
+        raise click.UsageError(texts.SHARE_NEEDS_AUTH)
     try:
-        card = load_card(model or default_model_path())
+        card = verify_model(model or default_model_path())
     except LungCNNError as error:
         raise click.ClickException(str(error)) from None
-    if auth is not None and not all(auth.partition(":")[::2]):
-        raise click.UsageError("--auth takes a name and a password with a colon between: USER:PASSWORD.")
-    scratch = _private_folder()
-    stop = threading.Event()
-    for name in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(name, lambda *_: stop.set())
+    hush(log_level)
     try:
-        page = _serve(scratch, host, port, share, tuple(auth.split(":", 1)) if auth else None, model, card)
-        stop.wait()
-        page.close(verbose=False)
+        scratch = make_scratch()
+    except OSError as error:
+        raise click.ClickException(texts.NO_SCRATCH.format(reason=error.strerror)) from None
+
+    def end(*_):
+        # Whatever Gradio's threads are in the middle of, nothing of it is worth waiting for.
+        close_all()
+        remove_scratch(scratch)
+        sys.stdout.flush()
+        os._exit(0)
+
+    for name in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(name, end)
+    try:
+        _serve(scratch, users, model, share, card, **options)
+        threading.Event().wait()
+    except OSError as error:
+        raise click.ClickException(texts.CANT_START.format(reason=error.strerror or type(error).__name__)) from None
     finally:
-        shutil.rmtree(scratch, ignore_errors=True)
-    # Gradio's and TensorFlow's threads may be in the middle of something: nothing of it is worth waiting for.
-    sys.stdout.flush()
-    os._exit(0)
+        close_all()
+        remove_scratch(scratch)
 
 
-def _private_folder() -> Path:
-    """A folder of our own (mode 0700) for what Gradio writes; set before Gradio is imported."""
-    scratch = Path(tempfile.mkdtemp(prefix="lungcnn-demo-"))
-    os.environ["GRADIO_TEMP_DIR"] = str(scratch)
-    os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
-    return scratch
+def _users(auth: str | None, auth_file: Path | None) -> list[tuple[str, str]]:
+    """Names and passwords, from the command line or environment and from a file."""
+    lines = [auth] if auth else []
+    if auth_file:
+        try:
+            lines += auth_file.read_text(encoding="utf-8").split("\n")
+        except (OSError, UnicodeDecodeError) as error:
+            raise click.UsageError(f"--auth-file can't be read ({type(error).__name__}).") from None
+    users = [tuple(line.strip().split(":", 1)) for line in lines if line.strip()]
+    if any(len(user) < 2 or not all(user) for user in users):
+        raise click.UsageError("A name and a password need a colon between them: USER:PASSWORD.")
+    if auth_file and not users:
+        raise click.UsageError("--auth-file names nobody. Write USER:PASSWORD into it, one a line.")
+    return users
 
 
-def _serve(scratch, host, port, share, auth, model, card):
-    from demo.app import PipelineInWaiting, build_demo, find_examples, launch_settings
-    from lungcnn.quiet import import_tensorflow
+def _serve(
+    scratch, users, model, share, card, *, host, port, root_path, trust_host, embed_in, max_concurrency, max_queue
+):
+    # The model loads in a process of its own, while this one imports Gradio.
+    from demo import texts
+    from demo.worker import start_pipeline
 
-    def load():
-        import_tensorflow()
-        from lungcnn import Pipeline
+    load = start_pipeline(model, max_concurrency)
+    from demo import intake
+    from demo.app import PipelineInWaiting, build_demo, find_examples, look
+    from demo.server import keep_tidy, launch_settings, make_rules, open_tunnel
 
-        return Pipeline.load(model)
-
+    intake.install()
     waiting = PipelineInWaiting(load)
     page = build_demo(waiting, find_examples(scratch), card)
+    page.queue(max_size=max_queue, default_concurrency_limit=max_concurrency)
+    appearance = look()
+    rules = make_rules(host, root_path, trust_host, embed_in, page, appearance.get("head", ""))
+    where = {"server_name": host, "server_port": port, "root_path": root_path, "auth": users or None}
     try:
-        _, local, public = page.launch(server_name=host, server_port=port, share=share, auth=auth, **launch_settings())
+        _, local, _ = page.launch(**where, **appearance, **launch_settings(scratch, rules))
     except OSError:
         where = f"port {port}" if port else "ports 7860 to 7959"
         raise click.ClickException(
@@ -79,12 +173,11 @@ def _serve(scratch, host, port, share, auth, model, card):
             "Choose another with --port or --host."
         ) from None
     click.echo(f"The demo is at {local} (Ctrl-C ends it).")
-    waiting.start()  # only now: nobody waits for TensorFlow to see the page
+    waiting.start()
+    keep_tidy(scratch)
     if share:
-        click.echo(
-            f"Public link: {public}" if public else "No public link could be made (no internet?); going on here."
-        )
-    return page
+        public = open_tunnel(page, rules)
+        click.echo(texts.PUBLIC_LINK.format(link=public) if public else texts.NO_PUBLIC_LINK)
 
 
 if __name__ == "__main__":

@@ -1,32 +1,68 @@
 """The page and its events."""
 
+if __name__ == "__main__":  # as Hugging Face Spaces start it (`app_file: demo/app.py`)
+    import runpy
+    import sys
+    from pathlib import Path
+
+    sys.path[0] = str(Path(__file__).parent.parent)
+    runpy.run_module("demo", run_name="__main__", alter_sys=True)
+
+import asyncio
+import base64
+import json
 import logging
+import secrets
 import threading
-from collections.abc import Callable
-from concurrent.futures import Future
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
 
 import gradio as gr
 
-from demo import texts, views
+from demo import intake, series_view, texts, viewer, views
+from demo.about import about
+from demo.outgoing import give
 from lungcnn import (
     CLASSES,
+    COLOUR_MAPS,
     DEFAULT_METHOD,
     METHODS,
     CTSlice,
     LungCNNError,
+    ModelCard,
     Pipeline,
+    Reading,
+    RefusalError,
+    Series,
+    SeriesReport,
+    SeriesSlice,
+    SliceReport,
+    UnsupportedFileError,
+    View,
+    Window,
     encode_png,
+    export_heatmap,
+    export_overlay,
+    export_record,
+    export_report,
     load_slice,
+    read_series,
     render_overlay,
     render_slice,
 )
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
+THUMBNAILS = Path(__file__).parent / "thumbnails"
 THUMBNAIL = 104
 PRIVATE = {"api_visibility": "private"}
 CSS = Path(__file__).parent / "style.css"
+SCRIPT = Path(__file__).parent / "viewer.js"
+DEFAULT_COLOURS = "inferno"
+ZIP = b"PK"
+REST_SECONDS = 0.35
 log = logging.getLogger("demo")
 
 
@@ -56,6 +92,13 @@ class PipelineInWaiting:
         """The pipeline, waited for. Raises what loading ended in."""
         return self._outcome.result()
 
+    async def report_readiness(self):
+        """The line on loading, for as long as it lasts; it waits without holding a thread."""
+        yield views.warming(self.ready)
+        while not self.ready:
+            await asyncio.sleep(0.25)
+        yield views.warming(True)
+
 
 @dataclass(frozen=True)
 class Example:
@@ -67,9 +110,10 @@ class Example:
 
 
 def find_examples(scratch: Path) -> list[Example]:
-    """The bundled phantoms, with thumbnails drawn into `scratch`."""
-    import cv2
+    """The bundled phantoms with their bundled thumbnails, which spare the first visitor the drawing.
 
+    One that has none gets it drawn into `scratch`.
+    """
     from lungcnn import BUNDLED
 
     found = []
@@ -77,131 +121,416 @@ def find_examples(scratch: Path) -> list[Example]:
         path = EXAMPLES / f"{name}.dcm"
         if not path.exists():
             continue
-        picture = render_slice(load_slice(path))
-        top = (picture.shape[0] - picture.shape[0] * 3 // 4) // 2
-        small = cv2.resize(picture[top:-top], (2 * THUMBNAIL, 3 * THUMBNAIL // 2), interpolation=cv2.INTER_AREA)
-        thumbnail = scratch / f"{name}.png"
-        thumbnail.write_bytes(encode_png(small))
+        thumbnail = THUMBNAILS / f"{name}.png"
+        if not thumbnail.exists():
+            thumbnail = scratch / thumbnail.name
+            thumbnail.write_bytes(draw_thumbnail(path))
         found.append(Example(path, spec.title, thumbnail))
     return found
 
 
-def build_demo(waiting: PipelineInWaiting, examples: list[Example], card=None) -> gr.Blocks:
+def draw_thumbnail(path: Path) -> bytes:
+    """A slice as the strip of examples shows it: the middle three quarters, as PNG."""
+    import cv2
+
+    picture = render_slice(load_slice(path))
+    top = (picture.shape[0] - picture.shape[0] * 3 // 4) // 2
+    small = cv2.resize(picture[top:-top], (2 * THUMBNAIL, 3 * THUMBNAIL // 2), interpolation=cv2.INTER_AREA)
+    return encode_png(small)
+
+
+def build_demo(waiting: PipelineInWaiting, examples: list[Example], card: ModelCard | None = None) -> gr.Blocks:
     """The page; `waiting` gives the pipeline when it is first needed, `card` is its model's (or None)."""
-
-    def judge(ct_slice, chosen, method):
-        explain_class = chosen if chosen in CLASSES else None
-        return waiting.get().run(ct_slice, explain_class, method)
-
-    def read_and_judge(path, method, progress):
-        """Outputs of a new file: state, viewer, result, the class choice."""
-        if not waiting.ready:
-            progress(0.1, desc=texts.WAIT_MODEL)
-        pipeline = waiting.get()
-        progress(0.4, desc=texts.WAIT_READ)
-        ct_slice, report = next(pipeline.run_file(path, method=method))
-        progress(1.0, desc=texts.WAIT_JUDGE)
-        # A slice that could not be read leaves an empty viewer: the last one's pictures would mislead.
-        return ct_slice, views.viewer(ct_slice, report), views.result(report), texts.PREDICTED
-
-    def from_upload(file, method, progress=gr.Progress()):  # noqa: B008 - how Gradio injects it
-        try:
-            data = Path(file).read_bytes()
-        except OSError:
-            log.warning("an upload could not be opened")
-            return None, None, views.viewer(), views.message(texts.ERROR, texts.FAILED), texts.PREDICTED
-        finally:
-            Path(file).unlink(missing_ok=True)  # it lives in memory from here on
-        return None, *guarded(read_and_judge, data, method, progress)
-
-    def guarded(function, *arguments):
-        """Our own errors as a message; anything else as one too, with its kind (never its text) in the log."""
-        try:
-            return function(*arguments)
-        except LungCNNError as error:
-            return None, views.viewer(), views.message(texts.ERROR, str(error)), texts.PREDICTED
-        except Exception as error:  # noqa: BLE001 - the last line of defence: no traceback reaches a visitor
-            log.error("unexpected %s while judging a slice", type(error).__name__)
-            return None, views.viewer(), views.message(texts.ERROR, texts.FAILED), texts.PREDICTED
-
-    def explain_again(ct_slice: CTSlice | None, chosen, method):
-        if ct_slice is None:
-            return views.viewer(), views.result()
-        report = judge(ct_slice, chosen, method)
-        return views.viewer(ct_slice, report), views.result(report)
-
-    def explain(file, class_name, method):
-        """The API: a file, a class ("" for the predicted one) and a method give the JSON record and the overlay."""
-        try:
-            data = Path(file).read_bytes()
-        finally:
-            Path(file).unlink(missing_ok=True)
-        options = {"explain_class": class_name or None, "method": method or DEFAULT_METHOD}
-        try:
-            ct_slice, report = next(waiting.get().run_file(data, **options))
-        except LungCNNError as error:
-            raise gr.Error(str(error)) from None
-        overlay = None if report.explanation is None else render_overlay(ct_slice, report)
-        return report.to_json(), overlay
-
+    explain = Explaining(waiting, card)
     with gr.Blocks(title=texts.TITLE, analytics_enabled=False, delete_cache=(300, 300)) as page:
         state = gr.State(None, time_to_live=1800)
-        gr.HTML(
-            f'<div class="head"><h1>{texts.TITLE}</h1><p>{texts.SUBTITLE}</p><p class="notice">{texts.NOTICE}</p></div>'
-        )
-        with gr.Row():
-            with gr.Column(scale=3, min_width=290):
-                upload = gr.File(label=texts.UPLOAD, height=150, elem_id="upload")
-            with gr.Column(scale=7, min_width=320, elem_classes="tight"):
-                gr.HTML(f'<p class="small">{texts.EXAMPLES}</p>', visible=bool(examples))
+        html(views.head())
+        warming = html(elem_classes="warming-host")
+        with gr.Row(elem_classes="start"):
+            with gr.Column(scale=3, min_width=260):
+                upload = gr.File(label=texts.UPLOAD, height=132, elem_id="upload", file_count="multiple")
+            with gr.Column(scale=8, min_width=300, elem_classes="tight"):
+                html(f'<p class="quiet">{texts.EXAMPLES}</p>', visible=bool(examples))
                 with gr.Row(elem_classes="examples"):
                     buttons = [gr.Button(example.title, icon=example.thumbnail, size="sm") for example in examples]
-        with gr.Row():
-            with gr.Column(scale=7, min_width=320):
-                view = gr.HTML(views.viewer(), elem_id="viewer")
-            with gr.Column(scale=3, min_width=290):
-                outcome = gr.HTML(views.result(), elem_id="result")
-                chosen = gr.Radio([texts.PREDICTED, *CLASSES], value=texts.PREDICTED, label=texts.EXPLAIN_CLASS)
-                titles = [(f"{method.title} ({method.source})", name) for name, method in METHODS.items()]
-                method = gr.Dropdown(titles, value=DEFAULT_METHOD, label=texts.METHOD, filterable=False)
-        with gr.Accordion(texts.ABOUT_TITLE, open=False):
-            gr.Markdown(texts.ABOUT + views.sanity(card))
+        with gr.Row(elem_classes="main"):
+            with gr.Column(scale=8, min_width=300, elem_classes="tight"):
+                html(viewer.frame())
+                with gr.Column(visible=False, elem_classes="series-panel") as series_panel:
+                    slider = gr.Slider(1, 2, 1, step=1, label=texts.SLICE, elem_id="series-slider")
+                    which = gr.Dropdown([], label=texts.WHICH_SERIES, visible=False, filterable=False, elem_id="which")
+                    overview = html(elem_id="series")
+                slice_box = html(viewer.slice_data(None), elem_classes="data-host")
+                map_box = html(viewer.map_data(None, None), elem_classes="data-host")
+                download = html(viewer.data_box("download-data"), elem_classes="data-host")
+                settings = gr.Textbox(visible="hidden", elem_id="view-settings")
+                with gr.Column(visible=False, elem_classes="take") as take:
+                    html(f"<h2>{texts.TAKE}</h2>")
+                    with gr.Row(elem_classes="exports"):
+                        exports = {
+                            kind: gr.Button(title, size="sm", elem_id=f"take-{kind}")
+                            for kind, (title, *_) in texts.EXPORTS.items()
+                        }
+                    html(f'<p class="quiet">{texts.TAKE_HINT}</p>')
+            with gr.Column(scale=4, min_width=280, elem_classes="side"):
+                outcome = html(views.result(), elem_id="result")
+                with gr.Column(visible=False, elem_classes="evidence") as evidence:
+                    chosen = gr.Radio(list(CLASSES), label=texts.EXPLAIN_CLASS, elem_id="explain-class")
+                    titles = [(f"{method.title} ({method.source})", name) for name, method in METHODS.items()]
+                    method = gr.Dropdown(
+                        titles, value=DEFAULT_METHOD, label=texts.METHOD, filterable=False, elem_id="method"
+                    )
+                trust = html(elem_id="trust")
 
-        outputs = [state, view, outcome, chosen]
-        shown = {"show_progress_on": [view], **PRIVATE}
-        upload.upload(from_upload, [upload, method], [upload, *outputs], **shown)
+        with gr.Accordion(texts.ABOUT_TITLE, open=False, elem_id="about"):
+            html(about(card))
+
+        # The keys are `Explaining`'s names for what it changes.
+        places = {
+            "state": state,
+            "slice": slice_box,
+            "map": map_box,
+            "outcome": outcome,
+            "chosen": chosen,
+            "trust": trust,
+            "evidence": evidence,
+            "take": take,
+            "panel": series_panel,
+            "slider": slider,
+            "which": which,
+            "overview": overview,
+        }
+        outputs = list(places.values())
+
+        def in_place(steps):
+            """Changes by name as Gradio's outputs, step by step; what isn't named stays."""
+            changes = None
+            for changes in steps:
+                yield [changes.get(name, gr.skip()) for name in places]
+            if changes is None:  # Gradio takes a generator without a value for "empty everything"
+                yield [gr.skip()] * len(places)
+
+        def from_upload(files, method):
+            for values in in_place(explain.upload(files, method)):
+                yield None, *values
+
+        options = {"show_progress_on": [outcome], **PRIVATE}
+        upload.upload(from_upload, [upload, method], [upload, *outputs], **options)
         for button, example in zip(buttons, examples, strict=True):
 
-            def from_example(method, progress=gr.Progress(), path=example.path):  # noqa: B008
-                return guarded(read_and_judge, path, method, progress)
+            def from_example(method, path=example.path):
+                yield from in_place(explain.example(path, method))
 
-            button.click(from_example, [method], outputs, **shown)
+            button.click(from_example, [method], outputs, **options)
+
+        def again(visit, name, method):
+            yield from in_place(explain.again(visit, name, method))
+
         for choice in (chosen, method):
-            choice.input(explain_again, [state, chosen, method], [view, outcome], show_progress="hidden", **PRIVATE)
+            choice.input(
+                again, [state, chosen, method], outputs, show_progress="hidden", trigger_mode="always_last", **PRIVATE
+            )
+        # A series is scrolled through: slice and map come at once, the checks when it rests.
+        quick = {"show_progress": "hidden", **PRIVATE}
+
+        def scroll(visit, number, method):
+            yield from in_place(explain.scroll(visit, number, method))
+
+        def rest(visit, method):
+            yield from in_place(explain.rest(visit, method))
+
+        def another(visit, number, method):
+            yield from in_place(explain.another(visit, number, method))
+
+        moved = slider.input(
+            scroll, [state, slider, method], outputs, trigger_mode="always_last", concurrency_limit=4, **quick
+        )
+        moved.then(rest, [state, method], outputs, trigger_mode="multiple", concurrency_limit=8, **quick)
+        which.input(another, [state, which, method], outputs, **options)
+        for kind, button in exports.items():
+
+            def taken(visit, settings, kind=kind):
+                return export_data(kind, visit, settings)
+
+            button.click(taken, [state, settings], [download], show_progress_on=[button], **PRIVATE)
+        page.load(waiting.report_readiness, None, [warming], show_progress="hidden", concurrency_limit=None, **PRIVATE)
 
         api_inputs = [gr.File(visible=False), gr.Textbox("", visible=False), gr.Textbox(DEFAULT_METHOD, visible=False)]
         api_outputs = [gr.JSON(visible=False), gr.Image(visible=False, format="png")]
-        gr.Button(visible=False).click(explain, api_inputs, api_outputs, api_name="explain")
+        gr.Button(visible=False).click(explain.api, api_inputs, api_outputs, api_name="explain")
     page.queue(max_size=32, default_concurrency_limit=2)
     return page
 
 
-def launch_settings() -> dict:
-    """Keyword arguments of `launch` that keep the page offline, quiet and private."""
+def html(value: str = "", **options) -> gr.Markdown:
+    """HTML as it is: `gr.HTML` evaluates a script in the browser for each of its templates, which our policy forbids.
+
+    A blank line would end Markdown's HTML, so there is none in what we write.
+    """
+    return gr.Markdown(value, sanitize_html=False, latex_delimiters=[], **options)
+
+
+@dataclass(eq=False)
+class Visit:
+    """What one visitor looks at; it changes as he scrolls.
+
+    Attributes:
+        token: a random name for the slice that is shown, which ties maps to it.
+        series_token: the same for the series; "" for a single slice.
+    """
+
+    ct_slice: CTSlice | None = None
+    report: SliceReport | None = None
+    token: str = ""
+    reading: Reading | None = None
+    series: Series | None = None
+    series_report: SeriesReport | None = None
+    series_token: str = ""
+    index: int = 0
+
+    def show(self, ct_slice: CTSlice, index: int = 0) -> None:
+        """Another slice; it has no report yet."""
+        self.ct_slice, self.index, self.report, self.token = ct_slice, index, None, secrets.token_hex(8)
+
+
+class Explaining:
+    """What the page's events do. Each gives changes by the names of places on the page, step by step."""
+
+    def __init__(self, waiting: PipelineInWaiting, card: ModelCard | None):
+        self.waiting, self.card = waiting, card
+
+    def upload(self, files: list[str], method: str) -> Iterator[dict]:
+        """Uploaded files: taken from where they wait in memory, and judged."""
+
+        def steps():
+            # The browser's order stands in for the names, which don't come this far.
+            yield from self._open([intake.take(file) for file in files], method)
+
+        yield from self._guarded(steps())
+
+    def example(self, path: Path, method: str) -> Iterator[dict]:
+        """A bundled slice."""
+        yield from self._guarded(self._judge_slice(load_slice(path), method))
+
+    def again(self, visit: Visit | None, name: str, method: str) -> Iterator[dict]:
+        """The slice that is shown, explained for another class or by another method."""
+        if visit is not None and visit.report is not None and visit.report.status == "ok":
+            yield from self._guarded(self._explain(visit, name, method))
+
+    def scroll(self, visit: Visit | None, number: int, method: str) -> Iterator[dict]:
+        """Another slice of the series, without the checks. `number` counts from 1."""
+        if visit is not None and visit.series is not None:
+            index = min(max(int(number) - 1, 0), len(visit.series) - 1)
+            yield from self._guarded(self._show(visit, index, method))
+
+    def rest(self, visit: Visit | None, method: str) -> Iterator[dict]:
+        """The checks of the slice at which scrolling came to rest."""
+        token = visit and visit.token
+        time.sleep(REST_SECONDS)
+        if visit is None or visit.report is None or visit.token != token or visit.report.status != "ok":
+            return
+        yield from self._guarded(self._explain(visit, visit.report.prediction, method))
+
+    def another(self, visit: Visit | None, number: int | None, method: str) -> Iterator[dict]:
+        """Another series of the same upload."""
+        if visit is not None and visit.reading is not None and number is not None:
+            yield from self._guarded(self._judge_series(visit.reading, int(number), method))
+
+    def api(self, file, class_name, method):
+        """The API: a file, a class ("" for the predicted one) and a method give the JSON record and the overlay."""
+        options = {"explain_class": class_name or None, "method": method or DEFAULT_METHOD}
+        try:
+            ct_slice, report = next(self.waiting.get().run_file(intake.take(file), **options))
+        except LungCNNError as error:
+            raise gr.Error(str(error)) from None
+        if report.explanation is None:
+            return report.to_json(), None
+        return report.to_json(), give(encode_png(render_overlay(ct_slice, report)), "overlay.png", once=True)
+
+    def _open(self, data: list[bytes], method: str) -> Iterator[dict]:
+        """One slice, or a series."""
+        yield self._step("read" if self.waiting.ready else "model") | _NO_SLICE
+        if len(data) == 1 and not data[0].startswith(ZIP):
+            ct_slice = self._read(data[0])
+            if ct_slice.frames == 1:
+                yield from self._judge_slice(ct_slice, method)
+                return
+        reading = read_series(data)
+        if not reading.series:
+            reason = reading.set_aside[0].reason.message if reading.set_aside else ""
+            raise UnsupportedFileError(texts.NO_SERIES.format(count=len(data), reason=reason))
+        if len(reading.series) == 1 and len(reading.series[0]) == 1:
+            yield from self._judge_slice(self._read_one(reading.series[0].slices[0]), method)
+        else:
+            yield from self._judge_series(reading, 0, method)
+
+    def _read(self, content: bytes | Path, frame: int = 0) -> CTSlice:
+        """Pixels of strangers are decoded where the model runs: what crashes a decoder doesn't crash the page."""
+        pipeline = self.waiting.get()
+        return getattr(pipeline, "load_slice", load_slice)(content, frame)
+
+    def _read_one(self, one: SeriesSlice) -> CTSlice:
+        return self._read(one.content(), one.frame)
+
+    def _judge_slice(self, ct_slice: CTSlice, method: str) -> Iterator[dict]:
+        """Show, judge, check: the picture is there before the network has spoken."""
+        visit = Visit()
+        visit.show(ct_slice)
+        step = "judge" if self.waiting.ready else "model"
+        yield self._step(step) | {"slice": viewer.slice_data(ct_slice, visit.token)}
+        yield from self._judge(visit, method)
+        if visit.report.status == "ok":
+            yield from self._explain(visit, visit.report.prediction, method)
+
+    def _judge_series(self, reading: Reading, number: int, method: str) -> Iterator[dict]:
+        """Judge every slice, saying how far it is; then show the slice to look at first."""
+        series = reading.series[number]
+        yield self._step("series" if self.waiting.ready else "model") | _NO_SLICE
+        pipeline = self.waiting.get()
+        done: list[SliceReport] = []
+        with ThreadPoolExecutor(1) as pool:
+            judged = pool.submit(pipeline.run_series, series, done.append)
+            while not judged.done():
+                yield self._step("series", texts.OF.format(done=len(done), count=len(series)))
+                wait([judged], timeout=0.4)
+        report = judged.result()
+        visit = Visit(reading=reading, series=series, series_report=report, series_token=secrets.token_hex(8))
+        index = report.suspicious[0] if report.suspicious else len(series) // 2
+        yield {
+            "panel": gr.update(visible=True),
+            "slider": gr.update(maximum=max(2, len(series)), value=index + 1, visible=len(series) > 1),
+            "which": gr.update(choices=_titles(reading), value=number, visible=len(reading.series) > 1),
+            "overview": series_view.overview(report, reading, self.card),
+        }
+        yield from self._show(visit, index, method)
+        if visit.report is not None and visit.report.status == "ok":
+            yield from self._explain(visit, visit.report.prediction, method)
+
+    def _show(self, visit: Visit, index: int, method: str) -> Iterator[dict]:
+        """A slice of the series with its map; one that can't be read says so, and the rest stays usable."""
+        try:
+            visit.show(self._read_one(visit.series.slices[index]), index)
+        except LungCNNError as error:
+            visit.ct_slice = visit.report = None
+            gone = {"trust": "", "evidence": _HIDDEN, "take": _HIDDEN, **_NO_SLICE}
+            yield {"state": visit, "outcome": views.message(texts.ERROR, str(error)), **gone}
+            return
+        data = viewer.slice_data(visit.ct_slice, visit.token, visit.series_token, index)
+        (changes,) = self._judge(visit, method)
+        yield {"slice": data} | changes
+
+    def _judge(self, visit: Visit, method: str) -> Iterator[dict]:
+        """Probabilities and map, at once; the checks follow."""
+        visit.report = report = self.waiting.get().run(visit.ct_slice, method=method, checks=False)
+        if report.status == "ok":
+            yield self._shown(visit, pending=True) | {"chosen": report.prediction}
+        else:
+            yield {
+                "state": visit,
+                "map": viewer.map_data(None, None),
+                "outcome": views.result(report),
+                "trust": "",
+                "evidence": _HIDDEN,
+                "take": _HIDDEN,
+            }
+
+    def _explain(self, visit: Visit, name: str, method: str) -> Iterator[dict]:
+        token, ct_slice = visit.token, visit.ct_slice
+        report = self.waiting.get().run(ct_slice, name, method)
+        if visit.token == token:  # else the visitor has moved on
+            visit.report = report
+            yield self._shown(visit)
+
+    def _shown(self, visit: Visit, pending: bool = False) -> dict:
+        report = visit.report
+        return {
+            "state": visit,
+            "map": viewer.map_data(visit.ct_slice, report.explanation, visit.token),
+            "outcome": views.result(report),
+            "trust": views.trust(report, self.card, pending),
+            "evidence": gr.update(visible=True),
+            "take": gr.update(visible=True),
+        }
+
+    def _step(self, name: str, detail: str = "") -> dict:
+        return {"outcome": views.working(name, detail)} | _NO_RESULT
+
+    def _failed(self, title: str, text: str) -> dict:
+        return {"outcome": views.message(title, text)} | _NO_RESULT | _NO_SLICE
+
+    def _guarded(self, steps: Iterator[dict]) -> Iterator[dict]:
+        """Our own errors as a message; anything else as one too, with its kind (never its text) in the log."""
+        try:
+            yield from steps
+        except LungCNNError as error:
+            yield self._failed(texts.REFUSED if isinstance(error, RefusalError) else texts.ERROR, str(error))
+        except Exception as error:  # noqa: BLE001 - the last line of defence: no traceback reaches a visitor
+            log.error("unexpected %s while judging a slice", type(error).__name__)
+            yield self._failed(texts.FAILED_TITLE, texts.FAILED)
+
+
+# A slice that could not be read leaves an empty viewer: the last one's pictures would mislead.
+_NO_SLICE = {"slice": viewer.slice_data(None), "map": viewer.map_data(None, None)}
+_HIDDEN = gr.update(visible=False)
+_NO_RESULT = {
+    "state": None,
+    "map": viewer.map_data(None, None),
+    "trust": "",
+    "evidence": _HIDDEN,
+    "take": _HIDDEN,
+    "panel": _HIDDEN,
+}
+
+
+def _titles(reading: Reading) -> list[tuple[str, int]]:
+    """The series of an upload for a list: what they are called in their files may name a patient, so it isn't shown."""
+    titles = []
+    for number, series in enumerate(reading.series):
+        spacing = texts.SPACING.format(mm=series.spacing_mm) if series.spacing_mm else ""
+        titles.append((texts.ONE_SERIES.format(number=number + 1, count=len(series), spacing=spacing), number))
+    return titles
+
+
+def export_data(kind: str, visit: Visit | None, settings: str) -> str:
+    """A file to take away, as data for the browser, drawn as the viewer shows it; nothing is written to disk.
+
+    Args:
+        kind: a key of `texts.EXPORTS`. settings: the viewer's, as JSON; anything unusable falls back to the defaults.
+    """
+    if visit is None or visit.report is None:
+        raise gr.Error(texts.NOTHING_TO_TAKE)
+    view = _view(settings)
+    made = {
+        "overlay": lambda: export_overlay(visit.ct_slice, visit.report, view),
+        "report": lambda: export_report(visit.ct_slice, visit.report, view),
+        "record": lambda: export_record(visit.series_report or visit.report),
+        "heatmap": lambda: export_heatmap(visit.report),
+    }[kind]()
+    _, name, media = texts.EXPORTS[kind]
+    # The number in front makes a second download of the same file a change that the browser sees.
+    content = f"{secrets.token_hex(4)}:{base64.b64encode(made).decode()}"
+    return viewer.data_box("download-data", content, name=name, kind=media)
+
+
+def _view(settings: str) -> View:
+    try:
+        asked = json.loads(settings)
+        return View(
+            window=Window(float(asked["centre"]), float(asked["width"])),
+            opacity=min(1.0, max(0.0, float(asked["opacity"]))),
+            colour_map=asked["colour_map"] if asked["colour_map"] in COLOUR_MAPS else DEFAULT_COLOURS,
+            contour=None if asked["contour"] is None else min(1.0, max(0.0, float(asked["contour"]))),
+        )
+    except (ValueError, TypeError, KeyError, LungCNNError):
+        return View()
+
+
+def look() -> dict:
+    """Keyword arguments of `launch` that say how the page looks: theme, style sheet, scripts."""
     system = ["system-ui", "-apple-system", "Segoe UI", "Roboto", "sans-serif"]
+    mono = ["ui-monospace", "monospace"]
     return {
-        "theme": gr.themes.Base(
-            primary_hue="sky", neutral_hue="slate", font=system, font_mono=["ui-monospace", "monospace"]
-        ),
+        "theme": gr.themes.Base(primary_hue="sky", neutral_hue="slate", font=system, font_mono=mono),
         "css_paths": CSS,
-        "footer_links": [],
-        "run_history": False,
-        "enable_monitoring": False,
-        "ssr_mode": False,
-        "mcp_server": False,
-        "pwa": False,
-        "max_file_size": "64mb",
-        "quiet": True,
-        "show_error": False,
-        "prevent_thread_lock": True,
+        "head": f"<script>{SCRIPT.read_text(encoding='utf-8')}</script>",
     }

@@ -30,7 +30,7 @@ def main(out, example, chromium):
             page = browser.new_page(viewport={"width": 1440, "height": 900})
             page.goto(found.group())
             page.click(f".examples button:has-text('{example}')")
-            page.wait_for_selector("#prediction", timeout=120_000)
+            page.wait_for_selector("#numbers", state="attached", timeout=120_000)  # the checks are there
             page.mouse.move(5, 5)
             page.wait_for_timeout(500)  # the progress overlay fades
             page.screenshot(path=out)

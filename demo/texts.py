@@ -3,29 +3,140 @@
 TITLE = "Lung-CT slice classifier"
 SUBTITLE = "One chest-CT slice in; class probabilities out, and the place the network looked at."
 NOTICE = "De-identified images only. Uploads are read into memory and deleted at once."
-UPLOAD = "Chest-CT slice (DICOM or picture)"
+WARMING = "The server is warming up: the model loads, once. A slice dropped now is judged as soon as it is there."
+UPLOAD = "Slice, series or zip"
 EXAMPLES = "Or try a synthetic phantom (drawn by software, not a patient)"
-EXPLAIN_CLASS = "Evidence for"
-PREDICTED = "predicted class"
-METHOD = "Method"
 
-EMPTY_VIEW = "No slice yet. Drop a file above, or click one of the phantoms."
-EMPTY_RESULT = "The result will appear here."
-SLICE = "Slice"
-OVERLAY = "Evidence for <b>{name}</b>, {method}"
-SLICE_ALT = "The slice under a lung window"
-OVERLAY_ALT = "The slice with a heatmap of the evidence for {name} over it"
-NO_OVERLAY = "No heatmap: the slice was not judged."
-BAR_LOW, BAR_HIGH = "little", "most, of any class"
-CELL = "The map has {rows} x {columns} cells of {height:.0f} x {width:.0f} mm: it points to a region, not to an edge."
-CELL_UNKNOWN = "The map has {rows} x {columns} cells over the lungs: it points to a region, not to an edge."
+# ---------------------------------------------------------------- viewer
 
+VIEWER_LABEL = "Viewer"
+STAGE_LABEL = "Slice and heatmap"
+EMPTY_VIEW = "No slice yet. Drop a DICOM file, a picture, several files or a zip above, or click one of the phantoms."
+MODE_LABEL = "Layout"
+MODES = {"overlay": "Overlay", "side": "Side by side", "swipe": "Swipe"}
+SWIPE_LABEL = "Border between slice and overlay"
+HEATMAP, HEATMAP_HINT = "Heatmap", "Show or hide the heatmap (space bar)"
+CONTOUR, CONTOUR_HINT = "Contour only", "Outline where the map exceeds half of its maximum, and leave the colours out"
+OPACITY = "Opacity"
+COLOURS = "Colours"
+COLOUR_MAPS = {
+    "inferno": "Inferno",
+    "viridis": "Viridis",
+    "magma": "Magma",
+    "cividis": "Cividis",
+    "jet": "Jet (shows steps that aren't there)",
+}
+WINDOW = "Window"
+WINDOWS = {"lung": "Lung", "dataset": "Dataset", "mediastinum": "Mediastinum", "bone": "Bone", "file": "From file"}
+CENTRE, WIDTH = "Window centre, HU", "Window width, HU"
+UNCALIBRATED = "A picture's grey levels are not calibrated: its window is fixed."
+GRID, GRID_HINT = "Grid", "The cells of the explained layer: how coarse the map is"
+PEAK, PEAK_HINT = "Peak", "Mark the strongest cell of the map"
+ZOOM_IN, ZOOM_OUT, FIT = "Zoom in", "Zoom out", "Fit"
+HELP = "Keys"
+KEYS = (
+    "Space: heatmap on and off. Drag: move the enlarged picture. Right button or Shift and drag: window. With the "
+    "picture in focus: + − 0 and the wheel zoom, arrow keys move."
+)
+UNIT = "logits"
+UNITS = {"smooth-grad": "logits per grey"}
+# Filled in by the browser.
+VIEWER = {
+    "caption": "Evidence for {name} · {method}",
+    "cells_mm": "{rows} × {columns} cells of {height} × {width} mm",
+    "cells": "{rows} × {columns} cells, size in mm unknown",
+    "peak": "Peak {value} {unit} at x {x}, y {y}",
+    "no_peak": "Nothing on this slice speaks for {name}",
+    "contour": "Outline at {value} {unit}, half of the peak",
+    "window": "C {centre}  W {width} HU",
+    "hu": "x {x}  y {y}   {value} HU",
+    "hu_estimated": "x {x}  y {y}   about {value} HU",
+    "mm": "{length} mm",
+    "alt_slice": "The slice, without a heatmap",
+    "alt_heat": "The slice with the heatmap of the evidence for {name}; strongest at x {x}, y {y}",
+    "alt_no_peak": "The slice; nothing on it speaks for {name}",
+}
+
+# ---------------------------------------------------------------- what the model says
+
+SAYS = "What the model says"
+EMPTY_RESULT = "Class probabilities, and what speaks for and against them, will appear here."
 PREDICTION = "Predicted class"
-PROBABILITIES = "Probabilities"
 SET = "Can't be ruled out: {names}."
 SET_ALL = "None of the three classes can be ruled out: on this slice the model abstains."
-CHECK = "Can the heatmap be believed?"
+EXPLAIN_CLASS = "Show the evidence for"
+METHOD = "Method"
+REFUSED = "This image was not judged"
+ERROR = "The file could not be read"
+FAILED_TITLE = "Something went wrong here"
+FAILED = "It is not your file's fault. Try again; if it happens again, tell the people who run this demo."
+
+STEPS = {
+    "read": "Reading the file",
+    "model": "Loading the model (only once)",
+    "judge": "Finding the lungs and judging the slice",
+    "series": "Judging the slices",
+    "check": "Checking the heatmap",
+}
+WORKING = "Working"
+
+# ---------------------------------------------------------------- can I trust it
+
+TRUST = "Can I trust it?"
+WHAT = "What is this?"
 NUMBERS = "The numbers"
+MARKS = {"good": ("✓", "speaks for it"), "caution": ("!", "take care"), "none": ("–", "not known")}
+
+GATE_TITLE = "The image"
+GATE_OK = "Accepted: an axial chest-CT slice that shows both lungs."
+GATE_REMARKS = "Accepted, with remarks:"
+GATE_WHAT = (
+    "Before the network is asked, the file's facts and the picture are checked: is this an axial chest CT, with a "
+    "body and two lungs of plausible density? What fails gets a reason and no probability, because a network "
+    "answers any picture with a number. Source: the rules are in lungcnn/gate.py, with the ranges measured on the "
+    "training slices."
+)
+
+TRAINING_TITLE = "Like the training slices?"
+TRAINING_OK = "Its features lie among those of the training slices."
+TRAINING_WHAT = (
+    "The network turns a slice into features, and their distance to those of the training slices is measured. "
+    "Where it is larger than on nearly all training slices, the network has not seen such a picture and its "
+    "probabilities mean little. Source: Mahalanobis distance to class means (Lee 2018)."
+)
+
+CONFIDENCE_TITLE = "At this confidence"
+CONFIDENCE = (
+    "Where the most probable class got {low} to {high} %, the model was right on {right} of {slices} slices of "
+    "patients it had not seen."
+)
+CONFIDENCE_NONE = "How often the model is right at this confidence was not measured."
+CONFIDENCE_WHAT = (
+    "Slices of patients that the network was not trained on were sorted by the probability of the called class, "
+    "and in each range the right calls were counted. A probability can be believed as a share only if that count "
+    "comes near it. Source: out-of-fold predictions on IQ-OTH/NCCD; reliability after Guo 2017."
+)
+
+OPERATING_TITLE = "The operating point"
+OPERATING_ABOVE = "Malignant {share} lies above the operating point of {threshold}: called positive."
+OPERATING_BELOW = "Malignant {share} lies below the operating point of {threshold}: called negative."
+OPERATING_FIGURES = "On unseen patients: sensitivity {sensitivity}, specificity {specificity} by slice."
+OPERATING_NONE = "No operating point was chosen for this model."
+OPERATING_WHAT = (
+    "A threshold on the probability of malignant turns it into yes or no. It was set where nine of ten malignant "
+    "slices of unseen patients lie above it, and therefore gives many false alarms. Source: the model's card, "
+    "out-of-fold predictions; it was chosen on the same slices as its figures, which flatters them a little."
+)
+
+HEATMAP_TITLE = "The heatmap"
+HEATMAP_PENDING = "Being checked …"
+HEATMAP_NOTHING = "Nothing on this slice speaks for {name}: there is no heatmap to show."
+HEATMAP_WHAT = (
+    "What the map marks is hidden and uncovered step by step, and the fall and rise of the class's probability "
+    "are compared with the same for random places. A map that does no better than random does not show what the "
+    "network used; one that does still says nothing about disease. Source: deletion and insertion, Petsiuk 2018; "
+    "completeness, Draelos and Carin 2020."
+)
 CHECK_ROWS = {
     "deletion": "Deletion: area as marked cells are hidden (random order)",
     "insertion": "Insertion: area as they are uncovered (random order)",
@@ -35,29 +146,110 @@ CHECK_ROWS = {
     "agreement": "Rank correlation of Grad-CAM and HiResCAM",
 }
 NOT_KNOWN = "not measured"
-NOTHING = "Nothing on this slice speaks for {name}: there is no heatmap to show."
-NOTES = "Notes"
-REFUSED = "This image was not judged"
-ERROR = "The file could not be read"
-FAILED = (
-    "Something went wrong here, not with your file. Try again; if it happens again, tell the people who run this demo."
+
+# ---------------------------------------------------------------- series
+
+SERIES_TITLE = "Series of {count} slices"
+SLICE = "Slice (from the feet to the head)"
+WHICH_SERIES = "Series in the upload, the longest first"
+ONE_SERIES = "{number}: {count} slices{spacing}"
+SPACING = ", {mm:g} mm apart"
+LOOK_FIRST = "Look first at slice"
+PROFILE_LABEL = "Probabilities of the three classes along the series; the slice slider gives each slice's numbers"
+FEET, HEAD = "feet", "head"
+THRESHOLD_LEGEND = "dotted line: the operating point for malignant"
+ALL_SLICES = "All slices"
+TABLE_HEAD = ("Slice", "mm", "Predicted")
+TABLE_REMARKS = "Remarks"
+NOT_JUDGED, NOT_READ = "not judged", "not readable"
+SET_ASIDE = "{count} file(s) belong to no series and were set aside: {reason}"
+NO_SERIES = "None of the {count} files holds a slice to judge: {reason}"
+OF = "{done} of {count}"
+
+# ---------------------------------------------------------------- take away
+
+TAKE = "Take away"
+EXPORTS = {
+    "overlay": ("Overlay (PNG)", "lungcnn-overlay.png", "image/png"),
+    "report": ("Report (PDF)", "lungcnn-report.pdf", "application/pdf"),
+    "record": ("Result (JSON)", "lungcnn-result.json", "application/json"),
+    "heatmap": ("Heatmap (NumPy)", "lungcnn-heatmap.npy", "application/octet-stream"),
+}
+NOTHING_TO_TAKE = "There is nothing to take away yet: no slice is shown."
+TAKE_HINT = "Drawn as the viewer shows it; without file name, header or anything else that names the upload."
+
+# ---------------------------------------------------------------- about
+
+ABOUT_TITLE = "About this model"
+ABOUT_INTRO = (
+    "<p>The network sees a crop of 128 × 128 pixels around the lungs, grey under the window centre −500, width "
+    "1500 HU; everything outside the body is taken away. It was trained on the IQ-OTH/NCCD lung cancer dataset "
+    "(Baghdad, 2019), whose labels belong to the patient, not to the slice: many slices of patients with cancer "
+    "show none. The heatmap marks the cells of the last convolution that raise the score of a class. It says what "
+    "the network used, not where disease is.</p>"
 )
+ABOUT_FILE = "Model"
+ABOUT_SPLIT = "How the figures were measured"
+ABOUT_WHY = (
+    "Slices of one patient look alike. If some of them are in training and others in testing, a network that "
+    "recognises the patient scores near 99 % without having learnt anything about disease; most published figures "
+    "on this dataset are of that kind. Here, all slices of a case stand on one side."
+)
+ABOUT_FIGURES = "Figures"
+ABOUT_BASELINES = "Simpler models on the same folds"
+ABOUT_SANITY = "Sanity of the heatmaps"
+ABOUT_LIMITS = "Limits"
+LIMITS = (
+    "Labels belong to the patient, not to the slice: a slice that shows nothing can't be told by looking.",
+    "Benign and normal can hardly be told apart on one slice. Believe a call of benign least.",
+    "On scanners unlike those of the dataset the network calls too much malignant, most near the diaphragm and at the "
+    "apices.",
+    "A heatmap is not a segmentation: its cells are several millimetres wide.",
+    "15 benign cases are few: see the intervals.",
+    "Nothing here was validated for clinical use.",
+)
+ABOUT_CITE = "Cite"
+BY_SLICE, BY_CASE = "Unseen patients, by slice", "Unseen patients, by case"
+UNSEEN, LEAKY = "unseen patients", "leaky: slices split at random"
+BALANCED, AUC, THIS_MODEL = "Balanced accuracy", "Malignant AUC", "This model"
+PLOT_CONFUSION = "Slices of unseen patients: true class and called class"
+PLOT_ROC = "ROC on unseen patients, each class against the rest"
+PLOT_RELIABILITY = "Right calls by confidence; numbers of slices above the bars"
+ROC_LABEL = "ROC curves of the three classes on slices of unseen patients"
+ROC_AXES = ("1 − specificity", "sensitivity")
+RELIABILITY_LABEL = "Share of right calls against the probability of the called class"
+RELIABILITY_AXES = ("probability of the called class", "share that is right")
+CALLED, TRUE = "called", "true"
 
-WAIT_MODEL = "Loading the model (only once)"
-WAIT_READ = "Reading the file"
-WAIT_JUDGE = "Judging and checking the slice"
+# ---------------------------------------------------------------- serving
 
-SANITY = "Sanity of the heatmaps."
-ABOUT_TITLE = "How to read this, and what it can't tell"
-ABOUT = """
-The network sees a crop of 128 x 128 pixels around the lungs, grey under the window centre -500, width 1500 HU;
-everything outside the body is taken away. It was trained on the IQ-OTH/NCCD lung cancer dataset (Baghdad, 2019),
-whose labels belong to the patient, not to the slice: many slices of patients with cancer show none.
-
-The heatmap (Grad-CAM, Selvaraju 2017) marks the cells of the last convolution that raise the score of the class.
-It says what the network used, not where disease is. The check hides and uncovers what is marked, and compares with
-random places (deletion and insertion, Petsiuk 2018).
-
-**Limits.** Normal and benign can hardly be told apart on one slice. On scanners unlike those
-of the dataset the network calls too much malignant. Nothing here was validated for clinical use.
-"""
+PUBLIC_LINK = "Public link: {link} (for de-identified images only)"
+NO_PUBLIC_LINK = "No public link could be made (no internet?); going on here."
+SHARE_NEEDS_AUTH = (
+    "--share lets strangers in: give --auth-file (or --auth) so that only those you tell the password can, "
+    "or --public if anyone who has the link may."
+)
+NO_SCRATCH = (
+    "The temporary folder can't be written ({reason}). Make room there, or name another in the environment variable "
+    "TMPDIR."
+)
+CANT_START = "The demo can't start ({reason}). Is the disk full, or the temporary folder not writable?"
+UNTRUSTED_HOST = (
+    "The demo is not known by this name. Use the address that it printed when it started; whoever runs it can add a "
+    "name with --trust-host."
+)
+NO_SUCH_PAGE = "There is nothing here."
+BODY_TOO_LARGE = "This request is too large. Files go through the upload."
+NO_LINKS = "Files are accepted as uploads only, not as links to elsewhere."
+TOO_MANY_TRIES = "Too many people are trying to log in. Wait a minute, then try again."
+UPLOAD_FORM = "Uploads are sent as multipart/form-data, in fields named files."
+UPLOAD_TOO_LARGE = "A file is larger than {limit} MiB, the most that is accepted. Send one slice, or fewer at a time."
+UPLOADS_FULL = "Too many uploads are waiting. Try again in a minute."
+UPLOAD_GONE = "The upload is no longer here: uploads are used once and kept for minutes only. Send the file again."
+DISK_FULL = "The machine that runs this demo has no room left on its disk. Tell the people who run it."
+WORKER_DIED = (
+    "The process that runs the model stopped in the middle of this slice and is being started again. Try again in half "
+    "a minute; if it stops on the same file again, that file is the reason."
+)
+WORKER_SLOW = "The slice took longer than {seconds} seconds and was given up. Try another export of it."
+WORKER_GONE = "The model can't be kept running on this machine (out of memory?). Tell the people who run this demo."

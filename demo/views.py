@@ -1,94 +1,69 @@
-"""Results as HTML: pure functions of a slice and its report."""
+"""Results as HTML: pure functions of a report and its model's card."""
 
-import base64
 from html import escape
 
 from demo import texts
-from lungcnn import (
-    CLASSES,
-    DISCLAIMER,
-    METHODS,
-    CTSlice,
-    SliceReport,
-    encode_png,
-    render_overlay,
-    render_slice,
-    sanity_sentence,
-)
+from lungcnn import CLASSES, DISCLAIMER, ModelCard, Reason, SliceReport
+
+# Okabe and Ito (2008), as in lungcnn.figures: told apart by the colour-blind; lines differ in their dashes as well.
+COLOURS = {"normal": "#0072b2", "benign": "#e69f00", "malignant": "#d55e00"}
+DASHES = {"normal": "6 3", "benign": "2 2", "malignant": ""}
+UNLIKE_TRAINING = "unlike_training"
 
 
 def percent(share: float) -> str:
     """A share 0 to 1 as a whole percentage; the ends are kept for certainty."""
     if 0 < share < 0.01:
-        return "< 1 %"
+        return "< 1\u00a0%"
     if 0.99 < share < 1:
-        return "> 99 %"
-    return f"{share:.0%}".replace("%", " %")
+        return "> 99\u00a0%"
+    return f"{share:.0%}".replace("%", "\u00a0%")
 
 
-def viewer(ct_slice: CTSlice | None = None, report: SliceReport | None = None) -> str:
-    """Slice and overlay side by side, at the slice's own resolution and in its pixels' true shape."""
-    if ct_slice is None:
-        return f'<div class="viewer empty" role="status">{escape(texts.EMPTY_VIEW)}</div>'
-    left = _figure("slice", ct_slice, render_slice(ct_slice), texts.SLICE_ALT, escape(texts.SLICE))
-    explanation = report and report.explanation
-    if not explanation:
-        right = f'<div class="empty">{escape(texts.NO_OVERLAY)}</div>'
-    else:
-        name = explanation.class_name
-        caption = texts.OVERLAY.format(name=escape(name), method=escape(METHODS[explanation.method].title))
-        picture = render_overlay(ct_slice, report)
-        right = _figure("overlay", ct_slice, picture, texts.OVERLAY_ALT.format(name=name), caption + _legend())
-    return f'<div class="viewer">{left}{right}</div>'
-
-
-def _figure(name: str, ct_slice: CTSlice, picture, alt: str, caption: str) -> str:
-    rows, columns = picture.shape[:2]
-    data = base64.b64encode(encode_png(picture)).decode()
-    shape = f"aspect-ratio: {columns} / {rows * ct_slice.aspect:.3f}"
-    return (
-        f'<figure><img id="{name}" src="data:image/png;base64,{data}" alt="{escape(alt)}" '
-        f'width="{columns}" height="{rows}" style="{shape}"><figcaption>{caption}</figcaption></figure>'
-    )
-
-
-def _legend() -> str:
-    low, high = escape(texts.BAR_LOW), escape(texts.BAR_HIGH)
-    return f'<span class="legend"><span>{low}</span><span class="colour-bar"></span><span>{high}</span></span>'
+# ---------------------------------------------------------------- what the model says
 
 
 def result(report: SliceReport | None = None) -> str:
     """What the model says of a slice, or why it says nothing."""
     if report is None:
-        return f'<div class="result empty">{escape(texts.EMPTY_RESULT)}</div>{_disclaimer()}'
+        return f'<div class="result"><h2>{texts.SAYS}</h2><p class="quiet">{escape(texts.EMPTY_RESULT)}</p></div>'
     if report.status != "ok":
         title = texts.REFUSED if report.status == "refused" else texts.ERROR
         return message(title, " ".join(reason.message for reason in report.reasons))
-    parts = [
-        f'<h3>{texts.PREDICTION}</h3><p id="prediction" class="prediction">{escape(report.prediction)}</p>',
-        f"<h3>{texts.PROBABILITIES}</h3>",
-        bars(report.probabilities, report.prediction),
-        _set(report),
-        f'<h3>{texts.CHECK}</h3><p id="check">{escape(check_sentence(report))}</p>',
-        _numbers(report),
-        f'<p class="small">{escape(_cells(report))}</p>',
-    ]
-    if report.warnings:
-        notes = "".join(f"<li>{escape(note.message)}</li>" for note in report.warnings)
-        parts.append(f'<h3>{texts.NOTES}</h3><ul id="notes">{notes}</ul>')
-    return f'<div class="result" role="status" aria-live="polite">{"".join(parts)}</div>{_disclaimer()}'
+    return (
+        f'<div class="result" role="status" aria-live="polite"><h2>{texts.SAYS}</h2>'
+        f'<p class="prediction"><span class="quiet">{texts.PREDICTION}</span> '
+        f'<strong id="prediction">{escape(report.prediction)}</strong></p>'
+        f"{bars(report.probabilities, report.prediction)}{_set(report)}</div>"
+    )
 
 
-def sanity(card) -> str:
-    """What randomising the model did to its maps, as Markdown; empty for a model where that was not measured."""
-    found = card.figures.get("sanity") if card else None
-    return f"\n**{texts.SANITY}** {sanity_sentence(found)}\n" if found else ""
+def working(step: str, detail: str = "") -> str:
+    """The steps of the way, the current one marked; `detail` says how far it is."""
+    usual = ("read", "series", "check") if step == "series" else ("read", "judge", "check")
+    names = [name for name in texts.STEPS if name == step or name in usual]
+    rows, done = [], True
+    for name in names:
+        now = name == step
+        done = done and not now
+        kind, sign = ("now", "▸") if now else ("done", "✓") if done else ("later", "·")
+        current = ' aria-current="step"' if now else ""
+        rows.append(
+            f'<li class="{kind}"{current}><span aria-hidden="true">{sign}</span> {texts.STEPS[name]}'
+            f"{' ' + escape(detail) if now and detail else ''}</li>"
+        )
+    return (
+        f'<div class="result working" role="status" aria-live="polite"><h2>{texts.WORKING}</h2>'
+        f'<ol class="steps">{"".join(rows)}</ol></div>'
+    )
 
 
 def message(title: str, text: str) -> str:
     """A box with a sentence for the user, in place of a result."""
-    box = f'<div id="message" class="result message" role="alert"><h3>{escape(title)}</h3><p>{escape(text)}</p></div>'
-    return box + _disclaimer()
+    return (
+        f'<div id="message" class="result message" role="alert"><h2><span aria-hidden="true">✕</span> {escape(title)}'
+        f"</h2><p>{escape(text)}</p></div>"
+    )
 
 
 def bars(probabilities: dict[str, float], prediction: str) -> str:
@@ -106,39 +81,6 @@ def bars(probabilities: dict[str, float], prediction: str) -> str:
     return f'<ul id="probabilities" class="bars">{"".join(rows)}</ul>'
 
 
-def check_sentence(report: SliceReport) -> str:
-    """One sentence on whether the heatmap can be believed, from the checks' numbers."""
-    explanation = report.explanation
-    checks = explanation.faithfulness
-    if explanation.peak_xy is None or checks is None:
-        return texts.NOTHING.format(name=explanation.class_name)
-    return f"{checks.sentence} {checks.hidden_sentence(explanation.class_name).capitalize()}"
-
-
-def _numbers(report: SliceReport) -> str:
-    """The checks' figures, folded away."""
-    checks = report.explanation.faithfulness
-    if checks is None:
-        return ""
-    values = {
-        "deletion": f"{checks.deletion_auc:.2f} ({checks.random_deletion_auc:.2f})",
-        "insertion": f"{checks.insertion_auc:.2f} ({checks.random_insertion_auc:.2f})",
-        "where": " / ".join(percent(share) for share in (checks.in_lungs, checks.in_body, checks.outside)),
-        "residual": _signed(checks.completeness_residual),
-        "stability": _signed(checks.stability),
-        "agreement": _signed(checks.agreement),
-    }
-    rows = "".join(
-        f"<tr><th scope='row'>{escape(texts.CHECK_ROWS[name])}</th><td>{escape(value)}</td></tr>"
-        for name, value in values.items()
-    )
-    return f'<details id="numbers"><summary>{texts.NUMBERS}</summary><table>{rows}</table></details>'
-
-
-def _signed(value: float | None) -> str:
-    return texts.NOT_KNOWN if value is None else f"{value:.2f}".replace("-0.00", "0.00")
-
-
 def _set(report: SliceReport) -> str:
     if report.prediction_set is None:
         return ""
@@ -147,13 +89,144 @@ def _set(report: SliceReport) -> str:
     return f'<p id="prediction-set">{escape(text)}</p>'
 
 
-def _cells(report: SliceReport) -> str:
-    rows, columns = report.explanation.cells.shape
-    if report.explanation.cell_mm is None:
-        return texts.CELL_UNKNOWN.format(rows=rows, columns=columns)
-    height, width = report.explanation.cell_mm
-    return texts.CELL.format(rows=rows, columns=columns, height=height, width=width)
+# ---------------------------------------------------------------- can I trust it
 
 
-def _disclaimer() -> str:
-    return f'<p class="disclaimer">{escape(DISCLAIMER)}</p>'
+def trust(report: SliceReport | None, card: ModelCard | None, pending: bool = False) -> str:
+    """What speaks for and against the result; empty where there is none.
+
+    Args:
+        pending: the heatmap's checks are under way.
+    """
+    if report is None or report.status != "ok":
+        return ""
+    rows = [_gate(report), _training(report), _confidence(report, card), _operating(report, card)]
+    rows.append(_heatmap(report, pending))
+    return f'<section class="trust"><h2>{texts.TRUST}</h2>{"".join(rows)}</section>'
+
+
+def _row(name: str, mark: str, title: str, text: str, what: str, more: str = "") -> str:
+    """One point: a mark that is also a word, a sentence, and what it means.
+
+    `text` and `more` are HTML.
+    """
+    sign, word = texts.MARKS[mark]
+    return (
+        f'<div class="point {mark}" id="trust-{name}"><span class="mark" title="{word}" role="img" aria-label="{word}">'
+        f'{sign}</span><div><h3>{title}</h3>{text}{more}<details class="what"><summary>{texts.WHAT}</summary>'
+        f"<p>{escape(what)}</p></details></div></div>"
+    )
+
+
+def _gate(report: SliceReport) -> str:
+    remarks = [warning for warning in report.warnings if warning.code != UNLIKE_TRAINING]
+    if not remarks:
+        return _row("gate", "good", texts.GATE_TITLE, f"<p>{texts.GATE_OK}</p>", texts.GATE_WHAT)
+    notes = "".join(f"<li>{escape(note.message)}</li>" for note in remarks)
+    text = f'<p>{texts.GATE_REMARKS}</p><ul id="notes">{notes}</ul>'
+    return _row("gate", "caution", texts.GATE_TITLE, text, texts.GATE_WHAT)
+
+
+def _training(report: SliceReport) -> str:
+    unlike: Reason | None = next((w for w in report.warnings if w.code == UNLIKE_TRAINING), None)
+    if unlike is None:
+        return ""
+    text = f"<p>{escape(unlike.message)}</p>"
+    return _row("training", "caution", texts.TRAINING_TITLE, text, texts.TRAINING_WHAT)
+
+
+def _confidence(report: SliceReport, card: ModelCard | None) -> str:
+    """How often calls of this confidence were right on unseen patients."""
+    confidence = report.probabilities[report.prediction]
+    ranges = card.figures.get("blocked", {}).get("reliability", ()) if card else ()
+    found = next((r for r in ranges if r["from"] <= confidence <= r["to"] and r["slices"]), None)
+    if found is None:
+        text = f"<p>{texts.CONFIDENCE_NONE}</p>"
+        return _row("confidence", "none", texts.CONFIDENCE_TITLE, text, texts.CONFIDENCE_WHAT)
+    text = texts.CONFIDENCE.format(
+        low=f"{100 * found['from']:.0f}",
+        high=f"{100 * found['to']:.0f}",
+        right=f"<strong>{escape(percent(found['right']))}</strong>",
+        slices=found["slices"],
+    )
+    mark = "good" if found["right"] >= 0.8 else "caution"
+    return _row("confidence", mark, texts.CONFIDENCE_TITLE, f"<p>{text}</p>", texts.CONFIDENCE_WHAT)
+
+
+def _operating(report: SliceReport, card: ModelCard | None) -> str:
+    calibration = card and card.calibration
+    if not calibration or calibration.malignant_threshold is None:
+        text = f"<p>{texts.OPERATING_NONE}</p>"
+        return _row("operating", "none", texts.OPERATING_TITLE, text, texts.OPERATING_WHAT)
+    share, threshold = report.probabilities["malignant"], calibration.malignant_threshold
+    text = texts.OPERATING_ABOVE if share >= threshold else texts.OPERATING_BELOW
+    text = text.format(share=percent(share), threshold=percent(threshold))
+    if calibration.malignant_sensitivity is not None and calibration.malignant_specificity is not None:
+        text += " " + texts.OPERATING_FIGURES.format(
+            sensitivity=percent(calibration.malignant_sensitivity),
+            specificity=percent(calibration.malignant_specificity),
+        )
+    mark = "caution" if share >= threshold else "good"
+    return _row("operating", mark, texts.OPERATING_TITLE, f"<p>{escape(text)}</p>", texts.OPERATING_WHAT)
+
+
+def _heatmap(report: SliceReport, pending: bool) -> str:
+    checks = report.explanation.faithfulness
+    if pending:
+        mark, text = "none", texts.HEATMAP_PENDING
+    else:
+        mark = "good" if checks and checks.better_than_random else "caution"
+        text = check_sentence(report)
+    text = f'<p id="check">{escape(text)}</p>'
+    return _row("heatmap", mark, texts.HEATMAP_TITLE, text, texts.HEATMAP_WHAT, _numbers(report))
+
+
+def check_sentence(report: SliceReport) -> str:
+    """One sentence on whether the heatmap can be believed, from the checks' numbers."""
+    explanation = report.explanation
+    checks = explanation.faithfulness
+    if explanation.peak_xy is None or checks is None:
+        return texts.HEATMAP_NOTHING.format(name=explanation.class_name)
+    hidden = checks.hidden_sentence(explanation.class_name)
+    return f"{checks.sentence} {hidden[:1].upper()}{hidden[1:]}"
+
+
+def _numbers(report: SliceReport) -> str:
+    """The checks' figures, folded away."""
+    checks = report.explanation.faithfulness
+    if checks is None:
+        return ""
+    rows = "".join(
+        f"<tr><th scope='row'>{escape(texts.CHECK_ROWS[name])}</th><td>{escape(value)}</td></tr>"
+        for name, value in check_numbers(checks).items()
+    )
+    return f'<details id="numbers"><summary>{texts.NUMBERS}</summary><table>{rows}</table></details>'
+
+
+def check_numbers(checks) -> dict[str, str]:
+    """The figures of `Faithfulness` as they are shown, by the keys of `texts.CHECK_ROWS`."""
+    return {
+        "deletion": f"{checks.deletion_auc:.2f} ({checks.random_deletion_auc:.2f})",
+        "insertion": f"{checks.insertion_auc:.2f} ({checks.random_insertion_auc:.2f})",
+        "where": " / ".join(percent(share) for share in (checks.in_lungs, checks.in_body, checks.outside)),
+        "residual": _signed(checks.completeness_residual),
+        "stability": _signed(checks.stability),
+        "agreement": _signed(checks.agreement),
+    }
+
+
+def _signed(value: float | None) -> str:
+    return texts.NOT_KNOWN if value is None else f"{value:.2f}".replace("-0.00", "0.00")
+
+
+def head() -> str:
+    """The page's title, and what it is not for."""
+    return (
+        f'<header class="head"><div><h1>{texts.TITLE}</h1><p>{texts.SUBTITLE}</p></div>'
+        f'<div class="notice"><p class="disclaimer">{escape(DISCLAIMER)}</p><p>{texts.NOTICE}</p></div></header>'
+    )
+
+
+def warming(ready: bool) -> str:
+    """A line while the model loads; nothing once it is there."""
+    return "" if ready else f'<p id="warming" role="status">{texts.WARMING}</p>'

@@ -120,6 +120,19 @@ def load_card(model: Path) -> ModelCard:
     return card
 
 
+def verify_model(path: Path) -> ModelCard:
+    """The card of a model whose bytes are those it names; the model isn't opened. Raises as `load_model`."""
+    if not path.is_file():
+        raise ModelFileError(f"There is no model at {path}. {_RETRAIN}.")
+    card = load_card(path)
+    if _sha256(path) != card.sha256:
+        raise ModelFileError(
+            f"The model file {path.name} is not the one its card describes (sha256 differs): it was changed or "
+            f"cut short. It was not opened. {_RETRAIN}."
+        )
+    return card
+
+
 def load_model(path: Path | str | None = None):
     """Open a model after checking that its bytes are those the card names.
 
@@ -130,14 +143,7 @@ def load_model(path: Path | str | None = None):
         ModelFileError: model or card missing or damaged, or the sha256 differs.
     """
     path = Path(path) if path else default_model_path()
-    if not path.is_file():
-        raise ModelFileError(f"There is no model at {path}. {_RETRAIN}.")
-    card = load_card(path)
-    if _sha256(path) != card.sha256:
-        raise ModelFileError(
-            f"The model file {path.name} is not the one its card describes (sha256 differs): it was changed or "
-            f"cut short. It was not opened. {_RETRAIN}."
-        )
+    card = verify_model(path)
     import keras
 
     try:

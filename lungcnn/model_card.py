@@ -10,7 +10,7 @@ from lungcnn.network import CLASSES
 from lungcnn.report import DISCLAIMER
 from lungcnn.series_rule import TITLES as RULE_TITLES
 
-SHOWN = {
+SHOWN_METRICS = {
     "accuracy": "Accuracy",
     "balanced_accuracy": "Balanced accuracy",
     "auc_malignant": "ROC AUC, malignant versus rest",
@@ -65,7 +65,7 @@ def _metrics_table(columns: dict[str, dict]) -> str:
     first = next(iter(columns.values()))
     rows = [
         [title, *(_with_interval(part[name]) for part in columns.values())]
-        for name, title in SHOWN.items()
+        for name, title in SHOWN_METRICS.items()
         if name in first
     ]
     return markdown_table(["", *columns], rows)

@@ -236,6 +236,7 @@ def _explanation(maps, label, anatomy: Anatomy, spacing, method, layer) -> Expla
         class_name=CLASSES[label],
         layer=layer,
         cells=cells,
+        maps=maps,
         box=box,
         cell_mm=spacing and (box.height * spacing[0] / cells.shape[0], box.width * spacing[1] / cells.shape[1]),
         peak_xy=box.point_to_slice(column + 0.5, row + 0.5, cells.shape) if marked else None,

@@ -8,12 +8,13 @@ from lungcnn.loading import CTSlice
 from lungcnn.report import SliceReport
 from lungcnn.windowing import WINDOWS, Window, to_grey
 
-# Perceptually uniform maps; jet is left out, its steps look like borders that aren't there.
+# Perceptually uniform maps first. Jet only for who asks for it: its steps look like borders that aren't there.
 COLOUR_MAPS = {
     "inferno": cv2.COLORMAP_INFERNO,
     "viridis": cv2.COLORMAP_VIRIDIS,
     "magma": cv2.COLORMAP_MAGMA,
     "cividis": cv2.COLORMAP_CIVIDIS,
+    "jet": cv2.COLORMAP_JET,
 }
 
 # For and against a class: two colours that the colour-blind tell apart.
@@ -70,6 +71,12 @@ def render_overlay(
     # cv2.blendLinear wants weights a pixel: opacity for the colours, the rest for the slice.
     weight = strength * np.float32(opacity)
     return cv2.blendLinear(colours, grey, weight, 1 - weight)
+
+
+def colour_table(colour_map: str) -> np.ndarray:
+    """The colours of a map of `COLOUR_MAPS` from weak to strong: uint8 RGB `[256, 3]`."""
+    ramp = np.arange(256, dtype=np.uint8)[:, None]
+    return cv2.applyColorMap(ramp, COLOUR_MAPS[colour_map])[:, 0, ::-1]
 
 
 def contours(heatmap: np.ndarray, level: float) -> list[np.ndarray]:

@@ -31,6 +31,7 @@ class Explanation:
         cell_mm: height and width of a cell in mm, or None where the spacing is unknown.
         peak_xy: the strongest cell's centre in slice coordinates, or None where nothing speaks for the class.
         lung_fraction: share of the positive map inside the lungs, or None as above.
+        maps: float32 `[classes, rows, columns]`, the maps of all classes; `cells` is one of them.
         scale: largest value of the maps of all classes: on this common scale a weak map looks weak.
         signed: negative cells speak against the class.
         faithfulness: the checks; None where not checked or nothing marked.
@@ -45,6 +46,7 @@ class Explanation:
     peak_xy: tuple[float, float] | None
     lung_fraction: float | None
     scale: float
+    maps: np.ndarray
     signed: bool = False
     faithfulness: Faithfulness | None = None
 

@@ -127,3 +127,12 @@ def miniature(tmp_path_factory) -> Path:
     from miniature import write_miniature
 
     return write_miniature(tmp_path_factory.mktemp("miniature")).parent
+
+
+@pytest.fixture(scope="session")
+def served(tmp_path_factory):
+    """A running demo for all tests that leave it as they found it."""
+    from serving import Demo
+
+    with Demo(tmp_path_factory.mktemp("served") / "home", "--log-level", "debug") as demo:
+        yield demo

@@ -1,0 +1,117 @@
+"""A series as HTML: the probability profile, where to look first, and a table of all slices."""
+
+from html import escape
+
+import numpy as np
+
+from demo import texts
+from demo.views import COLOURS, DASHES, percent
+from lungcnn import CLASSES, ModelCard, Reading, SeriesReport
+
+WIDTH, HEIGHT = 900, 110
+LEFT, RIGHT, TOP, BOTTOM = 36, 8, 8, 16
+
+
+def overview(report: SeriesReport, reading: Reading, card: ModelCard | None) -> str:
+    """All about the series as a whole. Elements with `data-slice` lead to that slice (`viewer.js`)."""
+    title = texts.SERIES_TITLE.format(count=len(report.slices))
+    parts = [f'<div class="series-head"><h2>{title}</h2>{_first(report)}</div>', profile(report, card)]
+    if report.result:
+        parts.append(f'<p id="series-result">{escape(report.result.sentence)}</p>')
+    remarks = [note.message for note in (*report.reasons, *report.notes)]
+    aside = len(reading.set_aside)
+    if aside:
+        remarks.append(texts.SET_ASIDE.format(count=aside, reason=reading.set_aside[0].reason.message))
+    if remarks:
+        items = "".join(f"<li>{escape(text)}</li>" for text in remarks)
+        parts.append(f'<ul id="series-notes" class="quiet">{items}</ul>')
+    parts.append(_table(report))
+    return f'<section class="series" aria-label="{title}">{"".join(parts)}</section>'
+
+
+def _first(report: SeriesReport) -> str:
+    """Buttons to the slices to look at first."""
+    buttons = "".join(
+        f'<button type="button" data-slice="{index}" class="jump">{index + 1} '
+        f"<span>{percent(report.slices[index].probabilities['malignant'])}</span></button>"
+        for index in report.suspicious
+    )
+    return f'<p class="first"><span class="quiet">{texts.LOOK_FIRST}</span> {buttons}</p>' if buttons else ""
+
+
+def profile(report: SeriesReport, card: ModelCard | None) -> str:
+    """Probabilities along the series, as SVG: slices from the feet (left) to the head; gaps where none was judged."""
+    count = len(report.slices)
+    lines = []
+    for label, name in enumerate(CLASSES):
+        style = f'stroke="{COLOURS[name]}" stroke-dasharray="{DASHES[name]}"'
+        path = _path(report.profile[:, label])
+        lines.append(f'<path d="{path}" class="curve {name}" {style}/>')
+    limits = "".join(
+        f'<text x="{LEFT - 4}" y="{_y(value) + 3:.1f}" class="end">{value:.0%}</text>'
+        f'<line x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{_y(value)}" y2="{_y(value)}" class="rule"/>'
+        for value in (0, 0.5, 1)
+    )
+    threshold = card.calibration.malignant_threshold if card else None
+    if threshold is not None:
+        limits += (
+            f'<line x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{_y(threshold):.1f}" y2="{_y(threshold):.1f}" '
+            f'class="threshold"><title>{texts.OPERATING_TITLE} {percent(threshold)}</title></line>'
+        )
+    ends = (
+        f'<text x="{LEFT}" y="{HEIGHT - 3}">{texts.FEET}</text>'
+        f'<text x="{WIDTH - RIGHT}" y="{HEIGHT - 3}" class="end">{texts.HEAD}</text>'
+    )
+    now = f'<line id="profile-now" x1="0" x2="0" y1="{TOP}" y2="{HEIGHT - BOTTOM}"/>'
+    legend = "".join(
+        f'<span><svg viewBox="0 0 24 6" aria-hidden="true"><path d="M0 3H24" class="curve {name}" '
+        f'stroke="{COLOURS[name]}" stroke-dasharray="{DASHES[name]}"/></svg>{name}</span>'
+        for name in CLASSES
+    )
+    return (
+        f'<svg id="profile" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{texts.PROFILE_LABEL}" '
+        f'data-count="{count}" data-left="{LEFT}" data-right="{WIDTH - RIGHT}">'
+        f"{limits}{ends}{''.join(lines)}{now}</svg>"
+        f'<p class="legend quiet">{legend}<span>{texts.THRESHOLD_LEGEND}</span></p>'
+    )
+
+
+def _path(values: np.ndarray) -> str:
+    """Lines between neighbours, a short stroke for a slice alone."""
+    steps, before = [], False
+    for index, value in enumerate(values):
+        if np.isnan(value):
+            before = False
+            continue
+        x, y = _x(index, len(values)), _y(float(value))
+        steps.append(f"L{x:.1f} {y:.1f}" if before else f"M{x - 1:.1f} {y:.1f}L{x:.1f} {y:.1f}")
+        before = True
+    return "".join(steps)
+
+
+def _x(index: int, count: int) -> float:
+    return LEFT + (index + 0.5) * (WIDTH - LEFT - RIGHT) / count
+
+
+def _y(share: float) -> float:
+    return TOP + (1 - share) * (HEIGHT - TOP - BOTTOM)
+
+
+def _table(report: SeriesReport) -> str:
+    head = "".join(f"<th scope='col'>{title}</th>" for title in (*texts.TABLE_HEAD, *CLASSES, texts.TABLE_REMARKS))
+    rows = []
+    for index, (one, place) in enumerate(zip(report.slices, report.positions, strict=True)):
+        shares = [percent(one.probabilities[name]) for name in CLASSES] if one.probabilities else ["–"] * len(CLASSES)
+        said = one.prediction or (texts.NOT_JUDGED if one.status == "refused" else texts.NOT_READ)
+        why = " ".join(reason.message for reason in one.reasons)
+        cells = "".join(
+            f"<td>{escape(cell)}</td>" for cell in ("–" if place is None else f"{place:.1f}", said, *shares)
+        )
+        rows.append(
+            f'<tr data-row="{index}"><th scope="row"><button type="button" data-slice="{index}">{index + 1}</button>'
+            f"</th>{cells}<td class='why'>{escape(why)}</td></tr>"
+        )
+    return (
+        f'<details id="series-table"><summary>{texts.ALL_SLICES}</summary><div class="scroll" tabindex="0">'
+        f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table></div></details>"
+    )

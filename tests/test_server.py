@@ -1,0 +1,499 @@
+"""Serving: what passes the guard, uploads and results in memory, the worker process, faults and how each is told."""
+
+import asyncio
+import os
+import re
+import resource
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from conftest import ROOT
+from serving import API, Demo, file_data
+
+from demo import texts
+from demo.__main__ import main
+from demo.guard import Rules, Tries, allowed
+from demo.intake import Intake
+from demo.outgoing import Outgoing
+from demo.scratch import LOCK, make_scratch, remove_stale
+from demo.server import make_rules, open_tunnel
+from lungcnn.errors import LungCNNError
+
+EXAMPLE = ROOT / "examples" / "arch-spiculated-mass.dcm"
+
+
+# ---------------------------------------------------------------- the guard
+
+
+@pytest.mark.parametrize(
+    ("rules", "host", "trusted"),
+    [
+        (Rules(), "127.0.0.1:7860", True),
+        (Rules(), "localhost", True),
+        (Rules(), "[::1]:7860", True),
+        (Rules(), "evil.example:7860", False),
+        (Rules(), "10.0.0.5:7860", False),
+        (Rules(), "127.0.0.1.evil.example", False),
+        (Rules(), "", False),
+        (make_rules("0.0.0.0"), "10.0.0.5:7860", True),  # noqa: S104
+        (make_rules("0.0.0.0"), "evil.example", False),  # noqa: S104
+        (make_rules("127.0.0.1", "https://ct.example/lung"), "ct.example", True),
+        (make_rules("127.0.0.1", trusted=["CT.example"]), "ct.EXAMPLE:80", True),
+        (Rules({"*.gradio.live"}), "abc.gradio.live", True),
+        (Rules({"*.gradio.live"}), "gradio.live.evil.example", False),
+    ],
+)
+def test_only_names_of_ours_are_answered(rules, host, trusted):
+    assert rules.trusts(host) is trusted
+
+
+def test_a_space_is_known_by_its_name_and_may_be_framed(monkeypatch):
+    monkeypatch.setenv("SPACE_ID", "someone/lung")
+    rules = make_rules("0.0.0.0")  # noqa: S104
+    assert rules.trusts("someone-lung.hf.space")
+    assert "frame-ancestors https://huggingface.co" in rules.headers("n")["content-security-policy"]
+    assert "x-frame-options" not in rules.headers("n")
+    assert Rules().headers("n")["x-frame-options"] == "DENY"
+
+
+@pytest.mark.parametrize("path", ["/", "/assets/x.js", API + "queue/join", API + "call/explain/abc", "/login"])
+def test_paths_of_the_page_pass(path):
+    assert allowed(path)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        *("/monitoring", "/monitoring/summary", "/docs", "/redoc", "/openapi.json", "/manifest.json", "/pwa_icon"),
+        *("/svelte/x", "/custom_component/1/client/a/b"),
+        *(
+            API + p
+            for p in ("deep_link", "proxy=https://x.hf.space", "run/explain", "api/explain", "process_recording")
+        ),
+        *(
+            API + p
+            for p in ("vibe-edit/", "vibe-code", "run-history/records", "runs", "dev/reload", "component_server")
+        ),
+        *(API + p for p in ("token", "queue/status", "file/etc/passwd", "stream/x", "call/from_upload", "mcp/sse")),
+    ],
+)
+def test_every_other_path_is_shut(path):
+    assert not allowed(path)
+
+
+def test_wrong_passwords_make_the_next_try_wait():
+    now, slept = [0.0], []
+
+    async def sleep(seconds):
+        slept.append(seconds)
+        now[0] += seconds
+
+    async def wrong():
+        return 400
+
+    async def right():
+        return 200
+
+    async def story():
+        tries = Tries(lambda: now[0], sleep)
+        for _ in range(8):
+            assert await tries.attempt(wrong)
+        await tries.attempt(right)
+        now[0] += 10_000
+        await tries.attempt(right)
+
+    asyncio.run(story())
+    assert slept == [0, 0, 0, 1, 2, 4, 8, 8, 8, 0]
+
+
+def test_tries_are_taken_one_at_a_time_and_the_line_is_short():
+    running, most = [0], [0]
+
+    async def check():
+        running[0] += 1
+        most[0] = max(most[0], running[0])
+        await asyncio.sleep(0.01)
+        running[0] -= 1
+        return 200
+
+    async def story():
+        tries = Tries()
+        return await asyncio.gather(*(tries.attempt(check) for _ in range(30)))
+
+    answered = asyncio.run(story())
+    assert most == [1]
+    assert sum(answered) == 8
+
+
+# ---------------------------------------------------------------- uploads and results in memory
+
+
+def test_an_upload_can_be_taken_once_and_never_lies_on_disk(tmp_path):
+    intake = Intake()
+    one, two = intake.put(b"DICM the same slice", tmp_path), intake.put(b"DICM the same slice", tmp_path)
+    assert one != two, "visitors with the same slice must not share a file"
+    assert all(b"DICM" not in path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
+    assert intake.take(one) == b"DICM the same slice"
+    assert not one.exists()
+    with pytest.raises(LungCNNError, match="used once"):
+        intake.take(one)
+    assert intake.take(str(two)) == b"DICM the same slice"
+    assert list(tmp_path.rglob("*")) == []
+
+
+def test_a_file_that_is_no_ticket_is_read_and_deleted(tmp_path):
+    path = tmp_path / "plain"
+    path.write_bytes(b"x" * 1000)
+    assert Intake().take(path) == b"x" * 1000
+    assert not path.exists()
+
+
+def test_uploads_that_nobody_takes_expire_and_memory_is_bounded(tmp_path):
+    intake = Intake(limit=100, expiry=0.01)
+    path = intake.put(b"x" * 90, tmp_path)
+    assert not intake.arrive(20)
+    time.sleep(0.02)
+    assert intake.arrive(20)
+    assert not path.exists()
+    assert len(intake) == 0
+
+
+def test_results_are_kept_for_a_while_or_once(tmp_path, monkeypatch):
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
+    outgoing = Outgoing(limit=100)
+    once, often = outgoing.give(b"overlay", "overlay.png", once=True), outgoing.give(b"report", "report.pdf")
+    assert Path(often).read_bytes() == b""
+    assert [outgoing.fetch(often) for _ in range(2)] == [b"report", b"report"]
+    assert [outgoing.fetch(once) for _ in range(2)] == [b"overlay", None]
+    assert outgoing.fetch("/etc/passwd") is None
+    outgoing.give(b"x" * 98, "large.json")
+    assert outgoing.fetch(often) is None, "beyond the limit the oldest go"
+    outgoing.expiry = -1
+    outgoing.drop_expired()
+    assert (len(outgoing), list(tmp_path.rglob("*"))) == (0, [])
+
+
+# ---------------------------------------------------------------- the private folder
+
+
+def test_folders_of_killed_demos_are_removed_and_those_of_living_ones_stay(tmp_path):
+    code = "from demo.scratch import make_scratch; print(make_scratch(), flush=True); input()"
+    owner = subprocess.Popen(
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        env=os.environ | {"TMPDIR": str(tmp_path)},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    folder = Path(owner.stdout.readline().strip())
+    assert folder.stat().st_mode & 0o777 == 0o700
+    others = tmp_path / "lungcnn-demo-mine"
+    others.mkdir()
+    (tmp_path / "lungcnn-demo-1-link").symlink_to(others)
+    assert remove_stale(tmp_path) == []
+    owner.kill()
+    owner.wait()
+    owner.stdin.close()
+    owner.stdout.close()
+    assert remove_stale(tmp_path) == [folder]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["lungcnn-demo-1-link", "lungcnn-demo-mine"]
+
+
+def test_a_folder_is_only_stale_without_lock_when_it_is_old(tmp_path):
+    fresh, old = tmp_path / "lungcnn-demo-1-a", tmp_path / "lungcnn-demo-2-b"
+    for folder in (fresh, old):
+        folder.mkdir()
+    os.utime(old, (0, 0))
+    assert remove_stale(tmp_path) == [old]
+    (fresh / LOCK).touch()
+    assert remove_stale(tmp_path) == [fresh]
+
+
+# ---------------------------------------------------------------- the strip of examples
+
+
+def test_bundled_thumbnails_are_what_would_be_drawn(tmp_path):
+    import cv2
+
+    from demo.app import THUMBNAILS, draw_thumbnail, find_examples
+
+    examples = find_examples(tmp_path)
+    assert list(tmp_path.iterdir()) == [], "a thumbnail is missing: draw_thumbnail(path of the example) writes it"
+    assert sorted(example.thumbnail for example in examples) == sorted(THUMBNAILS.iterdir())
+    for example in examples:
+        drawn = cv2.imdecode(np.frombuffer(draw_thumbnail(example.path), np.uint8), cv2.IMREAD_UNCHANGED)
+        bundled = cv2.imread(str(example.thumbnail), cv2.IMREAD_UNCHANGED)
+        assert np.abs(drawn.astype(int) - bundled).max() <= 1, example.title
+
+
+# ---------------------------------------------------------------- the command line
+
+
+@pytest.mark.parametrize(
+    ("arguments", "env", "message"),
+    [
+        (["--share"], {}, "give --auth-file"),
+        ([], {"GRADIO_SHARE": "true"}, "give --auth-file"),
+        (["--auth", "nobody"], {}, "USER:PASSWORD"),
+        ([], {"LUNGCNN_DEMO_AUTH": ":secret"}, "USER:PASSWORD"),
+        (["--auth-file", "nothing.txt"], {}, "can't be read"),
+        ([], {"GRADIO_SERVER_PORT": "many"}, "GRADIO_SERVER_PORT"),
+        (["--max-concurency", "3"], {}, "Did you mean"),
+    ],
+)
+def test_wrong_usage_gets_help(arguments, env, message):
+    result = CliRunner().invoke(main, arguments, env=env)
+    assert result.exit_code == 2
+    assert message in re.sub(r"[\s│]+", " ", result.output)
+    assert "secret" not in result.output
+
+
+def test_a_model_that_was_cut_short_is_told_before_anything_is_served(tmp_path):
+    shipped = ROOT / "models" / "cancer_classification_model.keras"
+    cut = tmp_path / shipped.name
+    cut.write_bytes(shipped.read_bytes()[:-100])
+    cut.with_suffix(".json").write_bytes(shipped.with_suffix(".json").read_bytes())
+    result = CliRunner().invoke(main, ["--model", str(cut)])
+    assert result.exit_code == 1
+    assert "changed or cut short" in re.sub(r"\s+", " ", result.output)
+
+
+def test_a_temporary_folder_that_cannot_be_written_is_told(monkeypatch):
+    def refuse(**_):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("tempfile.mkdtemp", refuse)
+    result = CliRunner().invoke(main, [])
+    assert result.exit_code == 1
+    assert "The temporary folder can't be written (Permission denied)" in result.output
+
+
+def test_a_disk_that_is_full_from_the_start_is_told(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-m", "demo"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+        env=os.environ | {"TMPDIR": str(tmp_path)},
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0)),
+    )
+    assert done.returncode == 1
+    assert "The temporary folder can't be written" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_no_network_no_public_link(monkeypatch):
+    def offline(*_):
+        raise RuntimeError("Could not get share link from Gradio API Server.")
+
+    class Page:
+        server_name, server_port, share_token, share_server_address = "127.0.0.1", 1, "t", None
+
+    monkeypatch.setattr("gradio.networking.setup_tunnel", offline)
+    assert open_tunnel(Page, Rules()) is None
+    monkeypatch.setattr("gradio.networking.setup_tunnel", lambda *_: "http://abc.gradio.live")
+    rules = Rules()
+    assert open_tunnel(Page, rules) == "https://abc.gradio.live"
+    assert rules.trusts("abc.gradio.live")
+
+
+# ---------------------------------------------------------------- the running demo
+
+
+def test_every_answer_carries_the_headers_and_scripts_their_nonce(served):
+    visitor = served.client()
+    page = visitor.get("/")
+    (nonce,) = re.findall(r"script-src 'self' 'nonce-([\w-]+)'", page.headers["content-security-policy"])
+    assert re.findall(r"<script(?! nonce=)", page.text) == []
+    assert page.text.count(f"<script nonce={nonce}") >= 3
+    assert nonce not in visitor.get("/").text
+    for path in ("/", "/config", "/assets/nothing.js", "/nothing", API + "info"):
+        headers = visitor.get(path).headers
+        assert headers["x-content-type-options"] == "nosniff", path
+        assert headers["referrer-policy"] == "no-referrer"
+        assert "frame-ancestors 'none'" in headers["content-security-policy"]
+
+
+def test_what_the_page_does_not_need_is_shut(served):
+    visitor = served.client()
+    for path in ("/monitoring", API + "deep_link", API + "dev/reload", "/?deep_link=abc", "/docs"):
+        assert visitor.get(path).status_code == 404, path
+    assert visitor.get("/", headers={"Host": "evil.example"}).status_code == 421
+    for path in ("/etc/passwd", str(ROOT / "LICENSE"), str(served.scratch() / ".." / "x")):
+        assert visitor.get(f"{API}file={path}").status_code in (403, 404), path
+    public = visitor.get(API + "info").json()
+    assert (list(public["named_endpoints"]), public["unnamed_endpoints"]) == (["/explain"], {})
+
+
+def test_uploads_cannot_be_read_back_and_are_used_once(served):
+    visitor = served.client()
+    content = EXAMPLE.read_bytes()
+    path = visitor.upload(content, "DOE^JOHN.dcm")
+    assert "DOE" not in path
+    assert visitor.get(f"{API}file={path}").content != content
+    assert content[:200] not in b"".join(file.read_bytes() for file in served.scratch().rglob("*") if file.is_file())
+    record, overlay = visitor.call("explain", [file_data(path, "x"), "", ""])
+    assert record["status"] == "ok"
+    assert overlay.startswith(b"\x89PNG")
+    kind, _ = visitor.call("explain", [file_data(path, "x"), "", ""])
+    assert kind == "error"
+
+
+def test_two_visitors_with_the_same_slice_do_not_take_it_from_each_other(served):
+    content = EXAMPLE.read_bytes()
+    visitors = [served.client() for _ in range(4)]
+    paths = [visitor.upload(content) for visitor in visitors]
+    assert len(set(paths)) == 4
+    records = [v.call("explain", [file_data(p, "x"), "", ""])[0] for v, p in zip(visitors, paths, strict=True)]
+    assert [record["status"] for record in records] == ["ok"] * 4
+    assert records[1:] == records[:-1]
+
+
+def test_limits_are_told(served):
+    visitor = served.client()
+    large = visitor.post(API + "upload", files={"files": ("x", b"0" * (64 * 2**20 + 1))})
+    assert (large.status_code, large.json()["detail"]) == (413, texts.UPLOAD_TOO_LARGE.format(limit=64))
+    body = visitor.post(API + "queue/join", content=b"[" + b" " * 2**20 + b"]")
+    assert (body.status_code, body.text) == (413, texts.BODY_TOO_LARGE)
+    for link in ("https://example.org/x.dcm", " HTTP://10.0.0.1/"):
+        answer = visitor.post(API + "call/explain", json={"data": [{"path": link, "meta": {}}, "", ""]})
+        assert (answer.status_code, answer.text) == (400, texts.NO_LINKS)
+    assert visitor.post(API + "upload", content=b"x").status_code == 400
+
+
+def test_a_full_disk_is_told_and_passes(served):
+    visitor, pid = served.client(), served.process.pid
+    # The kernel refuses this process every write to a file, as it would on a full disk.
+    before = resource.prlimit(pid, resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))
+    try:
+        answer = visitor.post(API + "upload", files={"files": ("x", EXAMPLE.read_bytes())})
+        assert (answer.status_code, answer.json()["detail"]) == (507, texts.DISK_FULL)
+    finally:
+        resource.prlimit(pid, resource.RLIMIT_FSIZE, before)
+    assert visitor.explain(EXAMPLE.read_bytes())[0]["status"] == "ok"
+    assert "Traceback" not in served.log.read_text()
+
+
+def test_a_worker_that_dies_in_the_middle_is_told_and_started_again(served):
+    visitor = served.client()
+    assert visitor.explain(EXAMPLE.read_bytes())[0]["status"] == "ok"
+    first = served.worker()
+    os.kill(first, signal.SIGSTOP)  # so that the slice is surely in the middle
+    answers = []
+    asking = threading.Thread(target=lambda: answers.append(visitor.explain(EXAMPLE.read_bytes())))
+    asking.start()
+    time.sleep(1)
+    os.kill(first, signal.SIGKILL)
+    asking.join(200)
+    assert answers[0][0] == "error" or answers[0][0]["reasons"][0]["message"] == texts.WORKER_DIED
+    assert served.client().explain(EXAMPLE.read_bytes())[0]["status"] == "ok"
+    assert served.worker() != first
+
+
+def test_a_second_demo_on_the_same_port_is_told(served, tmp_path):
+    port = served.url.rsplit(":", 1)[1]
+    command = [sys.executable, "-m", "demo", "--port", port]
+    done = subprocess.run(
+        command, cwd=ROOT, capture_output=True, text=True, check=False, env=os.environ | {"TMPDIR": str(tmp_path)}
+    )
+    assert done.returncode == 1
+    assert f"port {port}: the address is taken" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.slow
+def test_it_starts_as_a_file_too_as_on_hugging_face_spaces(tmp_path):
+    space = {"SPACE_ID": "someone/lung"}
+    with Demo(tmp_path / "home", program=("demo/app.py",), env=space) as demo:
+        page = demo.client().get("/", headers={"Host": "someone-lung.hf.space"})
+        assert page.status_code == 200
+        assert "frame-ancestors https://huggingface.co" in page.headers["content-security-policy"]
+        assert demo.client().get("/", headers={"Host": "evil.example"}).status_code == 421
+
+
+@pytest.mark.slow
+def test_login_and_sharing_without_a_network(tmp_path):
+    users = tmp_path / "users"
+    users.write_text("reader:c0rrect horse\n\nother:battery\n")
+    nowhere = dict.fromkeys(("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"), "http://127.0.0.1:9")
+    nowhere |= {"no_proxy": "127.0.0.1,localhost", "NO_PROXY": "127.0.0.1,localhost"}
+    with Demo(tmp_path / "home", "--share", "--auth-file", str(users), env=nowhere) as demo:
+        assert demo.process.stdout.readline().strip() == texts.NO_PUBLIC_LINK
+        visitor = demo.client()
+        for path in ("/config", API + "info", API + "queue/data?session_hash=x"):
+            assert visitor.get(path).status_code == 401, path
+        assert visitor.post(API + "upload", files={"files": ("x", b"x")}).status_code == 401
+        assert "auth_required" in visitor.get("/").text
+        start = time.monotonic()
+        for _ in range(4):
+            wrong = visitor.post("/login", data={"username": "reader", "password": "wrong"})
+            assert wrong.status_code == 400
+        assert time.monotonic() - start > 1
+        assert visitor.post("/login", data={"username": "reader", "password": "c0rrect horse"}).status_code == 200
+        assert "De-identified images only" in visitor.get("/config").text
+        record, overlay = visitor.explain(EXAMPLE.read_bytes())
+        assert record["status"] == "ok"
+        assert overlay.startswith(b"\x89PNG")
+        for pid in (demo.process.pid, demo.worker()):
+            assert b"c0rrect" not in Path(f"/proc/{pid}/cmdline").read_bytes()
+        assert b"c0rrect" not in b"".join(content for _, content in visitor.received)
+        assert demo.log.read_text() == ""
+
+
+def test_the_pipeline_process_gives_what_the_pipeline_gives(pipeline, untrained, phantom_slice):
+    from demo.worker import PipelineProcess, WorkerError
+
+    there = PipelineProcess(untrained, patience=60).wait()
+    try:
+        assert there.card == pipeline.card
+        assert there.run(phantom_slice).to_json() == pipeline.run(phantom_slice).to_json()
+        data = EXAMPLE.read_bytes()
+        (one,), (other,) = list(there.run_file(data, checks=False)), list(pipeline.run_file(data, checks=False))
+        assert one[1].to_json() == other[1].to_json()
+        assert (one[0].hu == other[0].hu).all()
+        with pytest.raises(LungCNNError, match="tumour"):
+            there.run(phantom_slice, "tumour")
+        with pytest.raises(RuntimeError, match=r"TypeError|AttributeError"):
+            there.run("no slice")
+        there._patience = 1
+        os.kill(there.pid, signal.SIGSTOP)
+        with pytest.raises(WorkerError, match="longer than 1 seconds"):
+            there.run(phantom_slice, checks=False)
+    finally:
+        there.close()
+    missing = PipelineProcess("nothing.keras")
+    with pytest.raises(LungCNNError, match=r"no model at nothing\.keras"):
+        missing.wait()
+    with pytest.raises(LungCNNError, match=r"no model at nothing\.keras"):
+        missing.run(phantom_slice)
+
+
+def test_the_readme_example_of_the_api_runs(served, monkeypatch, capsys):
+    found = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
+    (code,) = [block for block in found if "gradio_client" in block]
+    assert "http://127.0.0.1:7860" in code
+    monkeypatch.chdir(ROOT)
+    exec(compile(code.replace("http://127.0.0.1:7860", served.url), "README.md", "exec"), {})  # noqa: S102
+    said = capsys.readouterr().out
+    assert "malignant" in said
+    assert ".png" in said
+
+
+def test_scratch_is_named_to_gradio(tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    for name in ("GRADIO_TEMP_DIR", "GRADIO_ANALYTICS_ENABLED", "HF_HUB_DISABLE_TELEMETRY"):
+        monkeypatch.setenv(name, "")
+    scratch = make_scratch()
+    assert os.environ["GRADIO_TEMP_DIR"] == str(scratch)
+    assert os.environ["GRADIO_ANALYTICS_ENABLED"] == "False"
