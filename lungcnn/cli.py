@@ -410,20 +410,32 @@ def cases(dataset, out, quiet):
 
 @main.command()
 @click.option(
-    "--out",
-    default=Path("examples"),
-    show_default=True,
-    type=click.Path(file_okay=False, path_type=Path),
-    help="Folder to write to.",
+    "--out", type=click.Path(file_okay=False, path_type=Path), help="Folder for the phantoms.  [default: examples]"
 )
+@click.option("--download", is_flag=True, help="Fetch a few real slices into the user's cache instead.")
 @_QUIET
 @_errors_for_people
-def examples(out, quiet):
-    """Write the bundled phantoms again, byte for byte."""
+def examples(out, download, quiet):
+    """Write the bundled phantoms again, byte for byte; or, with --download, fetch real example slices.
+
+    The real slices are public, from LIDC-IDRI at The Cancer Imaging Archive (CC BY 3.0); they go into the user's cache
+    with their licence and citation, never into this project, and the demo then offers them beside the phantoms.
+    """
     from lungcnn.phantom import write_examples
 
-    for path in write_examples(out):
-        _note(str(path), quiet)
+    if not download:
+        for path in write_examples(out or Path("examples")):
+            _note(str(path), quiet)
+        return
+    if out:
+        raise click.UsageError("--out belongs to the phantoms; real slices go to the cache (LUNGCNN_CACHE moves it).")
+    from lungcnn.downloads import CITATION, LICENCE, REAL_SLICES, download_examples
+
+    with _bar(total=len(REAL_SLICES), desc="fetching", unit="file", quiet=quiet) as bar:
+        files = download_examples(on_file=lambda: bar.update(1))
+    for path in files:
+        click.echo(str(path))
+    _note(f"{LICENCE}. Cite: {CITATION}", quiet)
 
 
 @main.command()

@@ -140,7 +140,9 @@ def test_examples_command_writes_the_phantoms(run, tmp_path):
     assert len(result.stderr.splitlines()) == len(list(tmp_path.iterdir()))
 
 
-@pytest.mark.parametrize("command", [[], ["predict"], ["train"], ["evaluate"], ["cases"], ["examples"], ["benchmark"]])
+@pytest.mark.parametrize(
+    "command", [[], ["predict"], ["train"], ["evaluate"], ["cases"], ["examples"], ["benchmark"], ["batch"], ["pacs"]]
+)
 def test_help(run, command):
     result = run(*command, "--help")
     assert result.exit_code == 0
