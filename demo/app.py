@@ -70,10 +70,10 @@ def find_examples(scratch: Path) -> list[Example]:
     """The bundled phantoms, with thumbnails drawn into `scratch`."""
     import cv2
 
-    from lungcnn import PHANTOMS
+    from lungcnn import BUNDLED
 
     found = []
-    for name, spec in PHANTOMS.items():
+    for name, spec in BUNDLED.items():
         path = EXAMPLES / f"{name}.dcm"
         if not path.exists():
             continue

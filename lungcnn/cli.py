@@ -485,7 +485,10 @@ def _sentence(file, report) -> str:
     if report.status != "ok":
         return f"{file}\t{report.status}\t" + " ".join(reason.message for reason in report.reasons)
     shares = ", ".join(f"{name} {share:.2f}" for name, share in report.probabilities.items())
-    return f"{file}\t{report.prediction}\t{shares}"
+    columns = [str(file), report.prediction, shares]
+    if report.prediction_set is not None:
+        columns.append(f"prediction set: {report.set_in_words}")
+    return "\t".join(columns)
 
 
 def _note(text: str, quiet: bool) -> None:

@@ -1,4 +1,4 @@
-"""Synthetic thorax slices in HU with known lesions: the bundled examples, and ground truth for tests.
+"""Synthetic slices in HU, the thorax with known lesions: the bundled examples, and ground truth for tests.
 
 They are drawn by software from a seed; no patient and no dataset went into them.
 """
@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from lungcnn.abdomen import draw_abdomen
 from lungcnn.errors import UsageError
 from lungcnn.thorax import LEVELS, SPACING, Lesion, draw_thorax
 from lungcnn.windowing import to_grey
@@ -20,7 +21,7 @@ AS_PNG = ("carina-normal", "arch-spiculated-mass")
 
 @dataclass(frozen=True)
 class PhantomSpec:
-    """How to draw a phantom: the chest's level, a seed, a lesion or None, and the body's size (1.0: an adult)."""
+    """How to draw a phantom: the level (or "abdomen"), a seed, a lesion or None, and the body's size (1.0: an adult)."""
 
     title: str
     description: str
@@ -87,27 +88,37 @@ PHANTOMS = {
         "Normal lungs, bases", "Lung bases around liver and heart, without a lesion.", "base", 17
     ),
 }
+# What the gate refuses, so that visitors see how that looks.
+STRANGERS = {
+    "abdomen-refused": PhantomSpec(
+        "Abdomen (is refused)", "The upper abdomen without lungs: a slice that is refused.", "abdomen", 18
+    ),
+}
+BUNDLED = PHANTOMS | STRANGERS
 
 
 def draw(spec_or_name: PhantomSpec | str, seed: int | None = None) -> Phantom:
     """Draw a phantom; the same spec and seed give the same pixels.
 
     Args:
-        spec_or_name: a spec of your own, or a name from `PHANTOMS`. seed: in place of the spec's.
+        spec_or_name: a spec of your own, or a name from `BUNDLED`. seed: in place of the spec's.
 
     Raises:
         UsageError: an unknown name or level.
     """
     if isinstance(spec_or_name, str):
-        if spec_or_name not in PHANTOMS:
-            raise UsageError(f"There is no phantom '{spec_or_name}'. There are: {', '.join(PHANTOMS)}.")
-        name, spec = spec_or_name, PHANTOMS[spec_or_name]
+        if spec_or_name not in BUNDLED:
+            raise UsageError(f"There is no phantom '{spec_or_name}'. There are: {', '.join(BUNDLED)}.")
+        name, spec = spec_or_name, BUNDLED[spec_or_name]
     else:
         name, spec = "phantom", spec_or_name
-    if spec.level not in LEVELS:
-        raise UsageError(f"There is no level '{spec.level}'. There are: {', '.join(LEVELS)}.")
     rng = np.random.default_rng(spec.seed if seed is None else seed)
-    drawing = draw_thorax(LEVELS[spec.level], spec.lesion, rng, spec.size)
+    if spec.level == "abdomen":
+        drawing = draw_abdomen(rng, spec.size)
+    elif spec.level in LEVELS:
+        drawing = draw_thorax(LEVELS[spec.level], spec.lesion, rng, spec.size)
+    else:
+        raise UsageError(f"There is no level '{spec.level}'. There are: {', '.join([*LEVELS, 'abdomen'])}.")
     drawing.hu.setflags(write=False)
     return Phantom(name, spec.title, spec.description, drawing.hu, drawing.lesion, drawing.lungs, drawing.body)
 
@@ -131,7 +142,8 @@ def to_dicom(phantom: Phantom) -> bytes:
     ds.PatientName, ds.PatientID, ds.PatientBirthDate, ds.PatientSex = "SYNTHETIC^PHANTOM", "PHANTOM", "", ""
     ds.PatientIdentityRemoved, ds.DeidentificationMethod = "YES", "Drawn by software; there is no patient"
     ds.ImageComments = f"{NOTICE}. {phantom.description}"
-    ds.BodyPartExamined, ds.PatientPosition, ds.BurnedInAnnotation = "CHEST", "HFS", "NO"
+    ds.BodyPartExamined = "CHEST" if phantom.lung_mask.any() else "ABDOMEN"
+    ds.PatientPosition, ds.BurnedInAnnotation = "HFS", "NO"
     ds.SliceThickness, ds.KVP, ds.ConvolutionKernel = "5", "120", "STANDARD"
     ds.StudyInstanceUID, ds.SeriesInstanceUID = uid("study"), uid("series")
     ds.FrameOfReferenceUID, ds.PositionReferenceIndicator = uid("frame of reference"), ""
@@ -175,7 +187,7 @@ def write_examples(out: Path) -> list[Path]:
     written = []
     try:
         out.mkdir(parents=True, exist_ok=True)
-        for name in PHANTOMS:
+        for name in BUNDLED:
             phantom = draw(name)
             files = {".dcm": to_dicom(phantom)} | ({".png": to_png(phantom)} if name in AS_PNG else {})
             for suffix, content in files.items():

@@ -84,8 +84,7 @@ def cross_validate(
         if kept and kept.exists():
             logits[held_out] = np.load(kept)
             on_network(held_out, _saved_network(kept))
-            for _ in range(recipe.epochs if on_epoch else 0):
-                on_epoch(float("nan"))
+            _tick(recipe, on_epoch)
             continue
         network = train_network(crop_set.take(~held_out), recipe, seed, on_epoch)
         logits[held_out] = predict_logits(network, crop_set.crops[held_out])
@@ -200,7 +199,7 @@ def run_study(
         if plan.baselines:
             folds = {"blocked": blocked, "random_leaky": mixed}
             figures["baselines"] = _measure_baselines(crop_set, folds, plan, checkpoints)
-    network = train_network(crop_set, recipe, plan.seeds[0], on_epoch)
+    network = _final_network(crop_set, recipe, plan.seeds[0], on_epoch, checkpoints)
     classifier = Classifier(network, calibration)
     if plan.localization:
         targets = phantom_targets() + (outline_targets(plan.outlines) if plan.outlines else [])
@@ -236,6 +235,26 @@ def run_study(
         (out / "evaluation.json").write_text(text + "\n", encoding="utf-8")
         (out / "MODEL_CARD.md").write_text(model_card(load_card(path)), encoding="utf-8")
     return path, figures
+
+
+def _final_network(crop_set: CropSet, recipe: Recipe, seed: int, on_epoch, checkpoints: Path | None):
+    """The network trained on every slice, kept among the checkpoints like those of the folds."""
+    everything = np.zeros(len(crop_set.slices), int)
+    kept = checkpoints and checkpoints / f"{_key(crop_set, everything, recipe.as_dict(), seed)}-all.keras"
+    if kept and kept.exists():
+        _tick(recipe, on_epoch)
+        return _saved_network(kept)
+    network = train_network(crop_set, recipe, seed, on_epoch)
+    if kept:
+        checkpoints.mkdir(parents=True, exist_ok=True)
+        network.save(kept, include_optimizer=False)
+    return network
+
+
+def _tick(recipe: Recipe, on_epoch) -> None:
+    """Tell of the epochs of a network that was trained before."""
+    for _ in range(recipe.epochs if on_epoch else 0):
+        on_epoch(float("nan"))
 
 
 def _measure_baselines(crop_set: CropSet, folds: dict[str, np.ndarray], plan: Plan, checkpoints: Path | None) -> dict:

@@ -12,6 +12,8 @@ from lungcnn.network import CLASSES, LAST_CONVOLUTION, LOGITS, build_network
 from lungcnn.surgery import Surgery
 
 MALIGNANT = CLASSES.index("malignant")
+# A slice without lesion has 256 cells in which to see one: those that come nearest teach.
+HARDEST_CELLS = 8
 
 
 @dataclass(frozen=True)
@@ -23,6 +25,7 @@ class Recipe:
         learning_rate: peak, reached after one epoch and then brought to zero along a cosine. weight_decay: AdamW's.
         smoothing: label smoothing. case_weight: a slice counts its case's size to the power of minus this.
         map_weight: weight of the loss that asks the malignant evidence map to lie on lesions whose place is known.
+        cell_weight: weight of the loss that asks for malignant evidence in the cells of lesions and for none elsewhere.
         surgery: lesions put in and taken out.
     """
 
@@ -33,6 +36,7 @@ class Recipe:
     smoothing: float = 0.05
     case_weight: float = 0.5
     map_weight: float = 0.3
+    cell_weight: float = 0.0
     width: int = 16
     dropout: float = 0.2
     surgery: Surgery = field(default_factory=Surgery)
@@ -100,30 +104,22 @@ def _batches(crop_set: CropSet, recipe: Recipe, seed: int):
         rng = np.random.default_rng([seed, next(epochs)])
         order = rng.permutation(len(weights))
         shown = [recipe.surgery.operate(crop_set, index, donors, rng) for index in order]
+        labels = np.array([seen.label for seen in shown])
+        placed = np.array([seen.placed for seen in shown], np.float32)
         # Surgery moves slices between the classes: these factors let the classes count alike all the same.
-        totals = np.bincount([label for *_, label in shown], weights[order], minlength=len(CLASSES))
+        totals = np.bincount(labels, weights[order], minlength=len(CLASSES))
         factors = totals.sum() / (len(CLASSES) * np.maximum(totals, 1e-6))
-        for (crop, mask, label), weight in zip(shown, weights[order], strict=True):
-            yield crop[..., None], mask[..., None], label, weight * factors[label]
+        counts = (weights[order] * factors[labels]).astype(np.float32)
+        for start in range(0, len(order), recipe.batch):
+            part = slice(start, start + recipe.batch)
+            pairs = [augment(seen.crop, seen.mask, recipe.augmentation, rng) for seen in shown[part]]
+            crops, masks = (np.stack(images)[..., None] for images in zip(*pairs, strict=True))
+            yield crops, masks, labels[part], placed[part], counts[part]
 
     size = crop_set.crops.shape[1]
-    data = tf.data.Dataset.from_generator(
-        one_epoch,
-        output_signature=(
-            tf.TensorSpec((size, size, 1), tf.float32),
-            tf.TensorSpec((size, size, 1), tf.float32),
-            tf.TensorSpec((), tf.int64),
-            tf.TensorSpec((), tf.float32),
-        ),
-    ).batch(recipe.batch)
-    seeds = tf.data.Dataset.random(seed=seed, rerandomize_each_iteration=True).batch(2, drop_remainder=True)
-
-    def vary(batch, pair):
-        images, masks, batch_labels, batch_weights = batch
-        images, masks = augment(images, masks, tf.cast(pair % (2**31 - 1), tf.int32), recipe.augmentation)
-        return images, masks, batch_labels, batch_weights
-
-    return tf.data.Dataset.zip(data, seeds).map(vary).prefetch(4)
+    picture, number = tf.TensorSpec((None, size, size, 1), tf.float32), tf.TensorSpec((None,), tf.float32)
+    signature = (picture, picture, tf.TensorSpec((None,), tf.int64), number, number)
+    return tf.data.Dataset.from_generator(one_epoch, output_signature=signature).prefetch(8)
 
 
 def _compile_step(network, optimizer, recipe: Recipe):
@@ -133,7 +129,6 @@ def _compile_step(network, optimizer, recipe: Recipe):
     found = network.get_layer(LAST_CONVOLUTION).output
     outputs = keras.Model(network.input, [found, network.get_layer(LOGITS).output])
     embedding, logits_layer = network.get_layer("embedding"), network.get_layer(LOGITS)
-    optimizer.build(network.trainable_variables)
 
     def evidence_map(maps):
         """Malignant evidence a cell `[n, cells]`: the dense layers have no activation, so it is a weighted sum."""
@@ -141,25 +136,44 @@ def _compile_step(network, optimizer, recipe: Recipe):
         evidence = tf.tensordot(maps, weights, 1)
         return tf.reshape(evidence, [tf.shape(evidence)[0], -1])
 
+    # Where evidence ends and none begins, for the cells' loss; it falls away after training.
+    threshold = tf.Variable(1.0, name="evidence_threshold")
+    variables = [*network.trainable_variables, threshold]
+    optimizer.build(variables)
+
     @tf.function(reduce_retracing=True)
-    def step(images, masks, labels, weights):
+    def step(images, masks, labels, placed, weights):
         with tf.GradientTape() as tape:
             maps, logits = outputs(images, training=True)
             target = tf.one_hot(labels, len(CLASSES)) * (1 - recipe.smoothing) + recipe.smoothing / len(CLASSES)
             loss = tf.reduce_mean(weights * tf.nn.softmax_cross_entropy_with_logits(target, logits))
+            cells = masks.shape[1] // maps.shape[1]
+            covered = tf.reshape(tf.nn.avg_pool2d(masks, cells, cells, "VALID"), [tf.shape(masks)[0], -1])
+            mass = tf.reduce_sum(covered, axis=1)
+            drawn = tf.cast(mass > 0.02, tf.float32)
+            place = covered / tf.maximum(mass[:, None], 1e-6)
+            evidence = evidence_map(maps)
             if recipe.map_weight:
-                cells = masks.shape[1] // maps.shape[1]
-                covered = tf.reshape(tf.nn.avg_pool2d(masks, cells, cells, "VALID"), [tf.shape(masks)[0], -1])
-                mass = tf.reduce_sum(covered, axis=1)
-                drawn = tf.cast(mass > 0.02, tf.float32)
-                place = covered / tf.maximum(mass[:, None], 1e-6)
-                off_lesion = tf.nn.softmax_cross_entropy_with_logits(place, evidence_map(maps))
-                loss += recipe.map_weight * tf.reduce_sum(drawn * off_lesion) / tf.maximum(tf.reduce_sum(drawn), 1.0)
-        gradients = tape.gradient(loss, network.trainable_variables)
-        optimizer.apply_gradients(zip(gradients, network.trainable_variables, strict=True))
+                off_lesion = tf.nn.softmax_cross_entropy_with_logits(place, evidence)
+                loss += recipe.map_weight * _mean_where(off_lesion, drawn)
+            if recipe.cell_weight:
+                missed = tf.reduce_sum(place * tf.nn.softplus(threshold - evidence), axis=1)
+                elsewhere = tf.where(covered > 0, -1e3, evidence - threshold)
+                false_alarms = tf.nn.softplus(tf.math.top_k(elsewhere, HARDEST_CELLS).values)
+                loss += recipe.cell_weight * _mean_where(missed, drawn)
+                loss += recipe.cell_weight * _mean_where(tf.reduce_mean(false_alarms, axis=1), placed)
+        gradients = tape.gradient(loss, variables, unconnected_gradients="zero")
+        optimizer.apply_gradients(zip(gradients, variables, strict=True))
         return loss
 
     return step
+
+
+def _mean_where(values, chosen):
+    """Mean of values `[n]` over those chosen (1.0, others 0.0); 0 where none is."""
+    import tensorflow as tf
+
+    return tf.reduce_sum(values * chosen) / tf.maximum(tf.reduce_sum(chosen), 1.0)
 
 
 def predict_logits(network, crops: np.ndarray, batch: int = 64) -> np.ndarray:

@@ -10,7 +10,7 @@ from conftest import ROOT, dicom_bytes
 from lungcnn import __version__
 from lungcnn.cli import main
 from lungcnn.loading import load_slice
-from lungcnn.phantom import PHANTOMS
+from lungcnn.phantom import BUNDLED
 
 EXAMPLES = ROOT / "examples"
 
@@ -86,6 +86,7 @@ def test_overlay_and_heatmap_files(run, tmp_path):
 def test_text_output_names_class_and_probabilities(run):
     result = run("predict", EXAMPLES / "apex-normal.dcm", "--no-checks")
     assert result.exit_code == 0
+    assert re.search(r"prediction set: (undecided|\w+( or \w+)?)$", result.stdout, re.M)
     assert "normal 0." in result.stdout
     assert "Not a medical device" in result.stderr
     assert "Not a medical device" not in run("predict", EXAMPLES / "apex-normal.dcm", "--no-checks", "--quiet").output
@@ -136,7 +137,7 @@ def test_train_writes_a_model_that_predict_uses(run, miniature, tmp_path):
 def test_examples_command_writes_the_phantoms(run, tmp_path):
     result = run("examples", "--out", tmp_path)
     assert result.exit_code == 0
-    assert len(list(tmp_path.glob("*.dcm"))) == len(PHANTOMS)
+    assert len(list(tmp_path.glob("*.dcm"))) == len(BUNDLED)
     assert len(result.stderr.splitlines()) == len(list(tmp_path.iterdir()))
 
 

@@ -11,7 +11,7 @@ from PIL import Image
 
 from lungcnn.errors import UsageError
 from lungcnn.loading import load_slice
-from lungcnn.phantom import AS_PNG, PHANTOMS, PhantomSpec, draw, to_dicom, to_png, write_examples
+from lungcnn.phantom import AS_PNG, BUNDLED, PHANTOMS, PhantomSpec, draw, to_dicom, to_png, write_examples
 from lungcnn.thorax import LEVELS, NOISE, Lesion
 from lungcnn.windowing import to_grey
 
@@ -90,6 +90,15 @@ def test_noise_has_the_strength_and_texture_of_ct(phantoms):
     assert bands[1] > 5 * bands[2]
 
 
+def test_the_abdomen_has_its_organs_and_no_lungs():
+    abdomen = draw("abdomen-refused")
+    assert not abdomen.lung_mask.any()
+    assert abdomen.hu[200:240, 150:190].mean() == pytest.approx(58, abs=8)  # liver
+    gas = (abdomen.hu < -600) & abdomen.body_mask
+    assert 0.002 < gas.sum() / abdomen.body_mask.sum() < 0.02
+    assert pydicom.dcmread(io.BytesIO(to_dicom(abdomen))).BodyPartExamined == "ABDOMEN"
+
+
 def test_dicom_has_the_same_hu_and_says_what_it_is(phantoms):
     for phantom in phantoms.values():
         raw = to_dicom(phantom)
@@ -112,7 +121,7 @@ def test_png_is_the_slice_under_the_datasets_window(phantoms):
 
 def test_bundled_examples_are_these(tmp_path, phantoms):
     written = write_examples(tmp_path)
-    assert len(written) == len(PHANTOMS) + len(AS_PNG)
+    assert len(written) == len(BUNDLED) + len(AS_PNG)
     for path in written:
         bundled = ROOT / "examples" / path.name
         # Other processors may round a pixel in a million the other way.
