@@ -158,7 +158,9 @@ def _enclosed_black(small, exact, inside, dark) -> float:
 
 
 def _as_bytes(picture, low: float, high: float) -> np.ndarray:
-    return ((picture - np.float32(low)) * np.float32(255 / (high - low)) + np.float32(0.5)).clip(0, 255).astype(np.uint8)
+    return (
+        ((picture - np.float32(low)) * np.float32(255 / (high - low)) + np.float32(0.5)).clip(0, 255).astype(np.uint8)
+    )
 
 
 def _joined_to_border(mask: np.ndarray) -> np.ndarray:
