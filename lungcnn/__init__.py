@@ -45,6 +45,8 @@ _HOMES = {
     "sanity_sentence": "model_card",
     "render_slice": "rendering",
     "encode_png": "rendering",
+    "dicom_files": "dicom_results",
+    "downloaded_examples": "downloads",
 }
 __all__ = sorted([*_HOMES, "__version__"])
 

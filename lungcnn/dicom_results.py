@@ -254,7 +254,8 @@ class DicomResults:
         # LINEAR_EXACT, since the others take no window narrower than 1 (PS3.3 C.11.2.1.2).
         window = VOILUTTransformation((low + high) / 2, high - low, voi_lut_function="LINEAR_EXACT")
         made = ParametricMap(
-            source_images=[ds for ds, _ in pairs],
+            # Frames of one enhanced object have one source.
+            source_images=list({ds.SOPInstanceUID: ds for ds, _ in pairs}.values()),
             pixel_array=values,
             real_world_value_mappings=[mapping],
             voi_lut_transformations=[window],
@@ -301,6 +302,20 @@ def to_bytes(ds) -> bytes:
     return stream.getvalue()
 
 
+def dicom_files(
+    source: Path | bytes, ct_slice: CTSlice, report: SliceReport, kinds: Sequence[str] = tuple(KINDS)
+) -> dict[str, bytes]:
+    """Results of one slice as files by name ("result-sc.dcm"), to be handed over; names name nobody.
+
+    Args:
+        source: the DICOM file that the slice was read from.
+
+    Raises `NotDicomError` for a picture.
+    """
+    made = DicomResults(kinds).of_slice(Judged(source, ct_slice, report))
+    return {f"result-{kind}.dcm": to_bytes(ds) for kind, ds in made}
+
+
 def with_notice(judged: Judged) -> np.ndarray:
     """The overlay with the notice and the result burned in, in bands above and below: uint8 RGB."""
     import cv2
@@ -342,19 +357,13 @@ def lacks_place(ds, judged: Judged) -> Reason | None:
 
 
 def _alike(pairs: list) -> list[list]:
-    """Slices that one Parametric Map can hold: of one size, spacing, orientation, method and class."""
+    """Slices that one Parametric Map can hold: of one size, spacing, orientation, method, class and kind of source."""
     groups: dict[tuple, list] = {}
     for ds, judged in pairs:
         one, explanation = judged.ct_slice, judged.report.explanation
-        key = (
-            one.hu.shape,
-            one.spacing,
-            one.facts.orientation,
-            one.facts.thickness,
-            explanation.method,
-            explanation.class_name,
-            one.frames,
-        )
+        same_file = ds.SOPInstanceUID if one.frames > 1 else None
+        plane = (one.hu.shape, one.spacing, one.facts.orientation, one.facts.thickness)
+        key = (*plane, explanation.method, explanation.class_name, same_file)
         groups.setdefault(key, []).append((ds, judged))
     return list(groups.values())
 

@@ -1,4 +1,5 @@
 import json
+import re
 import subprocess
 import sys
 
@@ -112,7 +113,6 @@ def test_text_output_names_class_and_probabilities(run):
     ],
 )
 def test_wrong_usage_is_status_2_with_help(run, arguments, message, monkeypatch):
-    import re
 
     monkeypatch.chdir(ROOT)
     result = run(*arguments)
@@ -151,7 +151,6 @@ def test_help(run, command):
 
 
 def test_help_names_every_method(run):
-    import re
 
     from lungcnn.explaining import METHODS
 

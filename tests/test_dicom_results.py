@@ -12,7 +12,16 @@ from click.testing import CliRunner
 from conftest import ROOT, dicom_bytes, missing
 
 from lungcnn.cli import main
-from lungcnn.dicom_results import KINDS, DicomResults, Judged, NotDicomError, parse_kinds, to_bytes, with_notice
+from lungcnn.dicom_results import (
+    KINDS,
+    DicomResults,
+    Judged,
+    NotDicomError,
+    dicom_files,
+    parse_kinds,
+    to_bytes,
+    with_notice,
+)
 from lungcnn.errors import UsageError
 from lungcnn.loading import load_slice
 from lungcnn.network import CLASSES
@@ -289,6 +298,15 @@ def test_pictures_have_no_dicom_results(shipped):
         DicomResults().of_slice(judged)
 
 
+def test_files_to_hand_over(judged, source):
+    files = dicom_files(MASS.read_bytes(), judged.ct_slice, judged.report, ("sc", "sr"))
+    assert list(files) == ["result-sc.dcm", "result-sr.dcm"]
+    import pydicom
+
+    for content in files.values():
+        assert pydicom.dcmread(io.BytesIO(content)).StudyInstanceUID == source.StudyInstanceUID
+
+
 def test_kinds():
     assert parse_kinds(" SC, pm,sc") == ("sc", "pm")
     for wrong in ("seg", "", "sc,jpeg"):
@@ -340,3 +358,41 @@ def test_the_command_for_series(untrained, tmp_path):
         main, ["predict", str(tmp_path / "study.zip"), "--series"], env={"LUNGCNN_MODEL": str(untrained)}
     )
     assert plain.stdout.startswith("3 slices, 3 judged\t")
+
+
+def test_frames_of_an_enhanced_object_are_read_and_referred_to(shipped, tmp_path):
+    """A real enhanced object (legacy converted, by highdicom): one series in order, and results that name frames."""
+    import copy
+
+    import highdicom
+    import pydicom
+
+    parts = []
+    for number, (z, name) in enumerate(((20, "carina-normal"), (0, "arch-spiculated-mass"), (10, "carina-normal")), 1):
+        ds = pydicom.dcmread(ROOT / "examples" / f"{name}.dcm")
+        if parts:
+            for keyword in ("StudyInstanceUID", "SeriesInstanceUID", "FrameOfReferenceUID", "ImageComments"):
+                setattr(ds, keyword, parts[0][keyword].value)
+        ds.SOPInstanceUID = ds.file_meta.MediaStorageSOPInstanceUID = pydicom.uid.generate_uid()
+        ds.ImagePositionPatient, ds.InstanceNumber = [*ds.ImagePositionPatient[:2], z], number
+        ds.StudyDate = ds.ContentDate = "20200101"
+        ds.StudyTime = ds.ContentTime = "101010"
+        ds.StudyID = ds.AccessionNumber = "1"
+        parts.append(copy.deepcopy(ds))
+    enhanced = highdicom.legacy.LegacyConvertedEnhancedCTImage(parts, highdicom.UID(), 1, highdicom.UID(), 1)
+    data = to_bytes(enhanced)
+    (series,) = read_series(data).series
+    assert (series.positions, series.spacing_mm) == ((0, 10, 20), 10)
+    for one, part in zip(series.slices, sorted(parts, key=lambda ds: ds.ImagePositionPatient[2]), strict=True):
+        assert np.array_equal(one.read().hu, part.pixel_array.astype(np.float32) - 1024)
+    report = shipped.run_series(series)
+    looked_at, _ = look_at(shipped, series, report, checks=False)
+    made = DicomResults().of_series(looked_at, report)
+    for kind, one in made:
+        assert errors_of(one, tmp_path) == [], kind
+    capture, heat = opened(made[0][1]), opened(dict(made)["pm"])
+    frame = capture.SourceImageSequence[0].ReferencedFrameNumber
+    assert frame == looked_at[0].ct_slice.frame + 1
+    maps = {one.ct_slice.facts.position[2]: one.report.explanation.heatmap() for one in looked_at}
+    for group, stored in zip(heat.PerFrameFunctionalGroupsSequence, np.atleast_3d(heat.pixel_array), strict=True):
+        assert np.array_equal(stored, maps[float(group.PlanePositionSequence[0].ImagePositionPatient[2])])
