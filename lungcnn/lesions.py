@@ -8,7 +8,6 @@ leaves a slice of the same patient and scanner without one.
 import cv2
 import numpy as np
 
-from lungcnn.anatomy import AIR_HU, MARGIN
 from lungcnn.windowing import to_unit
 
 _SUPERSAMPLING = 4
@@ -67,41 +66,6 @@ def draw_dome(crop: np.ndarray, lungs: np.ndarray, rng: np.random.Generator) -> 
     alpha = cv2.GaussianBlur(alpha, (0, 0), rng.uniform(0.4, 2.0) + max(0.0, (14 - radius) / 4))
     drawn, alpha = _paint(crop, lungs, alpha, rng)
     return drawn, lungs & (alpha < 0.5)
-
-
-def narrow_lungs(crop: np.ndarray, lungs: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Let soft tissue close in on the lungs and cut the crop around what is left: an apex or a base, larger than life.
-
-    Normal slices of the dataset lie between them; without this, a network takes the vessels and walls of a small lung,
-    which the crop enlarges, for lesions.
-
-    Args:
-        crop, lungs, rng: as in `insert_lesion`.
-
-    Returns:
-        The new crop and its lungs, bool `[size, size]`. Unchanged where too little lung would be left on one side.
-    """
-    size = crop.shape[0]
-    depth = cv2.distanceTransform(lungs.astype(np.uint8), cv2.DIST_L2, 3)
-    uneven = cv2.GaussianBlur(rng.normal(0, 1, crop.shape).astype(np.float32), (0, 0), 6)
-    depth += lungs * uneven * (rng.uniform(0, 3) / max(float(uneven.std()), 1e-6))
-    kept = lungs & (depth > rng.uniform(0.1, 0.6) * depth.max())
-    if min(kept[:, : size // 2].sum(), kept[:, size // 2 :].sum()) < 60:
-        return crop, lungs
-    # Beyond the old border as well, where its partial volume would stay behind as a ring.
-    filled = cv2.dilate(lungs.astype(np.uint8), np.ones((5, 5), np.uint8)) - kept
-    alpha = cv2.GaussianBlur(filled.astype(np.float32), (0, 0), rng.uniform(0.5, 1.5))
-    drawn, _ = _paint(crop, lungs, alpha, rng)
-    ys, xs = np.nonzero(kept)
-    side = max(np.ptp(ys), np.ptp(xs)) * (1 + 2 * MARGIN)
-    scale = side / size
-    corner = (xs.min() + xs.max() - side) / 2, (ys.min() + ys.max() - side) / 2
-    matrix = np.array([[scale, 0, corner[0]], [0, scale, corner[1]]])
-    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    air = float(to_unit(np.float32(AIR_HU)))
-    enlarged = cv2.warpAffine(drawn, matrix, (size, size), flags=flags, borderValue=air)
-    mask = cv2.warpAffine(kept.astype(np.float32), matrix, (size, size), flags=flags, borderValue=0)
-    return enlarged, mask > 0.5
 
 
 def _paint(crop, lungs, alpha, rng) -> tuple[np.ndarray, np.ndarray]:

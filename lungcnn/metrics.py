@@ -200,13 +200,15 @@ def confusion(runs: Sequence[Predictions]) -> list[list[int]]:
     return confusion_matrix(runs[0].labels, runs[0].p.argmax(axis=1), labels=range(len(CLASSES))).tolist()
 
 
-def summarise(runs: Sequence[Predictions], shows_lesion: np.ndarray | None = None, resamples: int = RESAMPLES) -> dict:
+def summarise(
+    runs: Sequence[Predictions], sure_lesions: dict[str, np.ndarray] | None = None, resamples: int = RESAMPLES
+) -> dict:
     """Figures by slice and by case with their confusion matrices: one entry of `evaluation.json`.
 
     Args:
         runs: as `with_intervals`.
-        shows_lesion: float `[n]`, 1 for slices on which a lesion is surely seen. Where given and there are such of
-            malignant cases, "sure_lesions" holds their AUC against all normal slices.
+        sure_lesions: by name, malignant slices on which a lesion is surely seen, bool `[n]`. Under each name that has
+            such slices stands their AUC against all normal ones.
     """
     by_case = [run.by_case() for run in runs]
     summary = {
@@ -219,10 +221,9 @@ def summarise(runs: Sequence[Predictions], shows_lesion: np.ndarray | None = Non
         "slices": len(runs[0].labels),
         "cases": len(by_case[0].labels),
     }
-    if shows_lesion is not None:
-        sure = (shows_lesion == 1) & (runs[0].labels == MALIGNANT)
+    for name, sure in (sure_lesions or {}).items():
         if sure.any():
             chosen = [run.take(sure | (run.labels == NORMAL)) for run in runs]
-            summary["sure_lesions"] = with_intervals(chosen, auc_against_normal, resamples)
-            summary["sure_lesions"]["slices"] = int(sure.sum())
+            summary[name] = with_intervals(chosen, auc_against_normal, resamples)
+            summary[name]["slices"] = int(sure.sum())
     return summary

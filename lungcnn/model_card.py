@@ -250,12 +250,17 @@ def _section(title: str, *parts: str) -> str:
 
 
 def _sure_lesions(blocked: dict) -> str:
-    if "sure_lesions" not in blocked:
+    parts = [
+        f"{_with_interval(blocked[name]['auc_malignant'])} on {blocked[name]['slices']} slices{where}"
+        for name, where in (("sure_lesions", ""), ("second_look", " of the others, boxed in a second look"))
+        if name in blocked
+    ]
+    if not parts:
         return ""
-    sure = blocked["sure_lesions"]
     return (
-        f"On the {sure['slices']} slices of malignant cases on which a lesion is surely seen, against all normal "
-        f"slices, the malignant AUC is {_with_interval(sure['auc_malignant'])}."
+        "Slices of malignant cases on which a lesion is surely seen, against all normal slices: malignant AUC "
+        + ", and ".join(parts)
+        + "."
     )
 
 

@@ -188,14 +188,14 @@ def run_study(
         count = len(plan.seeds)
         calibration = fit_calibration(np.concatenate(logits), np.tile(labels, count), np.tile(cases, count))
         runs = [cross_calibrated(part, labels, cases, blocked) for part in logits]
-        figures["blocked"] = summarise(runs, crop_set.shows_lesion, plan.resamples)
+        figures["blocked"] = summarise(runs, crop_set.sure_lesions, plan.resamples)
         rule, figures["series"] = fit_series_rule(runs, blocked, plan.resamples)
         series_rule = rule.as_dict()
         if plan.localization:
             figures["localization"] = summarise_findings(findings, plan.resamples)
         if plan.leaky:
             runs = [cross_calibrated(part, labels, cases, mixed) for part in out_of_fold(mixed, plan.seeds[:1])]
-            figures["random_leaky"] = summarise(runs, crop_set.shows_lesion, plan.resamples)
+            figures["random_leaky"] = summarise(runs, crop_set.sure_lesions, plan.resamples)
         if plan.baselines:
             folds = {"blocked": blocked, "random_leaky": mixed}
             figures["baselines"] = _measure_baselines(crop_set, folds, plan, checkpoints)

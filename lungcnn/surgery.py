@@ -10,29 +10,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from lungcnn.dataset import CropSet
-from lungcnn.lesions import boxes_mask, draw_dome, erase_lesion, insert_lesion, narrow_lungs, transplant_lesion
+from lungcnn.lesions import boxes_mask, draw_dome, erase_lesion, insert_lesion, transplant_lesion
 from lungcnn.network import CLASSES
 
 NORMAL, MALIGNANT = CLASSES.index("normal"), CLASSES.index("malignant")
 # Larger lesions fill a lung: they can't be moved without the chest around them.
 LARGEST_TRANSPLANT = 45
 DECOY_RADII = (3, 14)
-
-
-@dataclass(frozen=True, eq=False)
-class Shown:
-    """A slice as it is shown once.
-
-    Attributes:
-        crop: float32 `[size, size]`. mask: its malignant lesions, float32 of the same shape, 0 where there is none or
-            its place is unknown. label: index in `CLASSES`.
-        placed: `mask` holds all there is, be it nothing.
-    """
-
-    crop: np.ndarray
-    mask: np.ndarray
-    label: int
-    placed: bool
 
 
 @dataclass(frozen=True)
@@ -46,7 +30,6 @@ class Surgery:
         decoy: chance that another slice is mended in the same way where there was no lesion, so that the mending
             itself tells nothing.
         dome: chance that a slice without lesion, or before it gets one, shows the dome of a diaphragm.
-        narrow: chance that soft tissue closes in on the lungs of such a slice, as at apices and bases.
         blank_weight: weight of malignant cases' slices on which nothing is seen; they count as normal.
         unseen_weight: weight of malignant cases' slices that nobody looked at.
     """
@@ -55,8 +38,7 @@ class Surgery:
     transplant: float = 0.5
     erase: float = 0.5
     decoy: float = 0.25
-    dome: float = 0.0
-    narrow: float = 0.0
+    dome: float = 0.4
     blank_weight: float = 0.5
     unseen_weight: float = 0.4
 
@@ -77,40 +59,38 @@ class Surgery:
                 found += [(index, box) for box in boxes[0][boxes[1] & (sizes < LARGEST_TRANSPLANT)]]
         return found
 
-    def operate(self, crop_set: CropSet, index: int, donors, rng: np.random.Generator) -> Shown:
+    def operate(self, crop_set: CropSet, index: int, donors, rng: np.random.Generator):
         """One slice as it is shown this time.
 
         Args:
             index: of the slice. donors: from `donors`. rng: source of every choice.
+
+        Returns:
+            The crop float32 `[size, size]`, its lesions' mask float32 `[size, size]` (0 where there is none or its
+            place is unknown), and the label.
         """
         crop, lungs, boxes = crop_set.crops[index], crop_set.lungs[index], crop_set.boxes[index]
-        label, nothing = int(crop_set.labels[index]), np.zeros_like(crop)
-        if label == MALIGNANT:
-            if boxes is None:
-                return Shown(crop, nothing, MALIGNANT, placed=False)
+        label, mask = int(crop_set.labels[index]), np.zeros_like(crop)
+        if label == MALIGNANT and boxes is not None:
             corners = boxes[0]
             if len(corners) and rng.random() >= self.erase:
-                return Shown(crop, boxes_mask(corners, len(crop)), MALIGNANT, placed=True)
+                return crop, boxes_mask(corners, len(crop)), MALIGNANT
             for box in corners:
                 crop = erase_lesion(crop, box)
             label = NORMAL
-        elif rng.random() < self.decoy:
+        elif label != MALIGNANT and rng.random() < self.decoy:
             crop = erase_lesion(crop, _anywhere(lungs, rng))
-        moved = self.narrow and rng.random() < self.narrow
-        if moved:
-            crop, lungs = narrow_lungs(crop, lungs, rng)
-        if self.dome and rng.random() < self.dome:
+        if label != MALIGNANT and self.dome and rng.random() < self.dome:
             for _ in range(1 + (rng.random() < 0.4)):
                 crop, lungs = draw_dome(crop, lungs, rng)
-        if rng.random() >= self.insert:
-            return Shown(crop, nothing, label, placed=True)
-        # A lesion of another slice keeps its place, which is not lung where the lungs have become narrow.
-        if donors and not moved and rng.random() < self.transplant:
-            donor, box = donors[rng.integers(len(donors))]
-            crop, mask = transplant_lesion(crop, crop_set.crops[donor], box, mirrored=rng.random() < 0.5)
-        else:
-            crop, mask = insert_lesion(crop, lungs, rng)
-        return Shown(crop, mask, MALIGNANT if mask.any() else label, placed=True)
+        if label != MALIGNANT and rng.random() < self.insert:
+            if donors and rng.random() < self.transplant:
+                donor, box = donors[rng.integers(len(donors))]
+                crop, mask = transplant_lesion(crop, crop_set.crops[donor], box, mirrored=rng.random() < 0.5)
+            else:
+                crop, mask = insert_lesion(crop, lungs, rng)
+            label = MALIGNANT if mask.any() else label
+        return crop, mask, label
 
 
 def _anywhere(lungs, rng):

@@ -12,8 +12,6 @@ from lungcnn.network import CLASSES, LAST_CONVOLUTION, LOGITS, build_network
 from lungcnn.surgery import Surgery
 
 MALIGNANT = CLASSES.index("malignant")
-# A slice without lesion has 256 cells in which to see one: those that come nearest teach.
-HARDEST_CELLS = 8
 
 
 @dataclass(frozen=True)
@@ -25,7 +23,6 @@ class Recipe:
         learning_rate: peak, reached after one epoch and then brought to zero along a cosine. weight_decay: AdamW's.
         smoothing: label smoothing. case_weight: a slice counts its case's size to the power of minus this.
         map_weight: weight of the loss that asks the malignant evidence map to lie on lesions whose place is known.
-        cell_weight: weight of the loss that asks for malignant evidence in the cells of lesions and for none elsewhere.
         surgery: lesions put in and taken out.
     """
 
@@ -36,8 +33,7 @@ class Recipe:
     smoothing: float = 0.05
     case_weight: float = 0.5
     map_weight: float = 0.3
-    cell_weight: float = 0.0
-    width: int = 16
+    width: int = 12
     dropout: float = 0.2
     surgery: Surgery = field(default_factory=Surgery)
     augmentation: Augmentation = field(default_factory=Augmentation)
@@ -104,21 +100,20 @@ def _batches(crop_set: CropSet, recipe: Recipe, seed: int):
         rng = np.random.default_rng([seed, next(epochs)])
         order = rng.permutation(len(weights))
         shown = [recipe.surgery.operate(crop_set, index, donors, rng) for index in order]
-        labels = np.array([seen.label for seen in shown])
-        placed = np.array([seen.placed for seen in shown], np.float32)
+        labels = np.array([label for *_, label in shown])
         # Surgery moves slices between the classes: these factors let the classes count alike all the same.
         totals = np.bincount(labels, weights[order], minlength=len(CLASSES))
         factors = totals.sum() / (len(CLASSES) * np.maximum(totals, 1e-6))
         counts = (weights[order] * factors[labels]).astype(np.float32)
         for start in range(0, len(order), recipe.batch):
             part = slice(start, start + recipe.batch)
-            pairs = [augment(seen.crop, seen.mask, recipe.augmentation, rng) for seen in shown[part]]
+            pairs = [augment(crop, mask, recipe.augmentation, rng) for crop, mask, _ in shown[part]]
             crops, masks = (np.stack(images)[..., None] for images in zip(*pairs, strict=True))
-            yield crops, masks, labels[part], placed[part], counts[part]
+            yield crops, masks, labels[part], counts[part]
 
     size = crop_set.crops.shape[1]
-    picture, number = tf.TensorSpec((None, size, size, 1), tf.float32), tf.TensorSpec((None,), tf.float32)
-    signature = (picture, picture, tf.TensorSpec((None,), tf.int64), number, number)
+    picture = tf.TensorSpec((None, size, size, 1), tf.float32)
+    signature = (picture, picture, tf.TensorSpec((None,), tf.int64), tf.TensorSpec((None,), tf.float32))
     return tf.data.Dataset.from_generator(one_epoch, output_signature=signature).prefetch(8)
 
 
@@ -136,44 +131,27 @@ def _compile_step(network, optimizer, recipe: Recipe):
         evidence = tf.tensordot(maps, weights, 1)
         return tf.reshape(evidence, [tf.shape(evidence)[0], -1])
 
-    # Where evidence ends and none begins, for the cells' loss; it falls away after training.
-    threshold = tf.Variable(1.0, name="evidence_threshold")
-    variables = [*network.trainable_variables, threshold]
-    optimizer.build(variables)
+    optimizer.build(network.trainable_variables)
 
     @tf.function(reduce_retracing=True)
-    def step(images, masks, labels, placed, weights):
+    def step(images, masks, labels, weights):
         with tf.GradientTape() as tape:
             maps, logits = outputs(images, training=True)
             target = tf.one_hot(labels, len(CLASSES)) * (1 - recipe.smoothing) + recipe.smoothing / len(CLASSES)
             loss = tf.reduce_mean(weights * tf.nn.softmax_cross_entropy_with_logits(target, logits))
-            cells = masks.shape[1] // maps.shape[1]
-            covered = tf.reshape(tf.nn.avg_pool2d(masks, cells, cells, "VALID"), [tf.shape(masks)[0], -1])
-            mass = tf.reduce_sum(covered, axis=1)
-            drawn = tf.cast(mass > 0.02, tf.float32)
-            place = covered / tf.maximum(mass[:, None], 1e-6)
-            evidence = evidence_map(maps)
             if recipe.map_weight:
-                off_lesion = tf.nn.softmax_cross_entropy_with_logits(place, evidence)
-                loss += recipe.map_weight * _mean_where(off_lesion, drawn)
-            if recipe.cell_weight:
-                missed = tf.reduce_sum(place * tf.nn.softplus(threshold - evidence), axis=1)
-                elsewhere = tf.where(covered > 0, -1e3, evidence - threshold)
-                false_alarms = tf.nn.softplus(tf.math.top_k(elsewhere, HARDEST_CELLS).values)
-                loss += recipe.cell_weight * _mean_where(missed, drawn)
-                loss += recipe.cell_weight * _mean_where(tf.reduce_mean(false_alarms, axis=1), placed)
-        gradients = tape.gradient(loss, variables, unconnected_gradients="zero")
-        optimizer.apply_gradients(zip(gradients, variables, strict=True))
+                cells = masks.shape[1] // maps.shape[1]
+                covered = tf.reshape(tf.nn.avg_pool2d(masks, cells, cells, "VALID"), [tf.shape(masks)[0], -1])
+                mass = tf.reduce_sum(covered, axis=1)
+                drawn = tf.cast(mass > 0.02, tf.float32)
+                place = covered / tf.maximum(mass[:, None], 1e-6)
+                off_lesion = tf.nn.softmax_cross_entropy_with_logits(place, evidence_map(maps))
+                loss += recipe.map_weight * tf.reduce_sum(drawn * off_lesion) / tf.maximum(tf.reduce_sum(drawn), 1.0)
+        gradients = tape.gradient(loss, network.trainable_variables)
+        optimizer.apply_gradients(zip(gradients, network.trainable_variables, strict=True))
         return loss
 
     return step
-
-
-def _mean_where(values, chosen):
-    """Mean of values `[n]` over those chosen (1.0, others 0.0); 0 where none is."""
-    import tensorflow as tf
-
-    return tf.reduce_sum(values * chosen) / tf.maximum(tf.reduce_sum(chosen), 1.0)
 
 
 def predict_logits(network, crops: np.ndarray, batch: int = 64) -> np.ndarray:

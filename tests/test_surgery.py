@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from lungcnn.dataset import crop_dataset, read_boxes, read_dataset
-from lungcnn.lesions import boxes_mask, draw_dome, erase_lesion, narrow_lungs, transplant_lesion
+from lungcnn.lesions import boxes_mask, draw_dome, erase_lesion, transplant_lesion
 from lungcnn.surgery import MALIGNANT, NORMAL, Surgery
 
 ALWAYS = Surgery(insert=1.0, transplant=1.0, erase=1.0, decoy=0.0, dome=0.0)
@@ -70,42 +70,16 @@ def test_a_dome_is_soft_tissue_in_one_lung_and_no_lesion():
 def test_domes_keep_the_label_and_lesions_beside_them_change_it(crop_set):
     index = int(np.flatnonzero(crop_set.labels == NORMAL)[0])
     domes = replace(NEVER, dome=1.0)
-    dome = domes.operate(crop_set, index, [], np.random.default_rng(1))
-    assert dome.label == NORMAL
-    assert dome.placed
-    assert not dome.mask.any()
-    assert (dome.crop - crop_set.crops[index]).max() > 0.3
-    both = replace(domes, insert=1.0, transplant=0.0).operate(crop_set, index, [], np.random.default_rng(1))
-    assert both.label == MALIGNANT
-    assert both.mask.any()
-    assert not np.array_equal(both.crop, dome.crop)
-
-
-def test_narrow_lungs_are_cut_out_larger_and_keep_both_sides():
-    chest, lungs = symmetric_chest()
-    for seed in range(8):
-        drawn, left = narrow_lungs(chest, lungs, np.random.default_rng(seed))
-        assert drawn.dtype == np.float32
-        assert min(left[:, :64].sum(), left[:, 64:].sum()) > 100
-        assert np.median(drawn[left]) == pytest.approx(0.2, abs=0.02), "what is left is lung"
-        assert np.median(drawn[~left]) == pytest.approx(0.8, abs=0.08), "around it there is soft tissue"
-        ys, xs = np.nonzero(left)
-        assert max(np.ptp(ys), np.ptp(xs)) == pytest.approx(128 / 1.08, abs=4), "with the margin of every crop"
-    # A sliver on one side would be lost.
-    one_sided = lungs & (np.arange(128) < 64)
-    unchanged, left = narrow_lungs(chest, one_sided, np.random.default_rng(0))
-    np.testing.assert_array_equal(unchanged, chest)
-    np.testing.assert_array_equal(left, one_sided)
-
-
-def test_lesions_in_narrow_lungs_are_drawn_where_lung_is_left(crop_set):
-    index = int(np.flatnonzero(crop_set.labels == NORMAL)[0])
-    donors = ALWAYS.donors(crop_set)
-    narrow = replace(NEVER, narrow=1.0, insert=1.0, transplant=1.0)
-    shown = [narrow.operate(crop_set, index, donors, np.random.default_rng(seed)) for seed in range(6)]
-    assert {seen.label for seen in shown} == {MALIGNANT}
-    soft_edges = [((seen.mask > 0) & (seen.mask < 1)).any() for seen in shown]
-    assert all(soft_edges), "drawn lesions, not boxes of transplanted ones"
+    crop, mask, label = domes.operate(crop_set, index, [], np.random.default_rng(1))
+    assert label == NORMAL
+    assert not mask.any()
+    assert (crop - crop_set.crops[index]).max() > 0.3
+    both, mask, label = replace(domes, insert=1.0, transplant=0.0).operate(
+        crop_set, index, [], np.random.default_rng(1)
+    )
+    assert label == MALIGNANT
+    assert mask.any()
+    assert not np.array_equal(both, crop)
 
 
 @pytest.mark.parametrize("mirrored", [False, True])
@@ -132,12 +106,11 @@ def test_masks_of_boxes_stay_on_the_crop():
 def test_without_surgery_slices_stay_as_they_are_but_for_blank_ones(crop_set):
     rng = np.random.default_rng(0)
     for index, label in enumerate(crop_set.labels):
-        shown = NEVER.operate(crop_set, index, [], rng)
-        np.testing.assert_array_equal(shown.crop, crop_set.crops[index])
+        crop, mask, shown = NEVER.operate(crop_set, index, [], rng)
+        np.testing.assert_array_equal(crop, crop_set.crops[index])
         boxes = crop_set.boxes[index]
-        assert shown.label == (NORMAL if boxes is not None and not len(boxes[0]) else label)
-        assert shown.mask.any() == (boxes is not None and len(boxes[0]) > 0)
-        assert shown.placed == (label != MALIGNANT or boxes is not None)
+        assert shown == (NORMAL if boxes is not None and not len(boxes[0]) else label)
+        assert mask.any() == (boxes is not None and len(boxes[0]) > 0)
 
 
 def test_with_surgery_the_background_no_longer_gives_the_class(crop_set):
@@ -146,28 +119,27 @@ def test_with_surgery_the_background_no_longer_gives_the_class(crop_set):
     assert len(donors) == 1
     np.testing.assert_array_equal(donors[0][1], BOX[0])
     for index, label in enumerate(crop_set.labels):
-        shown = ALWAYS.operate(crop_set, index, donors, rng)
+        crop, mask, shown = ALWAYS.operate(crop_set, index, donors, rng)
         unseen = label == MALIGNANT and crop_set.boxes[index] is None
-        assert shown.label == MALIGNANT
-        assert shown.mask.any() != unseen, "only what nobody looked at has lesions whose place is unknown"
-        assert shown.placed != unseen
-        assert np.isfinite(shown.crop).all()
-        assert 0 <= shown.crop.min() <= shown.crop.max() <= 1
+        assert shown == MALIGNANT
+        assert mask.any() != unseen, "only what nobody looked at has lesions whose place is unknown"
+        assert np.isfinite(crop).all()
+        assert 0 <= crop.min() <= crop.max() <= 1
     erased = replace(ALWAYS, insert=0.0)
     boxed = next(i for i, boxes in enumerate(crop_set.boxes) if boxes is not None and len(boxes[0]))
-    shown = erased.operate(crop_set, boxed, donors, rng)
-    assert shown.label == NORMAL
-    assert not shown.mask.any()
-    np.testing.assert_array_equal(shown.crop, erase_lesion(crop_set.crops[boxed], BOX[0]))
+    crop, mask, shown = erased.operate(crop_set, boxed, donors, rng)
+    assert shown == NORMAL
+    assert not mask.any()
+    np.testing.assert_array_equal(crop, erase_lesion(crop_set.crops[boxed], BOX[0]))
 
 
 def test_decoys_mend_where_nothing_was_and_keep_the_label(crop_set):
     decoy = replace(NEVER, decoy=1.0)
     normal = int(np.flatnonzero(crop_set.labels == NORMAL)[0])
-    shown = decoy.operate(crop_set, normal, [], np.random.default_rng(1))
-    assert shown.label == NORMAL
-    assert not shown.mask.any()
-    assert not np.array_equal(shown.crop, crop_set.crops[normal])
+    crop, mask, shown = decoy.operate(crop_set, normal, [], np.random.default_rng(1))
+    assert shown == NORMAL
+    assert not mask.any()
+    assert not np.array_equal(crop, crop_set.crops[normal])
 
 
 def test_weights_of_what_shows_nothing_and_of_what_nobody_looked_at(crop_set):
@@ -191,7 +163,7 @@ def test_boxes_of_real_slices_land_on_their_crops(data):
     looked_at = [item for item in found.slices if item.boxes is not None]
     assert len(looked_at) > 150
     assert {item.label for item in looked_at} == {1, 2}
-    shown = [item for item in looked_at if item.label == MALIGNANT and item.shows_lesion][:6]
+    shown = [item for item in looked_at if item.label == MALIGNANT and any(box.sure for box in item.boxes)][:6]
     others = [next(item for item in found.slices if item.label == label) for label in range(3)]
     crops = crop_dataset(replace(found, slices=(*shown, *others)))
     for boxes, crop in zip(crops.boxes[:6], crops.crops, strict=False):

@@ -392,10 +392,12 @@ def test_the_only_case_of_a_class_is_in_every_resample():
 
 def test_sure_lesions_stand_against_normal_slices_alone():
     base = perfect()
-    seen = np.where(np.arange(len(base.labels)) == len(base.labels) - 1, 1.0, np.nan)
-    found = summarise([base], seen, resamples=20)["sure_lesions"]
-    assert found["slices"] == 1
-    assert found["auc_malignant"]["value"] == 1
+    seen = np.arange(len(base.labels)) == len(base.labels) - 1
+    lesions = {"sure_lesions": seen, "second_look": np.zeros_like(seen)}
+    found = summarise([base], lesions, resamples=20)
+    assert found["sure_lesions"]["slices"] == 1
+    assert found["sure_lesions"]["auc_malignant"]["value"] == 1
+    assert "second_look" not in found, "no slice, no figure"
 
 
 def test_by_case_is_the_mean_of_its_slices():
