@@ -59,8 +59,8 @@ def speed() -> str:
     series = ""
     if "series_over_floor" in ratios:
         series = (
-            f" A series of 300 slices takes {ratios['series_over_floor']:.2f} times what decoding, cropping and judging "
-            "it in batches take one after the other."
+            f" A series of 300 slices takes {ratios['series_over_floor']:.2f} times what decoding, cropping and "
+            "judging it in batches take one after the other."
         )
     return (
         f"From a 512 x 512 DICOM file to the overlay takes {medians['file_to_overlay']:.0f} ms on one core (median, "
