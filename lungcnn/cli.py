@@ -133,7 +133,7 @@ def _predict_series(paths, outputs, options, model, layer, as_json: bool, quiet:
     reading = read_series(paths[0] if len(paths) == 1 else paths)
     import_tensorflow()
     pipeline = Pipeline.load(model, layer)
-    every = bool(reading.series)
+    every = True
     with _bar(total=sum(map(len, reading.series)), unit="slice", quiet=quiet) as bar:
         for series, report in predict_series(pipeline, reading, outputs, lambda: bar.update(1), **options):
             every &= report.status == "ok"

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from lungcnn.dicom_results import DicomResults, Judged, NotDicomError, write_objects
-from lungcnn.errors import UnreadableFileError, UsageError
+from lungcnn.errors import LungCNNError, UsageError
 from lungcnn.loading import CTSlice, sniff
 from lungcnn.pipeline import Pipeline
 from lungcnn.rendering import encode_png, render_overlay
@@ -94,10 +94,9 @@ class Outputs:
 
     def write_series(self, looked_at: list[Judged], report: SeriesReport, names: list[str], stem: str) -> None:
         """Write what is asked for of the slices of a series that were looked at, and its DICOM report."""
+        pictures = replace(self, dicom=None)
         for judged, name in zip(looked_at, names, strict=True):
-            overlays = replace(self, dicom=None)
-            overlays._used = self._used
-            overlays.write(Path(name), judged.ct_slice, judged.report)
+            pictures.write(Path(name), judged.ct_slice, judged.report)
         if self.dicom:
             self._write_dicom(looked_at, stem, report)
 
@@ -135,8 +134,11 @@ def predict_series(
 ) -> Iterator[tuple[Series, SeriesReport]]:
     """Yield the report of each series; maps are made of its most suspicious slices only, where outputs need them.
 
-    Options as `Pipeline.run`. Raises `UsageError` when an output can't be written.
+    Options as `Pipeline.run`. Raises `UsageError` where there is no series, or when an output can't be written.
     """
+    if not reading.series:
+        why = f" The first file: {reading.set_aside[0].reason.message}" if reading.set_aside else ""
+        raise UsageError(f"No series of CT slices was found.{why}")
     for number, series in enumerate(reading.series, 1):
         report = pipeline.run_series(series, lambda _: on_slice())
         if outputs.overlay or outputs.heatmap or outputs.dicom:
@@ -159,8 +161,8 @@ def look_at(pipeline: Pipeline, series: Series, report: SeriesReport, **options)
         one = series.slices[index]
         try:
             ct_slice = one.read()
-        except UnreadableFileError:
-            continue
+        except LungCNNError:
+            continue  # its report says why
         judged.append(Judged(one.content(), ct_slice, pipeline.run(ct_slice, **options)))
         names.append(one.name)
         if not report.suspicious:

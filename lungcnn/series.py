@@ -24,8 +24,8 @@ from lungcnn.loading import MAX_BYTES, CTSlice, open_source, read_headers, sniff
 
 MAX_MEMBERS = 10_000
 MAX_UNPACKED = 4 * 2**30
-# A normal this far from the body's long axis is a reformat; gantries tilt by up to 30 degrees.
-MAX_TILT_DEGREES = 35.0
+# A normal farther from the body's long axis is a reformat, for the gate too; gantries tilt by up to 30 degrees.
+MAX_TILT_DEGREES = 30.0
 SAME_NORMAL_DEGREES = 1.0
 SAME_POSITION_MM = 0.01
 GAP = 1.5

@@ -358,6 +358,13 @@ def test_the_command_for_series(untrained, tmp_path):
         main, ["predict", str(tmp_path / "study.zip"), "--series"], env={"LUNGCNN_MODEL": str(untrained)}
     )
     assert plain.stdout.startswith("3 slices, 3 judged\t")
+    (tmp_path / "notes").mkdir()
+    (tmp_path / "notes" / "a.txt").write_text("a note")
+    none = CliRunner().invoke(
+        main, ["predict", str(tmp_path / "notes"), "--series"], env={"LUNGCNN_MODEL": str(untrained)}
+    )
+    assert none.exit_code == 2
+    assert "No series of CT slices was found. The first file: This file is a text file" in " ".join(none.output.split())
 
 
 def test_frames_of_an_enhanced_object_are_read_and_referred_to(shipped, tmp_path):
