@@ -275,8 +275,8 @@ class CropSet:
         slices: the `n` slices that could be read and cropped, in the dataset's order.
         crops: float32 `[n, 128, 128]`, grey 0 to 1.
         lungs: bool `[n, 128, 128]`, the lung mask on the crop.
-        boxes, second_look: of the `n` slices, those of `DatasetSlice` in pixels of the crop: float `[boxes, 4]`, x0, y0, x1, y1, and
-            whether each is sure, bool `[boxes]`; None where nobody looked.
+        boxes, second_look: of the `n` slices, those of `DatasetSlice` in pixels of the crop: corners (x0, y0, x1, y1)
+            float `[boxes, 4]`, and whether each is sure, bool `[boxes]`; None where nobody looked.
         failed: file and reason of those that could not.
     """
 

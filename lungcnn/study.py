@@ -175,12 +175,13 @@ def run_study(
         blocked = case_folds(crop_set, plan.folds)
         mixed = random_folds(crop_set, plan.folds, plan.seeds[0])
 
-        def out_of_fold(folds, seeds, on_network=lambda *_: None) -> list[np.ndarray]:
-            return [cross_validate(crop_set, folds, recipe, seed, on_epoch, checkpoints, on_network) for seed in seeds]
+        def out_of_fold(folds, seeds, *on_network) -> list[np.ndarray]:
+            first = [cross_validate(crop_set, folds, recipe, seeds[0], on_epoch, checkpoints, *on_network)]
+            return first + [cross_validate(crop_set, folds, recipe, seed, on_epoch, checkpoints) for seed in seeds[1:]]
 
         findings = []
 
-        def explain(held_out, network):
+        def explain(held_out, network):  # of the first seed: a slice counts once
             if plan.localization:
                 findings.extend(locate(Explainer(Classifier(network)), dataset_targets(crop_set.take(held_out))))
 
