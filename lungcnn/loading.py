@@ -40,6 +40,7 @@ class CTSlice:
         frame: index of this frame in its file, from 0.
         frames: number of frames in the file.
         window: the display window stored in the file, or None.
+        coloured: share of a picture's pixels that are in colour.
         warnings: what had to be assumed, as codes and sentences.
         facts: what a DICOM file says of how the slice was made; None for pictures and arrays.
     """
@@ -51,6 +52,7 @@ class CTSlice:
     frame: int = 0
     frames: int = 1
     window: Window | None = None
+    coloured: float = 0.0
     warnings: tuple[Reason, ...] = ()
     facts: SliceFacts | None = None
 
@@ -229,11 +231,14 @@ class _Picture:
         ]
         if self._pages > 1:
             notes.append(Reason("several_pages", f"The file holds {self._pages} pages; the first was read."))
-        grey, colour = _to_single_channel(levels)
-        if colour:
+        grey, coloured = _to_single_channel(levels)
+        if coloured:
             notes.append(Reason("colour", "The picture is in colour; its brightness was used."))
         return CTSlice(
-            hu=from_grey(grey, _full_scale(grey, levels.dtype, notes)), kind=self._kind, warnings=tuple(notes)
+            hu=from_grey(grey, _full_scale(grey, levels.dtype, notes)),
+            kind=self._kind,
+            coloured=coloured,
+            warnings=tuple(notes),
         )
 
     def _decode(self) -> np.ndarray:
@@ -264,20 +269,25 @@ def _damaged(kind: str) -> UnreadableFileError:
     )
 
 
-def _to_single_channel(levels: np.ndarray) -> tuple[np.ndarray, bool]:
-    """Reduce decoded levels (grey, BGR or BGRA) to one channel; transparent pixels become black."""
+def _to_single_channel(levels: np.ndarray) -> tuple[np.ndarray, float]:
+    """Reduce decoded levels (grey, BGR or BGRA) to one channel, and the share of pixels in colour.
+
+    Transparent pixels become black.
+    """
     if levels.ndim == 2:
-        return levels, False
+        return levels, 0.0
     channels = levels.shape[2]
     if channels == 1:
-        return levels[..., 0], False
+        return levels[..., 0], 0.0
     colour = levels[..., : 3 if channels >= 3 else 1].astype(np.float32)
     if channels in (2, 4):
         colour *= levels[..., -1:].astype(np.float32) / np.iinfo(levels.dtype).max
-    if channels == 2 or (np.ptp(colour, axis=2).max() <= 0.04 * np.iinfo(levels.dtype).max):
-        # JPEG's chroma rounding makes grey pictures a level or two uneven: not colour.
-        return colour[..., min(1, colour.shape[2] - 1)], False
-    return colour @ np.array([0.114, 0.587, 0.299], np.float32), True  # ITU-R BT.601, channels are BGR
+    # JPEG's chroma rounding makes grey pictures a level or two uneven: not colour.
+    uneven = np.ptp(colour, axis=2) > 0.04 * np.iinfo(levels.dtype).max
+    if not uneven.any():
+        return colour[..., min(1, colour.shape[2] - 1)], 0.0
+    share = float(uneven.mean())
+    return colour @ np.array([0.114, 0.587, 0.299], np.float32), share  # ITU-R BT.601, channels are BGR
 
 
 def _full_scale(grey: np.ndarray, dtype: np.dtype, notes: list[Reason]) -> int:

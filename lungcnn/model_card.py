@@ -178,7 +178,7 @@ def model_card(card: ModelCard) -> str:
     template = resources.files("lungcnn").joinpath("data/model_card.md").read_text(encoding="utf-8")
     training, figures, recipe = card.training, card.figures, card.training["recipe"]
     sections = {
-        "sure_lesions": _sure_lesions(figures["blocked"]),
+        "sure_lesions": sure_lesions_sentence(figures["blocked"]),
         "baselines": "",
         "localization": "",
         "sanity": "",
@@ -249,7 +249,8 @@ def _section(title: str, *parts: str) -> str:
     return "\n\n".join([f"### {title}", *parts])
 
 
-def _sure_lesions(blocked: dict) -> str:
+def sure_lesions_sentence(blocked: dict) -> str:
+    """How well slices that surely show a lesion stand out from normal ones; empty where there are none."""
     parts = [
         f"{_with_interval(blocked[name]['auc_malignant'])} on {blocked[name]['slices']} slices{where}"
         for name, where in (("sure_lesions", ""), ("second_look", " of the others, boxed in a second look"))

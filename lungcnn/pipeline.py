@@ -15,7 +15,7 @@ from lungcnn.classifier import Classifier, prediction_set
 from lungcnn.errors import LungCNNError, Reason, RefusalError
 from lungcnn.explaining import DEFAULT_METHOD, Explainer, class_index, explanation_method
 from lungcnn.faithfulness import check_explanation, shares
-from lungcnn.gate import admit
+from lungcnn.gate import examine
 from lungcnn.loading import CTSlice, iter_slices
 from lungcnn.network import CLASSES
 from lungcnn.preparing import Prepared, prepare
@@ -71,9 +71,10 @@ class Pipeline:
             "model": ModelInfo(self.card.name, self.card.sha256),
         }
         try:
-            anatomy = admit(ct_slice)
+            admission = examine(ct_slice)
         except RefusalError as refusal:
             return failed(refusal, **common)
+        anatomy, common["warnings"] = admission.anatomy, admission.warnings
         found = self.classifier(anatomy.crop[None])
         label = int(found.probabilities[0].argmax()) if wanted is None else wanted
         maps = self.explainer.maps(method, anatomy.crop, found)

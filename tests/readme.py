@@ -16,6 +16,7 @@ from lungcnn.model_card import (
     other_scanner_sentence,
     shortcut_sentence,
     split_in_words,
+    sure_lesions_sentence,
 )
 
 ROOT = Path(__file__).parent.parent
@@ -39,6 +40,10 @@ def baselines() -> str:
 
 def shortcut() -> str:
     return shortcut_sentence(read("evaluation.json"))
+
+
+def sure_lesions() -> str:
+    return sure_lesions_sentence(read("evaluation.json")["blocked"])
 
 
 def other_scanner() -> str:
@@ -77,7 +82,7 @@ def read(name: str) -> dict:
     return json.loads((ROOT / "models" / name).read_text())
 
 
-MAKERS = (figures, confusion, other_scanner, baselines, shortcut, localization, speed)
+MAKERS = (figures, confusion, sure_lesions, other_scanner, baselines, shortcut, localization, speed)
 
 
 def generated(text: str) -> str:
