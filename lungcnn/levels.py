@@ -164,7 +164,9 @@ def read_levels(levels: np.ndarray) -> Levels | None:
 
 def _enclosed_black(small, exact, inside, dark) -> float:
     """Share of the body that lies at the darkest level; 1 where nearly all that could be lung does."""
-    black = (small <= small.min()).astype(np.uint8)
+    # A few levels above the darkest, and no specks: in the air around a body noise leaves islands of it.
+    black = (small <= int(small.min()) + 3).astype(np.uint8)
+    black = cv2.morphologyEx(black, cv2.MORPH_OPEN, np.ones((5, 5), np.uint8))
     around = _joined_to_border(black)
     enclosed = (black & (1 - around)).sum() / max(1, (1 - around).sum())
     clipped = exact <= exact.min()

@@ -18,6 +18,7 @@ from lungcnn.classifier import Classifier
 from lungcnn.dataset import CropSet
 from lungcnn.errors import DatasetError, UsageError
 from lungcnn.explaining import Explainer
+from lungcnn.familiarity import fit_familiarity
 from lungcnn.leakage import perceptual_hashes
 from lungcnn.localization import (
     dataset_targets,
@@ -169,7 +170,7 @@ def run_study(
     Returns:
         The model's path and the figures as in `evaluation.json` (without folds: the sanity check alone).
     """
-    calibration, figures, series_rule = Calibration(), {}, {}
+    calibration, figures, series_rule, features = Calibration(), {}, {}, []
     labels, cases = crop_set.labels, crop_set.cases
     if plan.folds:
         blocked = case_folds(crop_set, plan.folds)
@@ -182,8 +183,11 @@ def run_study(
         findings = []
 
         def explain(held_out, network):  # of the first seed: a slice counts once
+            classifier = Classifier(network)
+            found = classifier.features(crop_set.crops)[1]
+            features.append((found[~held_out], found[held_out]))
             if plan.localization:
-                findings.extend(locate(Explainer(Classifier(network)), dataset_targets(crop_set.take(held_out))))
+                findings.extend(locate(Explainer(classifier), dataset_targets(crop_set.take(held_out))))
 
         logits = out_of_fold(blocked, plan.seeds, explain)
         count = len(plan.seeds)
@@ -202,6 +206,8 @@ def run_study(
             figures["baselines"] = _measure_baselines(crop_set, folds, plan, checkpoints)
     network = _final_network(crop_set, recipe, plan.seeds[0], on_epoch, checkpoints)
     classifier = Classifier(network, calibration)
+    own = classifier.features(crop_set.crops)[1]
+    familiarity = fit_familiarity(classifier.layer, features, own) if features else None
     if plan.localization:
         targets = phantom_targets() + (outline_targets(plan.outlines) if plan.outlines else [])
         figures["localization"] |= summarise_findings(locate(Explainer(classifier), targets), plan.resamples)
@@ -229,6 +235,7 @@ def run_study(
             "versions": versions,
             "figures": figures,
             "series": series_rule,
+            "familiarity": familiarity,
         },
     )
     if plan.folds:
