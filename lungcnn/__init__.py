@@ -60,6 +60,8 @@ _HOMES = {
     "export_overlay": "export",
     "export_record": "export",
     "export_report": "export",
+    "dicom_files": "dicom_results",
+    "downloaded_examples": "downloads",
 }
 __all__ = sorted([*_HOMES, "__version__"])
 

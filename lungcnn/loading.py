@@ -412,6 +412,21 @@ def read_headers(path_or_bytes) -> Headers:
     )
 
 
+def parse_identity(path_or_bytes):
+    """Every element of a DICOM file's header but private ones, patient and study included, as a pydicom Dataset.
+
+    For results that must be filed under the patient they are of, and for nothing else. Raises as `load_slice`.
+    """
+    pydicom = _import_pydicom()
+    stream = io.BytesIO(path_or_bytes) if isinstance(path_or_bytes, bytes) else path_or_bytes
+    try:
+        ds = pydicom.dcmread(stream, force=True, stop_before_pixels=True)
+        ds.remove_private_tags()
+        return ds
+    except Exception:  # noqa: BLE001 - pydicom raises anything on damaged bytes
+        raise UnreadableFileError("The DICOM header could not be read again; was the file moved?") from None
+
+
 def _check_ct(ds) -> int:
     """The number of frames of an object that is a CT image; raises what `load_slice` does for any other."""
     modality = str(ds.get("Modality", "") or "").strip()

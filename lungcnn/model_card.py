@@ -235,7 +235,7 @@ def series_paragraphs(rule: dict, measured: dict) -> list[str]:
         f"{rule['threshold']:.2f} it is called malignant. The rule was chosen by log loss out of fold ({losses}), and "
         f"the curve fitted, by case. In the table, each fold's cases are judged by a rule chosen without them: "
         f"{measured['cases']} cases of {fewest} to {most} slices (median {middle}), which the dataset's makers picked. "
-        "A full series of hundreds of slices lies outside of that: the result then says so."
+        "A longer series is thinned to that length, from each start, and the mean is given: not measured, and said so."
     )
     rows = [
         [SERIES_SHOWN[name], _with_interval(measured["figures"][name])]

@@ -177,8 +177,9 @@ def series_report(series: Series, reports: Sequence[SliceReport], card: ModelCar
         notes += (
             Reason(
                 "longer_than_measured",
-                f"The rule for series was fitted on cases of {rule.slices[0]} to {rule.slices[1]} slices; this series "
-                f"has {len(malignant)} judged ones, which lies outside of what was measured.",
+                f"The rule for series was fitted on cases of {rule.slices[0]} to {rule.slices[1]} slices. So one in "
+                f"{rule.stride(len(malignant))} of the {len(malignant)} judged here was taken, from each start, and "
+                "the mean is given; how well that does on whole series was not measured.",
             ),
         )
     return SeriesReport(
