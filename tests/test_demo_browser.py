@@ -1,14 +1,15 @@
 """The running demo in Debian's chromium, as a person meets it."""
 
 import base64
-import contextlib
 import importlib.util
 import io
 import json
 import re
 import shutil
+import socket
 import subprocess
 import sys
+import threading
 import zipfile
 from pathlib import Path
 from urllib.parse import urlparse
@@ -19,7 +20,7 @@ import pytest
 from conftest import ROOT, dicom_bytes, missing
 from serving import Demo
 
-from lungcnn import COLOUR_MAPS, WINDOWS, colour_table, load_slice, render_overlay
+from lungcnn import COLOUR_MAPS, WINDOWS, LungCNNError, colour_table, load_slice, render_overlay
 from lungcnn.windowing import to_grey
 
 CHROMIUM = "/usr/bin/chromium"
@@ -47,20 +48,9 @@ def chromium():
 
 
 @pytest.fixture(scope="module")
-def demo(tmp_path_factory, chromium):
-    """One demo for all tests; `warmed` holds what a visitor saw who came before the model was there."""
+def demo(tmp_path_factory):
+    """One demo for all tests."""
     with Demo(tmp_path_factory.mktemp("demo")) as running:
-        from playwright.sync_api import TimeoutError
-
-        page = chromium.new_page()
-        page.goto(running.url)
-        page.wait_for_selector("#ct-stage")
-        with contextlib.suppress(TimeoutError):
-            page.wait_for_selector("#warming", timeout=5000)
-        running.warmed = page.inner_text("#warming") if page.query_selector("#warming") else ""
-        running.first = page.inner_text("#ct-stage")
-        page.wait_for_selector("#warming", state="detached", timeout=WAIT)
-        page.close()
         yield running
 
 
@@ -178,9 +168,49 @@ def set_value(page, selector, value):
 # ---------------------------------------------------------------- first visit
 
 
-def test_the_first_visitor_is_told_that_the_model_loads_and_what_to_do(demo):
-    assert "warming up" in demo.warmed
-    assert "No slice yet" in demo.first
+def test_before_the_model_is_there_visitors_are_told_and_stand_in_line(chromium, tmp_path):
+    from demo.app import PipelineInWaiting, build_demo, find_examples, look
+
+    loaded = threading.Event()
+
+    def load():
+        loaded.wait()
+        raise LungCNNError("This model never comes.")
+
+    waiting = PipelineInWaiting(load)
+    waiting.start()
+    demo = build_demo(waiting, find_examples(tmp_path)[:1])
+    _, url, _ = demo.launch(
+        prevent_thread_lock=True, quiet=True, server_port=free_port(), **look(), allowed_paths=[str(tmp_path)]
+    )
+    try:
+        pages = [chromium.new_page() for _ in range(3)]
+        for page in pages:
+            page.goto(url)
+            page.wait_for_selector("#warming", timeout=WAIT)
+            assert "No slice yet" in page.inner_text("#ct-stage")
+        for page in pages[:2]:
+            page.click(".examples button")
+            page.wait_for_selector(".steps .now", timeout=WAIT)
+            assert "Loading the model" in page.inner_text(".steps .now")
+            assert canvas(page).std() > 20, "the slice is there before the model"
+        pages[2].click(".examples button")
+        pages[2].wait_for_function("() => /queue: *1/.test(document.querySelector('#result').innerText)", timeout=WAIT)
+        loaded.set()
+        for page in pages:
+            page.wait_for_selector("#message", timeout=WAIT)
+            assert "This model never comes." in page.inner_text("#message")
+            page.wait_for_selector("#warming", state="detached")
+            page.close()
+    finally:
+        loaded.set()
+        demo.close(verbose=False)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
 
 
 # ---------------------------------------------------------------- the viewer
