@@ -18,6 +18,7 @@ import cv2
 import numpy as np
 import pytest
 from conftest import ROOT, dicom_bytes, missing
+from pypdf import PdfReader
 from serving import Demo
 
 from lungcnn import COLOUR_MAPS, WINDOWS, LungCNNError, colour_table, load_slice, render_overlay
@@ -375,9 +376,8 @@ def test_zoom_and_pan(page):
     page.click("#ct-in")
     page.click("#ct-in")
     assert page.inner_text("#ct-zoom") == "156 %"
-    assert page.evaluate("() => ctViewer.toScreen(256, 256)") == pytest.approx(
-        [stage["width"] / 2, stage["height"] / 2]
-    )
+    middle = [stage["width"] / 2, stage["height"] / 2]
+    assert page.evaluate("() => ctViewer.toScreen(256, 256)") == pytest.approx(middle, abs=1)
     page.mouse.move(stage["x"] + 300, stage["y"] + 250)
     page.mouse.down()
     page.mouse.move(stage["x"] + 350, stage["y"] + 270, steps=3)
@@ -480,11 +480,7 @@ def test_what_is_taken_away_holds_the_result_and_nothing_of_the_upload(page, mas
     everything = b"".join(content for _, content in taken.values())
     for secret in (b"MARKER", str(demo.folder).encode()):
         assert secret not in everything
-    if shutil.which("pdftotext") is None:
-        missing("pdftotext (poppler-utils)")
-    text = subprocess.run(
-        ["pdftotext", "-", "-"], input=taken["report"][1], capture_output=True, check=True
-    ).stdout.decode()
+    text = PdfReader(io.BytesIO(taken["report"][1])).pages[0].extract_text()
     for expected in ("Research use only", record["model"]["sha256"], "Probabilities", "malignant", "deletion"):
         assert expected in re.sub(r"\s+", " ", text)
     assert "MARKER" not in text
