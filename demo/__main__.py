@@ -97,6 +97,7 @@ def main(auth, auth_file, model, share, public, log_level, **options):
     from lungcnn.errors import LungCNNError
 
     users = _users(auth, auth_file)
+    os.environ.pop("LUNGCNN_DEMO_AUTH", None)  # the worker process needs no passwords
     if share and not users and not public:
         raise click.UsageError(texts.SHARE_NEEDS_AUTH)
     try:

@@ -106,6 +106,8 @@ class PipelineProcess:
         """End the process."""
         self._closed = True
         self._process.kill()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(0.5)
 
     def _call(self, name, *args, **options):
         self._ready.result()
@@ -203,6 +205,7 @@ def serve(connection: Connection, threads: int, model: str | None) -> None:
     """The other side: load the pipeline, then answer calls until nobody is left to ask."""
     from concurrent.futures import ThreadPoolExecutor
 
+    from lungcnn.artefact import default_model_path, verify_model
     from lungcnn.quiet import import_tensorflow
 
     lock = threading.Lock()
@@ -225,6 +228,7 @@ def serve(connection: Connection, threads: int, model: str | None) -> None:
 
     threading.Thread(target=listen, daemon=True).start()  # so that the end of the page is heard while loading, too
     try:
+        verify_model(Path(model) if model else default_model_path())  # before the long way through TensorFlow
         import_tensorflow()
         from lungcnn import Pipeline
 

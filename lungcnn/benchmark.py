@@ -20,16 +20,21 @@ def run_benchmark(
     runs: int = 50,
     on_step: Callable[[], None] = lambda: None,
     memory_calls: int = MEMORY_CALLS,
+    cold_starts: int = 0,
 ) -> dict:
-    """Measure in this process, on one core.
+    """Measure in this process, on one core; cold starts in processes of their own, on all of them.
 
     Args:
         model: model file; None for the one that ships. runs: repetitions of each step.
         on_step: called after each repetition. memory_calls: calls over which the growth of memory is measured.
+        cold_starts: rounds of starting the demo afresh (`coldstart.measure_cold_starts`); 0 for none.
 
     Returns:
         `{"ratios", "medians_ms", "shares", "rss_growth_mib"}`; what isn't measured is absent.
     """
+    from lungcnn.coldstart import measure_cold_starts
+
+    fresh = measure_cold_starts(cold_starts, model, on_step) if cold_starts else {}
     _use_one_core()
     from lungcnn.explaining import METHODS
     from lungcnn.gate import admit
@@ -77,6 +82,7 @@ def run_benchmark(
             "checks_over_forward": round((medians["checked"] - medians["unchecked"]) / medians["forward"], 2),
             "tf_keras_vis_over_explain": round(medians["tf_keras_vis"] / medians["model"], 2),
             "series_over_floor": round(series_over_floor, 3),
+            **{name: round(ratio, 3) for name, ratio in fresh.items()},
         },
         "medians_ms": {name: round(1000 * medians[name], 2) for name in (*STEPS, "file_to_overlay")},
         "shares": {name: round(medians[name] / way, 3) for name in _WAY},

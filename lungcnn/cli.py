@@ -316,16 +316,23 @@ def examples(out, quiet):
     type=click.IntRange(min=1),
     help="Calls over which the growth of memory is measured.",
 )
+@click.option(
+    "--cold-starts",
+    default=3,
+    show_default=True,
+    type=click.IntRange(min=0),
+    help="Times that the demo is started afresh; 0: leave it out.",
+)
 @_MODEL
 @_QUIET
 @_errors_for_people
-def benchmark(json_file, runs, memory_calls, model, quiet):
+def benchmark(json_file, runs, memory_calls, cold_starts, model, quiet):
     """Measure speed on one core: medians of each step from file to overlay, and ratios in one run."""
     from lungcnn.benchmark import describe, run_benchmark
 
     import_tensorflow()
     with _bar(desc="measuring", unit="step", quiet=quiet) as bar:
-        figures = run_benchmark(model, runs, lambda: bar.update(1), memory_calls)
+        figures = run_benchmark(model, runs, lambda: bar.update(1), memory_calls, cold_starts)
     if json_file:
         json_file.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
     click.echo(describe(figures))

@@ -385,7 +385,8 @@ def _check_ct(ds) -> int:
     if "Rows" not in ds and "NumberOfFrames" not in ds:
         raise UnsupportedFileError("The DICOM object holds no image. Send a CT image object.")
     if modality != "CT":
-        shown = modality if modality.isalnum() and len(modality) <= 16 else "not stated"
+        # Two letters (PS3.3 C.7.3.1.1.1: MR, US, PT ...) name no person; anything longer may, in a wrong place.
+        shown = modality if modality.isalpha() and len(modality) == 2 else "not stated"
         raise NotCTError(f"The DICOM object's modality is {shown}; accepted is CT.")
     rows, columns = (_positive_int(ds, name) for name in ("Rows", "Columns"))
     frames = _positive_int(ds, "NumberOfFrames", 1)

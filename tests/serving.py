@@ -23,7 +23,7 @@ class Demo:
         url: where it is served. folder: its temporary folder and home. process: of `subprocess`.
     """
 
-    def __init__(self, folder: Path, *arguments: str, env: dict | None = None, wait: bool = True):
+    def __init__(self, folder: Path, *arguments: str, env: dict | None = None, program=("-m", "demo")):
         self.folder = folder
         folder.mkdir(exist_ok=True)
         self.log = folder.parent / f"{folder.name}.log"
@@ -34,7 +34,7 @@ class Demo:
         places = {name: str(folder) for name in ("TMPDIR", "HOME", "XDG_CACHE_HOME")}
         with self.log.open("w") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "demo", "--port", str(port), *arguments],
+                [sys.executable, *program, "--port", str(port), *arguments],
                 cwd=ROOT,
                 stdout=subprocess.PIPE,
                 stderr=log,
@@ -42,12 +42,10 @@ class Demo:
                 env=os.environ | places | {"LUNGCNN_MODEL": "", "PYTHONDONTWRITEBYTECODE": "1"} | (env or {}),
             )
         self.url = f"http://127.0.0.1:{port}"
-        self.said = ""
-        if wait:
-            self.said = self.process.stdout.readline()
-            if self.url not in self.said:
-                self.process.kill()
-                raise RuntimeError(f"the demo did not start: {self.said} {self.log.read_text()}")
+        self.said = self.process.stdout.readline()
+        if self.url not in self.said:
+            self.process.kill()
+            raise RuntimeError(f"the demo did not start: {self.said} {self.log.read_text()}")
 
     def __enter__(self):
         return self
@@ -95,7 +93,7 @@ class Visitor:
     """
 
     def __init__(self, url: str):
-        self.http = httpx.Client(base_url=url, timeout=60, trust_env=False)
+        self.http = httpx.Client(base_url=url, timeout=300, trust_env=False)
         self.session = uuid.uuid4().hex
         self.received: list[tuple[str, bytes]] = []
 

@@ -39,7 +39,7 @@ def test_every_command_runs(miniature, tmp_path):
     # A miniature dataset needs its own case list and has three folds; the rest is as written.
     shorter = {
         "train": ["--cases", str(miniature / "cases.csv"), "--folds", "3", "--epochs", "1"],
-        "benchmark": ["--runs", "5", "--memory-calls", "20"],
+        "benchmark": ["--runs", "5", "--memory-calls", "20", "--cold-starts", "0"],
     }
     for command in commands:
         program, *words = shlex.split(command)

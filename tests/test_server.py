@@ -11,6 +11,7 @@ import threading
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 from conftest import ROOT
@@ -216,6 +217,23 @@ def test_a_folder_is_only_stale_without_lock_when_it_is_old(tmp_path):
     assert remove_stale(tmp_path) == [fresh]
 
 
+# ---------------------------------------------------------------- the strip of examples
+
+
+def test_bundled_thumbnails_are_what_would_be_drawn(tmp_path):
+    import cv2
+
+    from demo.app import THUMBNAILS, draw_thumbnail, find_examples
+
+    examples = find_examples(tmp_path)
+    assert list(tmp_path.iterdir()) == [], "a thumbnail is missing: draw_thumbnail(path of the example) writes it"
+    assert sorted(example.thumbnail for example in examples) == sorted(THUMBNAILS.iterdir())
+    for example in examples:
+        drawn = cv2.imdecode(np.frombuffer(draw_thumbnail(example.path), np.uint8), cv2.IMREAD_UNCHANGED)
+        bundled = cv2.imread(str(example.thumbnail), cv2.IMREAD_UNCHANGED)
+        assert np.abs(drawn.astype(int) - bundled).max() <= 1, example.title
+
+
 # ---------------------------------------------------------------- the command line
 
 
@@ -256,6 +274,22 @@ def test_a_temporary_folder_that_cannot_be_written_is_told(monkeypatch):
     result = CliRunner().invoke(main, [])
     assert result.exit_code == 1
     assert "The temporary folder can't be written (Permission denied)" in result.output
+
+
+def test_a_disk_that_is_full_from_the_start_is_told(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-m", "demo"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+        env=os.environ | {"TMPDIR": str(tmp_path)},
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0)),
+    )
+    assert done.returncode == 1
+    assert "The temporary folder can't be written" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_no_network_no_public_link(monkeypatch):
@@ -360,7 +394,7 @@ def test_a_worker_that_dies_in_the_middle_is_told_and_started_again(served):
     asking.start()
     time.sleep(1)
     os.kill(first, signal.SIGKILL)
-    asking.join(30)
+    asking.join(200)
     assert answers[0][0] == "error" or answers[0][0]["reasons"][0]["message"] == texts.WORKER_DIED
     assert served.client().explain(EXAMPLE.read_bytes())[0]["status"] == "ok"
     assert served.worker() != first
@@ -376,6 +410,16 @@ def test_a_second_demo_on_the_same_port_is_told(served, tmp_path):
     assert f"port {port}: the address is taken" in done.stderr
     assert "Traceback" not in done.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.slow
+def test_it_starts_as_a_file_too_as_on_hugging_face_spaces(tmp_path):
+    space = {"SPACE_ID": "someone/lung"}
+    with Demo(tmp_path / "home", program=("demo/app.py",), env=space) as demo:
+        page = demo.client().get("/", headers={"Host": "someone-lung.hf.space"})
+        assert page.status_code == 200
+        assert "frame-ancestors https://huggingface.co" in page.headers["content-security-policy"]
+        assert demo.client().get("/", headers={"Host": "evil.example"}).status_code == 421
 
 
 @pytest.mark.slow
@@ -397,6 +441,7 @@ def test_login_and_sharing_without_a_network(tmp_path):
             assert wrong.status_code == 400
         assert time.monotonic() - start > 1
         assert visitor.post("/login", data={"username": "reader", "password": "c0rrect horse"}).status_code == 200
+        assert "De-identified images only" in visitor.get("/config").text
         record, overlay = visitor.explain(EXAMPLE.read_bytes())
         assert record["status"] == "ok"
         assert overlay.startswith(b"\x89PNG")

@@ -1,0 +1,177 @@
+"""`python tests/load.py [--clients 64] [--seconds 60]`: many visitors at once against a running demo.
+
+Every answer is compared with the known answer of its own slice, the demo's memory is watched, and the throughput is
+compared with what one process reaches that calls the pipeline in a loop on the same slices, with the same checks.
+"""
+
+import asyncio
+import json
+import os
+import re
+import statistics
+import sys
+import tempfile
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import click
+import httpx
+
+ROOT = Path(__file__).parent.parent
+sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
+
+from serving import Demo, worker_of  # noqa: E402
+
+API = "/gradio_api/"
+FULL = "Queue is full"
+
+
+@dataclass
+class Tally:
+    """What the visitors met.
+
+    Attributes:
+        seconds: from upload to answer, of each answer. wrong: answers that are not those of their slice.
+        full: times that the queue was full, each with the length of the line. errors: anything else.
+    """
+
+    seconds: list[float] = field(default_factory=list)
+    wrong: list[str] = field(default_factory=list)
+    full: list[str] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
+
+
+def known_answers(files: list[Path]) -> tuple[list[tuple[bytes, dict]], float]:
+    """Each file with its record, and slices per second of one process that does nothing else."""
+    from lungcnn import Pipeline, encode_png, render_overlay
+    from lungcnn.quiet import import_tensorflow
+
+    import_tensorflow()
+    pipeline = Pipeline.load()
+    contents = [path.read_bytes() for path in files]
+
+    def judge(content):
+        ct_slice, report = next(pipeline.run_file(content))
+        if report.explanation is not None:  # the answer of the demo holds the overlay, too
+            encode_png(render_overlay(ct_slice, report))
+        return report.to_json()
+
+    records = [judge(content) for content in contents]
+    start, count = time.perf_counter(), 0
+    while time.perf_counter() - start < 5:
+        judge(contents[count % len(contents)])
+        count += 1
+    return list(zip(contents, records, strict=True)), count / (time.perf_counter() - start)
+
+
+async def visit(url: str, number: int, known: list, until: float, tally: Tally) -> None:
+    """One visitor who asks for one slice after the other."""
+    async with httpx.AsyncClient(base_url=url, timeout=120, trust_env=False) as http:
+        turn = number
+        while time.perf_counter() < until:
+            content, record = known[turn % len(known)]
+            start = time.perf_counter()
+            try:
+                found = await ask(http, content)
+            except (httpx.HTTPError, ValueError, KeyError, IndexError) as error:
+                tally.errors.append(f"{type(error).__name__}: {error}"[:200])
+                continue
+            if isinstance(found, str) and FULL in found:
+                tally.full.append(found)
+                await asyncio.sleep(1)
+                continue
+            turn += 1
+            if isinstance(found, str):
+                tally.errors.append(found[:200])
+            elif found != record:
+                tally.wrong.append(json.dumps(found)[:200])
+            else:
+                tally.seconds.append(time.perf_counter() - start)
+
+
+async def ask(http: httpx.AsyncClient, content: bytes):
+    """The record of a slice as the public endpoint gives it, its overlay fetched; or an error's text."""
+    answer = await http.post(API + "upload", files={"files": ("slice", content)})
+    answer.raise_for_status()
+    file = {"path": answer.json()[0], "meta": {"_type": "gradio.FileData"}}
+    answer = await http.post(API + "call/explain", json={"data": [file, "", "grad-cam"]})
+    if answer.status_code != 200:
+        return answer.text
+    said = (await http.get(f"{API}call/explain/{answer.json()['event_id']}")).text
+    kind, data = re.findall(r"event: (\w+)\ndata: (.*)\n", said)[-1]
+    if kind != "complete":
+        return f"{kind}: {data}"
+    record, overlay = json.loads(data)
+    if overlay:
+        picture = await http.get(f"{API}file={overlay['path']}")
+        if not picture.content.startswith(b"\x89PNG"):
+            return f"no overlay ({picture.status_code})"
+    return record
+
+
+def resident(pid: int) -> float:
+    """MiB of the demo's process and its worker."""
+    pages = sum(int(Path(f"/proc/{one}/statm").read_text().split()[1]) for one in (pid, worker_of(pid)))
+    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
+
+
+async def run(url: str, pid: int, clients: int, seconds: float, known: list) -> dict:
+    """All visitors for a while; the figures."""
+    warm = Tally()
+    await asyncio.gather(
+        *(visit(url, n, known, time.perf_counter() + min(10, seconds / 4), warm) for n in range(clients))
+    )
+    tally, memory = Tally(), []
+    start = time.perf_counter()
+    watching = asyncio.create_task(watch(pid, memory))
+    await asyncio.gather(*(visit(url, n, known, start + seconds, tally) for n in range(clients)))
+    took = time.perf_counter() - start
+    watching.cancel()
+    ordered = sorted(tally.seconds) or [float("nan")]
+    return {
+        "clients": clients,
+        "seconds": round(took, 1),
+        "answers": len(tally.seconds),
+        "wrong": len(tally.wrong),
+        "errors": sorted(set(tally.errors)),
+        "queue_full": len(tally.full),
+        "queue_full_says": tally.full[:1],
+        "median_s": round(statistics.median(ordered), 2),
+        "p95_s": round(ordered[int(0.95 * (len(ordered) - 1))], 2),
+        "throughput": round(len(tally.seconds) / took, 2),
+        "rss_mib": [round(memory[0]), round(max(memory)), round(memory[-1])],
+    }
+
+
+async def watch(pid: int, memory: list[float]) -> None:
+    while True:
+        memory.append(resident(pid))
+        await asyncio.sleep(1)
+
+
+@click.command()
+@click.option("--clients", default=64, show_default=True)
+@click.option("--seconds", default=60.0, show_default=True)
+@click.option("--max-concurrency", default=2, show_default=True, help="As of the demo.")
+def main(clients, seconds, max_concurrency):
+    """Start the demo, load it, print the figures as JSON."""
+    files = sorted((ROOT / "examples").iterdir())
+    known, before = known_answers(files)
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        Demo(Path(folder) / "home", "--max-concurrency", str(max_concurrency)) as demo,
+    ):
+        figures = asyncio.run(run(demo.url, demo.process.pid, clients, seconds, known))
+        log = demo.log.read_text()
+    _, after = known_answers(files)  # the machine may have had other things to do: the loop is timed on both sides
+    loop = (before + after) / 2
+    figures |= {
+        "loop_throughput": [round(before, 2), round(after, 2)],
+        "over_loop": round(figures["throughput"] / loop, 3),
+    }
+    click.echo(json.dumps(figures | {"log": log.splitlines()[:5]}, indent=1))
+
+
+if __name__ == "__main__":
+    main()

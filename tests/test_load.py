@@ -1,0 +1,45 @@
+"""Many visitors at once: nobody gets another's answer, and a full line says so. `tests/load.py` is the long form."""
+
+import asyncio
+import os
+import signal
+
+import pytest
+from conftest import ROOT
+from load import FULL, run
+from serving import API, file_data
+
+
+@pytest.mark.slow
+def test_every_visitor_gets_the_answer_of_his_own_slice(served, shipped):
+    files = sorted((ROOT / "examples").glob("*.dcm"))
+    known = [(file.read_bytes(), next(shipped.run_file(file.read_bytes()))[1].to_json()) for file in files]
+    assert len({str(record) for _, record in known}) == len(known)
+    figures = asyncio.run(run(served.url, served.process.pid, 8, 10, known))
+    assert (figures["wrong"], figures["errors"], figures["queue_full"]) == (0, [], 0)
+    assert figures["answers"] > 8
+    first, most, _ = figures["rss_mib"]
+    assert most - first < 150, "memory grows under load"
+
+
+def test_a_full_line_says_so_with_its_length_and_empties_again(served):
+    visitor = served.client()
+    assert visitor.explain((ROOT / "examples" / "base-normal.dcm").read_bytes())[0]["status"] == "ok"
+    worker = served.worker()
+    events, refused = [], None
+    os.kill(worker, signal.SIGSTOP)
+    try:
+        for _ in range(80):
+            file = file_data(visitor.upload(b"a text file, which takes no time to refuse"), "x")
+            answer = visitor.post(API + "call/explain", json={"data": [file, "", ""]})
+            if answer.status_code != 200:
+                refused = answer
+                break
+            events.append(answer.json()["event_id"])
+    finally:
+        os.kill(worker, signal.SIGCONT)
+    assert refused.status_code == 503
+    assert f"{FULL}. Max size is 64 and size is 64" in refused.text
+    assert 64 <= len(events) <= 66
+    last = visitor.get(f"{API}call/explain/{events[-1]}").text
+    assert "This file is a text file" in last
