@@ -12,6 +12,7 @@ from pathlib import Path
 
 from lungcnn.anatomy import CROP_SIZE, CROP_VERSION
 from lungcnn.errors import ModelFileError
+from lungcnn.familiarity import Familiarity
 from lungcnn.network import CLASSES
 from lungcnn.windowing import DATASET
 
@@ -46,6 +47,7 @@ class ModelCard:
         training: recipe, seed, date, number of slices and cases, `files` (name to sha256 of each training slice).
         versions: of the packages that made the model.
         figures: from cross-validation; empty where none was run.
+        familiarity: how far from the training slices' features a slice may lie; None: not checked.
         series: the rule for whole series (`series_rule.SeriesRule`); empty where none was fitted.
     """
 
@@ -59,6 +61,7 @@ class ModelCard:
     training: dict = field(default_factory=dict)
     versions: dict = field(default_factory=dict)
     figures: dict = field(default_factory=dict)
+    familiarity: Familiarity | None = None
     series: dict = field(default_factory=dict)
 
 
@@ -97,9 +100,11 @@ def load_card(model: Path) -> ModelCard:
         fields = json.loads(path.read_text(encoding="utf-8"))
         calibration = dict(fields.pop("calibration"))
         thresholds = calibration.pop("set_thresholds")
+        familiarity = fields.pop("familiarity", None)
         card = ModelCard(
             **{name: tuple(value) if isinstance(value, list) else value for name, value in fields.items()},
             calibration=Calibration(set_thresholds=tuple(thresholds) if thresholds else None, **calibration),
+            familiarity=Familiarity(**familiarity) if familiarity else None,
         )
     except FileNotFoundError:
         raise ModelFileError(f"The model's card {path.name} is missing beside the model. {_RETRAIN}.") from None

@@ -1,6 +1,9 @@
-"""Random variations of lung crops in tf.data: the same slice as other scanners and positions might show it."""
+"""Random variations of lung crops: the same slice as other positions, sizes and exposures might show it."""
 
 from dataclasses import dataclass
+
+import cv2
+import numpy as np
 
 from lungcnn.anatomy import AIR_HU
 from lungcnn.windowing import to_unit
@@ -25,79 +28,39 @@ class Augmentation:
     noise: float = 0.0
 
 
-def augment(crops, masks, seed, how: Augmentation):
-    """Vary a batch of crops, and move the lesion masks with them.
+def augment(
+    crop: np.ndarray, mask: np.ndarray, how: Augmentation, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """Vary a crop, and move its lesions' mask with it.
 
     Args:
-        crops: float32 tensor `[n, size, size, 1]`, grey 0 to 1. masks: float32 tensor of the same shape.
-        seed: int32 tensor `[2]`; the same seed gives the same variations.
+        crop: float32 `[size, size]`, grey 0 to 1. mask: float32 of the same shape. rng: source of every choice.
 
     Returns:
-        The varied crops (clipped to 0 to 1) and masks.
+        The varied crop (clipped to 0 to 1) and mask. Beyond the old border there is air, and no lesion.
     """
-    import tensorflow as tf
-
-    count = tf.shape(crops)[0]
+    matrix = _affine(crop.shape[0], how, rng)
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     air = float(to_unit(AIR_HU))
-    seeds = tf.unstack(tf.random.split(seed, 8))
-
-    def uniform(index, low, high, shape=()):
-        return tf.random.stateless_uniform([count, *shape], seeds[index], low, high)
-
-    matrix = _affine(
-        flip=tf.where(uniform(0, 0.0, 1.0) < how.flip, -1.0, 1.0),
-        angle=uniform(1, -how.rotation, how.rotation) * (3.14159265 / 180),
-        zoom=uniform(2, 1 - how.zoom, 1 + how.zoom),
-        shift=uniform(3, -how.shift, how.shift, (2,)) * float(crops.shape[1]),
-        centre=(crops.shape[1] - 1) / 2,
-    )
-    # Beyond the border there is air around the body, and no lesion: zero in both after the shift by air.
-    warped = _warp(tf.concat([crops - air, masks], axis=-1), matrix)
-    crops, masks = warped[..., :1] + air, warped[..., 1:]
-
-    def per_image(index, low, high):
-        return uniform(index, low, high)[:, None, None, None]
-
-    mean = tf.reduce_mean(crops, axis=(1, 2, 3), keepdims=True)
-    crops = mean + (crops - mean) * (1 + per_image(4, -how.contrast, how.contrast))
-    crops += per_image(5, -how.brightness, how.brightness)
-    if how.noise:
-        strength = tf.maximum(per_image(6, -how.noise, how.noise), 0.0)
-        crops += strength * tf.random.stateless_normal(tf.shape(crops), seeds[7])
-    return tf.clip_by_value(crops, 0.0, 1.0), masks
+    varied = cv2.warpAffine(crop, matrix, crop.shape[::-1], flags=flags, borderValue=air)
+    if mask.any():
+        mask = cv2.warpAffine(mask, matrix, mask.shape[::-1], flags=flags, borderValue=0)
+    mean = varied.mean()
+    varied = mean + (varied - mean) * (1 + rng.uniform(-how.contrast, how.contrast))
+    varied += rng.uniform(-how.brightness, how.brightness)
+    strength = rng.uniform(-how.noise, how.noise)
+    if strength > 0:
+        varied += strength * rng.standard_normal(crop.shape, np.float32)
+    return np.clip(varied, 0, 1, dtype=np.float32), mask
 
 
-def _affine(flip, angle, zoom, shift, centre):
-    """Rows of `ImageProjectiveTransformV3`: where each output pixel is taken from, about the crop's centre."""
-    import tensorflow as tf
-
-    cos, sin = tf.cos(angle) / zoom, tf.sin(angle) / zoom
-    a, b, c, d = cos * flip, -sin * flip, sin, cos
-    x, y = shift[:, 0], shift[:, 1]
-    zero = tf.zeros_like(angle)
-    return tf.stack(
-        [
-            a,
-            b,
-            centre - a * (centre + x) - b * (centre + y),
-            c,
-            d,
-            centre - c * (centre + x) - d * (centre + y),
-            zero,
-            zero,
-        ],
-        axis=1,
-    )
-
-
-def _warp(images, matrix):
-    import tensorflow as tf
-
-    return tf.raw_ops.ImageProjectiveTransformV3(
-        images=images,
-        transforms=matrix,
-        output_shape=tf.shape(images)[1:3],
-        fill_value=0.0,
-        interpolation="BILINEAR",
-        fill_mode="CONSTANT",
-    )
+def _affine(size: int, how: Augmentation, rng) -> np.ndarray:
+    """Where each pixel of the varied crop is taken from, about the crop's centre: float64 `[2, 3]`."""
+    flip = -1.0 if rng.random() < how.flip else 1.0
+    angle = np.deg2rad(rng.uniform(-how.rotation, how.rotation))
+    zoom = 1 + rng.uniform(-how.zoom, how.zoom)
+    shift = rng.uniform(-how.shift, how.shift, 2) * size
+    cos, sin = np.cos(angle) / zoom, np.sin(angle) / zoom
+    turn = np.array([[cos * flip, -sin * flip], [sin, cos]])
+    centre = np.full(2, (size - 1) / 2)  # pixel index of the middle, as OpenCV counts
+    return np.hstack([turn, (centre - turn @ (centre + shift))[:, None]])

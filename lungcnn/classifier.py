@@ -43,10 +43,11 @@ class Classifier:
         self.calibration = calibration or Calibration()
         self.structure = lay_flat(network, layer)
         self.layer = self.structure.layer
-        self._explained, self._bare = _compile(self.structure)
+        self._explained, self._bare, self._featured = _compile(self.structure)
         blank = np.zeros((1, *self.structure.size), np.float32)
         self(blank)
         self.probabilities(blank)
+        self.features(blank)
 
     def __call__(self, crops: np.ndarray) -> Classification:
         """Classify crops (float32 `[n, 128, 128]`, grey 0 to 1, finite), with what explanations of any class need."""
@@ -56,6 +57,11 @@ class Classifier:
     def logits(self, crops: np.ndarray) -> np.ndarray:
         """Logits float32 `[n, classes]` alone: the forward pass."""
         return self._bare(_batch(crops)).numpy()
+
+    def features(self, crops: np.ndarray, batch: int = 64) -> tuple[np.ndarray, np.ndarray]:
+        """Logits float32 `[n, classes]`, and the explained convolution's maxima over its map, `[n, channels]`."""
+        parts = [self._featured(_batch(crops[i : i + batch])) for i in range(0, len(crops), batch)]
+        return tuple(np.concatenate([part.numpy() for part in column]) for column in zip(*parts, strict=True))
 
     def probabilities(self, crops: np.ndarray) -> np.ndarray:
         """Calibrated probabilities float32 `[n, classes]` alone."""
@@ -88,7 +94,7 @@ def prediction_set(probabilities: np.ndarray, calibration: Calibration) -> tuple
 
 
 def _compile(structure):
-    """Crops to (logits, map, gradients), and crops to logits alone."""
+    """Crops to (logits, map, gradients), to logits alone, and to (logits, maxima of the map)."""
     import tensorflow as tf
 
     signature = [tf.TensorSpec((None, *structure.size, 1), tf.float32)]
@@ -106,4 +112,9 @@ def _compile(structure):
     def bare(crops):
         return tf.cast(structure.model(crops, training=False), tf.float32)
 
-    return explained, bare
+    @tf.function(input_signature=signature, autograph=False)
+    def featured(crops):
+        activations, logits = structure.tapped(crops, training=False)
+        return tf.cast(logits, tf.float32), tf.cast(tf.reduce_max(activations, axis=(1, 2)), tf.float32)
+
+    return explained, bare, featured

@@ -19,6 +19,12 @@ _QUIET = click.option("--quiet", is_flag=True, help="No progress bar and no note
 _MODEL = click.option(
     "--model", type=click.Path(dir_okay=False, path_type=Path), help="Model file; default: the one that ships."
 )
+_KINDS = click.option(
+    "--dicom-kinds",
+    default="sc,sr,pm",
+    show_default=True,
+    help="DICOM results: sc (overlay as Secondary Capture), sr (structured report), pm (heatmap as Parametric Map).",
+)
 
 
 def _errors_for_people(command):
@@ -58,14 +64,41 @@ def main():
 @click.option("--contour", type=click.FloatRange(0, 1), help="Overlays as outlines at this share of the maximum.")
 @click.option("--explain-class", help="Class to explain: normal, benign or malignant.  [default: the predicted one]")
 @click.option("--checks/--no-checks", default=True, show_default=True, help="Test each explanation (slower).")
+@click.option(
+    "--series", "by_series", is_flag=True, help="Judge whole series: one record each; zip files are read too."
+)
+@click.option(
+    "--dicom-out", type=click.Path(file_okay=False, path_type=Path), help="Write results as DICOM objects here."
+)
+@_KINDS
 @_MODEL
 @_QUIET
 @_errors_for_people
-def predict(paths, as_json, overlay, heatmap, method, layer, signed, contour, explain_class, checks, model, quiet):
+def predict(
+    paths,
+    as_json,
+    overlay,
+    heatmap,
+    method,
+    layer,
+    signed,
+    contour,
+    explain_class,
+    checks,
+    by_series,
+    dicom_out,
+    dicom_kinds,
+    model,
+    quiet,
+):
     """Judge the slices in PATHS: files, or folders whose slices are taken in order of name.
+
+    With --series, slices are grouped and sorted by their headers; overlays, heatmaps and DICOM results are then made
+    of the most suspicious ones.
 
     Exit status: 0 when every slice was judged, 3 when any was refused or could not be read, 2 for wrong usage.
     """
+    from lungcnn.dicom_results import parse_kinds
     from lungcnn.explaining import class_index, explanation_method
     from lungcnn.pipeline import Pipeline
     from lungcnn.prediction import Outputs, find_files, predict_files
@@ -73,11 +106,15 @@ def predict(paths, as_json, overlay, heatmap, method, layer, signed, contour, ex
     explanation_method(method)  # wrong names are told before TensorFlow is loaded
     if explain_class is not None:
         class_index(explain_class)
+    outputs = Outputs(overlay, heatmap, signed, contour, dicom_out, parse_kinds(dicom_kinds))
+    options = {"explain_class": explain_class, "method": method, "checks": checks}
+    if by_series:
+        every = _predict_series(paths, outputs, options, model, layer, as_json, quiet)
+        _end_of_predict(outputs, every, quiet or as_json)
+        return
     files = find_files(paths)
-    outputs = Outputs(overlay, heatmap, signed, contour)
     import_tensorflow()
     pipeline = Pipeline.load(model, layer)
-    options = {"explain_class": explain_class, "method": method, "checks": checks}
     every = True
     with _bar(total=len(files), unit="file", quiet=quiet or len(files) < 2) as bar:
         for file, report in predict_files(pipeline, files, outputs, on_file=lambda: bar.update(1), **options):
@@ -85,12 +122,95 @@ def predict(paths, as_json, overlay, heatmap, method, layer, signed, contour, ex
             line = json.dumps(report.to_json(str(file)), ensure_ascii=False) if as_json else _sentence(file, report)
             with bar.external_write_mode():
                 click.echo(line)
-    if not quiet and not as_json:
-        from lungcnn.report import DISCLAIMER
+    _end_of_predict(outputs, every, quiet or as_json)
 
-        click.echo(DISCLAIMER, err=True)
+
+def _predict_series(paths, outputs, options, model, layer, as_json: bool, quiet: bool) -> bool:
+    from lungcnn.pipeline import Pipeline
+    from lungcnn.prediction import aside_records, predict_series, series_record
+    from lungcnn.series import read_series
+
+    reading = read_series(paths[0] if len(paths) == 1 else paths)
+    import_tensorflow()
+    pipeline = Pipeline.load(model, layer)
+    every = True
+    with _bar(total=sum(map(len, reading.series)), unit="slice", quiet=quiet) as bar:
+        for series, report in predict_series(pipeline, reading, outputs, lambda: bar.update(1), **options):
+            every &= report.status == "ok"
+            if as_json:
+                line = json.dumps(series_record(series, report), ensure_ascii=False)
+            else:
+                line = _series_sentence(series, report)
+            with bar.external_write_mode():
+                click.echo(line)
+    for one in aside_records(reading.set_aside):
+        _note(f"set aside: {one['file']}: {one['message']}", quiet)
+    return every
+
+
+def _series_sentence(series, report) -> str:
+    judged = sum(one.status == "ok" for one in report.slices)
+    words = [report.result.sentence] if report.result else []
+    words += [reason.message for reason in report.reasons]
+    if report.suspicious:
+        words.append(f"Look first at {', '.join(series.slices[index].name for index in report.suspicious)}.")
+    words += [note.message for note in report.notes]
+    return f"{len(series)} slices, {judged} judged\t" + " ".join(words)
+
+
+def _end_of_predict(outputs, every: bool, silent: bool) -> None:
+    from lungcnn.report import DISCLAIMER
+
+    for name, message in outputs.left_out:
+        _note(f"no DICOM result: {name}: {message}", silent)
+    _note(DISCLAIMER, silent)
     if not every:
         raise click.exceptions.Exit(EXIT_SOME_FAILED)
+
+
+@main.command()
+@click.option("--url", required=True, help="DICOMweb address of the PACS, such as https://pacs.example/dicom-web.")
+@click.option("--study", required=True, help="StudyInstanceUID of the study.")
+@click.option("--dry-run", is_flag=True, help="Do all but store the results.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object per series and line, nothing else.")
+@_KINDS
+@_MODEL
+@_QUIET
+@_errors_for_people
+def pacs(url, study, dry_run, as_json, dicom_kinds, model, quiet):
+    """Fetch a study's CT series from a PACS over DICOMweb, judge them, and store the results in the study.
+
+    Who may enter is read from the environment: LUNGCNN_PACS_TOKEN, or LUNGCNN_PACS_USER and LUNGCNN_PACS_PASSWORD.
+
+    Exit status: 0 when every series was judged, 3 when any was refused, 2 for wrong usage or a PACS that refuses.
+    """
+    from lungcnn.dicom_results import parse_kinds
+    from lungcnn.pacs import connect, run_study
+    from lungcnn.pipeline import Pipeline
+    from lungcnn.report import DISCLAIMER
+
+    kinds = parse_kinds(dicom_kinds)
+    client = connect(url)
+    import_tensorflow()
+    pipeline = Pipeline.load(model)
+    with _bar(desc="fetching", unit="slice", quiet=quiet) as bar:
+        done = run_study(client, study, pipeline, kinds, dry_run, bar.reset, lambda: bar.update(1))
+    for one in done:
+        objects = ", ".join(f"{count} {kind}" for kind, count in one.objects.items() if count) or "nothing"
+        if as_json:
+            record = {**one.report.to_json(), "objects": one.objects, "stored": one.stored}
+            click.echo(json.dumps(record, ensure_ascii=False))
+        else:
+            click.echo(_pacs_sentence(one.report) + f"\t{'stored' if one.stored else 'not stored'}: {objects}")
+    _note(DISCLAIMER, quiet or as_json)
+    if any(one.report.status != "ok" for one in done):
+        raise click.exceptions.Exit(EXIT_SOME_FAILED)
+
+
+def _pacs_sentence(report) -> str:
+    judged = sum(one.status == "ok" for one in report.slices)
+    words = [report.result.sentence] if report.result else [reason.message for reason in report.reasons]
+    return f"{len(report.slices)} slices, {judged} judged\t" + " ".join(words)
 
 
 @main.command()
@@ -290,20 +410,32 @@ def cases(dataset, out, quiet):
 
 @main.command()
 @click.option(
-    "--out",
-    default=Path("examples"),
-    show_default=True,
-    type=click.Path(file_okay=False, path_type=Path),
-    help="Folder to write to.",
+    "--out", type=click.Path(file_okay=False, path_type=Path), help="Folder for the phantoms.  [default: examples]"
 )
+@click.option("--download", is_flag=True, help="Fetch a few real slices into the user's cache instead.")
 @_QUIET
 @_errors_for_people
-def examples(out, quiet):
-    """Write the bundled phantoms again, byte for byte."""
+def examples(out, download, quiet):
+    """Write the bundled phantoms again, byte for byte; or, with --download, fetch real example slices.
+
+    The real slices are public, from LIDC-IDRI at The Cancer Imaging Archive (CC BY 3.0); they go into the user's cache
+    with their licence and citation, never into this project, and the demo then offers them beside the phantoms.
+    """
     from lungcnn.phantom import write_examples
 
-    for path in write_examples(out):
-        _note(str(path), quiet)
+    if not download:
+        for path in write_examples(out or Path("examples")):
+            _note(str(path), quiet)
+        return
+    if out:
+        raise click.UsageError("--out belongs to the phantoms; real slices go to the cache (LUNGCNN_CACHE moves it).")
+    from lungcnn.downloads import CITATION, LICENCE, REAL_SLICES, download_examples
+
+    with _bar(total=len(REAL_SLICES), desc="fetching", unit="file", quiet=quiet) as bar:
+        files = download_examples(on_file=lambda: bar.update(1))
+    for path in files:
+        click.echo(str(path))
+    _note(f"{LICENCE}. Cite: {CITATION}", quiet)
 
 
 @main.command()
@@ -360,7 +492,10 @@ def _sentence(file, report) -> str:
     if report.status != "ok":
         return f"{file}\t{report.status}\t" + " ".join(reason.message for reason in report.reasons)
     shares = ", ".join(f"{name} {share:.2f}" for name, share in report.probabilities.items())
-    return f"{file}\t{report.prediction}\t{shares}"
+    columns = [str(file), report.prediction, shares]
+    if report.prediction_set is not None:
+        columns.append(f"prediction set: {report.set_in_words}")
+    return "\t".join(columns)
 
 
 def _note(text: str, quiet: bool) -> None:

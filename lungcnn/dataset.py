@@ -23,6 +23,8 @@ FOLDERS = {"Normal cases": "normal", "Bengin cases": "benign", "Benign cases": "
 SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp", ".dcm"}
 CASE_LIST = files("lungcnn") / "data" / "iq-oth-nccd-cases.csv"
 BOX_LIST = files("lungcnn") / "data" / "lesion-boxes-dev.csv"
+# The malignant slices that the first list leaves out. It serves to measure; training doesn't see it.
+SECOND_LOOK = files("lungcnn") / "data" / "lesion-boxes-second-look.csv"
 WHERE_FROM = (
     "Get the IQ-OTH/NCCD lung cancer dataset from Mendeley Data (bhmdr45bh2) or Kaggle, unpack it, and name the folder "
     "that holds 'Normal cases', 'Bengin cases' (spelt so) and 'Malignant cases'"
@@ -51,7 +53,8 @@ class DatasetSlice:
     Attributes:
         label: index in `CLASSES`; the case's, not what the slice shows.
         fold: None for slices outside the folds.
-        boxes: what a person saw on it (`BOX_LIST`), empty where nothing; None where nobody looked.
+        boxes: what was seen on it (`BOX_LIST`), empty where nothing; None where nobody looked.
+        second_look: the same by `SECOND_LOOK`, on malignant slices without `boxes`.
     """
 
     path: Path
@@ -62,13 +65,7 @@ class DatasetSlice:
     split: str
     fold: int | None
     boxes: tuple[LesionBox, ...] | None = None
-
-    @property
-    def shows_lesion(self) -> bool | None:
-        """Whether a lesion is seen on it; None where nobody looked or nobody was sure."""
-        if self.boxes is None or (self.boxes and not any(box.sure for box in self.boxes)):
-            return None
-        return bool(self.boxes)
+    second_look: tuple[LesionBox, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -156,7 +153,7 @@ def read_dataset(root: Path | str, cases: Path | str | None = None, split: str =
     """
     root, found = find_images(root)
     listed = read_case_list(Path(cases) if cases else CASE_LIST)
-    looked_at = _looked_at()
+    looked_at, second_look = _looked_at(BOX_LIST), _looked_at(SECOND_LOOK)
     slices, unlisted, kept_apart = [], [], 0
     by_hash = defaultdict(list)
     for image in found:
@@ -178,6 +175,7 @@ def read_dataset(root: Path | str, cases: Path | str | None = None, split: str =
                     split=row["split"],
                     fold=int(row["fold"]) if row["fold"] else None,
                     boxes=looked_at.get((image.sha256, image.label)),
+                    second_look=second_look.get((image.sha256, image.label)),
                 )
             )
     if not slices and len(unlisted) < len(found):
@@ -225,16 +223,16 @@ def _rows(path: Path) -> list[dict]:
     return rows
 
 
-def _looked_at() -> dict[tuple[str, str], tuple[LesionBox, ...]]:
+def _looked_at(box_list) -> dict[tuple[str, str], tuple[LesionBox, ...]]:
     """Boxes by sha256 and class: file names may stand for other images, and identical files have several names."""
-    boxes = read_boxes()
+    boxes = read_boxes(box_list)
     return {(row["sha256"], row["label"]): boxes[row["file"]] for row in _rows(CASE_LIST) if row["file"] in boxes}
 
 
-def read_boxes() -> dict[str, tuple[LesionBox, ...]]:
+def read_boxes(box_list=BOX_LIST) -> dict[str, tuple[LesionBox, ...]]:
     """Boxes of the slices that were looked at, by file name in the release; empty where nothing was seen."""
     found = defaultdict(tuple)
-    with BOX_LIST.open(newline="", encoding="utf-8") as stream:
+    with box_list.open(newline="", encoding="utf-8") as stream:
         for row in csv.DictReader(stream):
             boxes = ()
             if row["kind"] != "none":
@@ -277,8 +275,8 @@ class CropSet:
         slices: the `n` slices that could be read and cropped, in the dataset's order.
         crops: float32 `[n, 128, 128]`, grey 0 to 1.
         lungs: bool `[n, 128, 128]`, the lung mask on the crop.
-        boxes: of the `n` slices, `DatasetSlice.boxes` in pixels of the crop: float `[boxes, 4]`, x0, y0, x1, y1, and
-            whether each is sure, bool `[boxes]`; None where nobody looked.
+        boxes, second_look: of the `n` slices, those of `DatasetSlice` in pixels of the crop: corners (x0, y0, x1, y1)
+            float `[boxes, 4]`, and whether each is sure, bool `[boxes]`; None where nobody looked.
         failed: file and reason of those that could not.
     """
 
@@ -286,6 +284,7 @@ class CropSet:
     crops: np.ndarray
     lungs: np.ndarray
     boxes: tuple[tuple[np.ndarray, np.ndarray] | None, ...]
+    second_look: tuple[tuple[np.ndarray, np.ndarray] | None, ...]
     failed: tuple[tuple[str, str], ...] = field(default=())
 
     @property
@@ -299,9 +298,13 @@ class CropSet:
         return np.array([item.case for item in self.slices])
 
     @property
-    def shows_lesion(self) -> np.ndarray:
-        """float64 `[n]`: 1 where a lesion is surely seen, 0 where surely none, NaN where that is not known."""
-        return np.array([np.nan if item.shows_lesion is None else item.shows_lesion for item in self.slices], float)
+    def sure_lesions(self) -> dict[str, np.ndarray]:
+        """Malignant slices on which a lesion is surely seen, bool `[n]`, by the first list and by the second look."""
+        malignant = self.labels == CLASSES.index("malignant")
+        return {
+            name: malignant & np.array([found is not None and found[1].any() for found in boxes], bool)
+            for name, boxes in (("sure_lesions", self.boxes), ("second_look", self.second_look))
+        }
 
     def take(self, index: np.ndarray) -> "CropSet":
         """The slices at `index` (int or bool `[n]`)."""
@@ -311,6 +314,7 @@ class CropSet:
             crops=self.crops[chosen],
             lungs=self.lungs[chosen],
             boxes=tuple(self.boxes[i] for i in chosen),
+            second_look=tuple(self.second_look[i] for i in chosen),
         )
 
     @property
@@ -324,7 +328,7 @@ def crop_dataset(dataset: Dataset, progress=iter) -> CropSet:
 
     Raises `DatasetError` when no slice of some class could be cropped.
     """
-    kept, crops, lungs, boxes, failed = [], [], [], [], []
+    kept, crops, lungs, boxes, second_look, failed = [], [], [], [], [], []
     for item in progress(dataset.slices):
         try:
             anatomy = find_anatomy(load_slice(item.path))
@@ -335,11 +339,12 @@ def crop_dataset(dataset: Dataset, progress=iter) -> CropSet:
         crops.append(anatomy.crop)
         lungs.append(anatomy.crop_lungs)
         boxes.append(_on_crop(item.boxes, anatomy.box))
+        second_look.append(_on_crop(item.second_look, anatomy.box))
     lacking = set(range(len(CLASSES))) - {item.label for item in kept}
     if lacking:
         names = ", ".join(CLASSES[label] for label in sorted(lacking))
         raise DatasetError(f"No slice of the class(es) {names} could be read and cropped; {len(failed)} files failed.")
-    return CropSet(tuple(kept), np.stack(crops), np.stack(lungs), tuple(boxes), tuple(failed))
+    return CropSet(tuple(kept), np.stack(crops), np.stack(lungs), tuple(boxes), tuple(second_look), tuple(failed))
 
 
 def _on_crop(boxes: tuple[LesionBox, ...] | None, crop: CropBox):

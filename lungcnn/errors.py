@@ -20,6 +20,17 @@ class LungCNNError(Exception):
 
     code = "error"
 
+    def __reduce__(self):
+        # Exceptions are rebuilt by calling them with their text, which fails for those that take more than it.
+        return _rebuild, (type(self), self.args, self.__dict__)
+
+
+def _rebuild(kind: type, arguments: tuple, attributes: dict):
+    error = kind.__new__(kind, *arguments)
+    error.args = arguments
+    error.__dict__.update(attributes)
+    return error
+
 
 class UnreadableFileError(LungCNNError):
     """The file is missing, empty, truncated, or its pixels cannot be decoded."""

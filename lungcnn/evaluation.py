@@ -78,7 +78,7 @@ def evaluate_model(network, card, crop_set: CropSet, guard: bool = True, resampl
         limits=np.tile(calibration.set_thresholds or (np.nan,) * len(CLASSES), (count, 1)),
     )
     return Evaluation(
-        summary=summarise([predictions], counted.shows_lesion, resamples),
+        summary=summarise([predictions], counted.sure_lesions, resamples),
         predictions=predictions,
         identical=int(identical.sum()),
         near=int(near.sum()),

@@ -18,6 +18,9 @@ AIR, FAT, TISSUE = -1000.0, -100.0, 50.0
 # The dataset's own window is left alone as long as air and soft tissue lie within these distances in HU: the 903
 # development slices do, and the nearest common window (-600, 1500) moves both by 100.
 SAME_AIR, SAME_TISSUE, SAME_PEAK, SAME_PAIR = 60.0, 85.0, 40.0, 25.0
+# Where air lies at exactly the level that the scanners' lowest value has under the dataset's window, noise may move
+# soft tissue further.
+SCANNERS_LOWEST, SAME_BESIDE_LOWEST = -1026.0, 110.0
 # Windows worth reading: air and soft tissue lie in them or close to their ends.
 LOWER, UPPER = (-1700.0, -900.0), (-40.0, 3300.0)
 LARGEST_BLACK, LARGEST_WHITE = 0.04, 0.7
@@ -81,6 +84,8 @@ def correct_levels(ct_slice: CTSlice) -> CTSlice:
     if found.white > LARGEST_WHITE or (clipped and found.to_hu(found.lung) > DENSEST_LUNG):
         raise _wrong_window("the soft tissue is clipped to white")
     if clipped or not _as_assumed(found):
+        if ct_slice.kind == "dicom":
+            return _with_offset(ct_slice, hu, found, notes)
         window = _window_of(found)
         if not (LOWER[0] <= window.lower <= LOWER[1] and UPPER[0] <= window.upper <= UPPER[1]):
             return ct_slice
@@ -97,6 +102,17 @@ def correct_levels(ct_slice: CTSlice) -> CTSlice:
     # What was assumed at first no longer holds.
     kept = tuple(w for w in ct_slice.warnings if w.code != "assumed_window" or notes[-1].code != "window_corrected")
     return replace(ct_slice, hu=hu, warnings=(*kept, *notes))
+
+
+def _with_offset(ct_slice: CTSlice, stored: np.ndarray, found: Levels, notes: list[Reason]) -> CTSlice:
+    """Stored values of a file without rescale as HU: as far apart as HU, but counted from another zero."""
+    if not 0.8 < (TISSUE - AIR) / (found.tissues[0] - found.air) < 1.25:
+        return ct_slice
+    shift = round(AIR - found.air)
+    guessed = f"The file has no usable rescale; judging by the air around the body, {shift:+d} was added to its values."
+    kept = tuple(warning for warning in ct_slice.warnings if warning.code != "no_rescale")
+    warnings = (*kept, *notes, Reason("window_corrected", guessed))
+    return replace(ct_slice, hu=stored + np.float32(shift), warnings=warnings)
 
 
 def to_unit_unclipped(hu: np.ndarray) -> np.ndarray:
@@ -148,7 +164,9 @@ def read_levels(levels: np.ndarray) -> Levels | None:
 
 def _enclosed_black(small, exact, inside, dark) -> float:
     """Share of the body that lies at the darkest level; 1 where nearly all that could be lung does."""
-    black = (small <= small.min()).astype(np.uint8)
+    # A few levels above the darkest, and no specks: in the air around a body noise leaves islands of it.
+    black = (small <= int(small.min()) + 3).astype(np.uint8)
+    black = cv2.morphologyEx(black, cv2.MORPH_OPEN, np.ones((5, 5), np.uint8))
     around = _joined_to_border(black)
     enclosed = (black & (1 - around)).sum() / max(1, (1 - around).sum())
     clipped = exact <= exact.min()
@@ -209,8 +227,11 @@ def _as_assumed(found: Levels) -> bool:
     def nearest(hu):
         return min(abs(level - hu) for level in found.tissues)
 
+    if abs(found.air - SCANNERS_LOWEST) <= 5:
+        return nearest(TISSUE) <= SAME_BESIDE_LOWEST
     if abs(found.air - AIR) <= SAME_AIR:
-        return abs(found.tissues[0] - TISSUE) <= SAME_TISSUE or nearest(TISSUE) <= SAME_PEAK
+        only_fat = abs(found.tissues[0] - FAT) <= SAME_PAIR
+        return only_fat or abs(found.tissues[0] - TISSUE) <= SAME_TISSUE or nearest(TISSUE) <= SAME_PEAK
     # Noise clipped at the scanner's lowest value lifts the air, but not fat and muscle.
     return nearest(FAT) <= SAME_PAIR and nearest(TISSUE) <= SAME_PAIR
 

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
+from lungcnn.bounds import MAX_FRAMES, MAX_PIXELS, ElementCounter, check_deflated, check_items, codestream_size
 from lungcnn.errors import NotCTError, Reason, UnreadableFileError, UnsupportedFileError
 from lungcnn.facts import SliceFacts, read_facts
 from lungcnn.windowing import Window, from_grey
@@ -24,7 +25,6 @@ ACCEPTED = (
 )
 AIR_HU = -1024.0
 MAX_BYTES = 512 * 2**20
-MAX_PIXELS = 64 * 2**20
 MIN_SIDE = 32
 
 
@@ -40,6 +40,7 @@ class CTSlice:
         frame: index of this frame in its file, from 0.
         frames: number of frames in the file.
         window: the display window stored in the file, or None.
+        coloured: share of a picture's pixels that are in colour.
         warnings: what had to be assumed, as codes and sentences.
         facts: what a DICOM file says of how the slice was made; None for pictures and arrays.
     """
@@ -51,6 +52,7 @@ class CTSlice:
     frame: int = 0
     frames: int = 1
     window: Window | None = None
+    coloured: float = 0.0
     warnings: tuple[Reason, ...] = ()
     facts: SliceFacts | None = None
 
@@ -209,7 +211,7 @@ class _Picture:
                 with Image.open(io.BytesIO(data), formats=[kind.upper()]) as image:
                     self._width, self._height = image.size
                     self._mode = image.mode
-                    self._pages = getattr(image, "n_frames", 1)
+                    self._several = _has_second_page(image)
         except Image.DecompressionBombError:
             raise _too_large() from None
         except Exception:  # noqa: BLE001 - Pillow's parsers raise anything on damaged bytes
@@ -227,20 +229,25 @@ class _Picture:
                 "assumed_window", "Grey levels were read as HU under the window centre -500, width 1500, uncalibrated."
             )
         ]
-        if self._pages > 1:
-            notes.append(Reason("several_pages", f"The file holds {self._pages} pages; the first was read."))
-        grey, colour = _to_single_channel(levels)
-        if colour:
+        if self._several:
+            notes.append(Reason("several_pages", "The file holds several pages; the first was read."))
+        grey, coloured = _to_single_channel(levels)
+        if coloured:
             notes.append(Reason("colour", "The picture is in colour; its brightness was used."))
         return CTSlice(
-            hu=from_grey(grey, _full_scale(grey, levels.dtype, notes)), kind=self._kind, warnings=tuple(notes)
+            hu=from_grey(grey, _full_scale(grey, levels.dtype, notes)),
+            kind=self._kind,
+            coloured=coloured,
+            warnings=tuple(notes),
         )
 
     def _decode(self) -> np.ndarray:
         import cv2
 
+        cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # our own errors speak
+        data = without_notes(self._data) if self._kind == "png" else self._data
         try:
-            levels = cv2.imdecode(np.frombuffer(self._data, np.uint8), cv2.IMREAD_UNCHANGED)
+            levels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
         except cv2.error:
             levels = None
         if levels is None:
@@ -250,6 +257,27 @@ class _Picture:
                 f"The picture holds {levels.dtype} values; accepted are 8- and 16-bit unsigned grey levels."
             )
         return levels
+
+
+def without_notes(png: bytes) -> bytes:
+    """A PNG without its ancillary chunks (ISO/IEC 15948 5.4) but transparency: libpng's warnings repeat their text."""
+    kept, place = [png[:8]], 8
+    while place + 12 <= len(png):
+        length = int.from_bytes(png[place : place + 4])
+        kind = png[place + 4 : place + 8]
+        if kind[:1].isupper() or kind == b"tRNS":
+            kept.append(png[place : place + 12 + length])
+        place += 12 + length
+    return b"".join(kept)
+
+
+def _has_second_page(image) -> bool:
+    """Not `n_frames`, which walks through all the pages that a TIFF claims."""
+    try:
+        image.seek(1)
+    except EOFError:
+        return False
+    return True
 
 
 def _too_large() -> UnsupportedFileError:
@@ -264,20 +292,25 @@ def _damaged(kind: str) -> UnreadableFileError:
     )
 
 
-def _to_single_channel(levels: np.ndarray) -> tuple[np.ndarray, bool]:
-    """Reduce decoded levels (grey, BGR or BGRA) to one channel; transparent pixels become black."""
+def _to_single_channel(levels: np.ndarray) -> tuple[np.ndarray, float]:
+    """Reduce decoded levels (grey, BGR or BGRA) to one channel, and the share of pixels in colour.
+
+    Transparent pixels become black.
+    """
     if levels.ndim == 2:
-        return levels, False
-    channels = levels.shape[2]
-    if channels == 1:
-        return levels[..., 0], False
-    colour = levels[..., : 3 if channels >= 3 else 1].astype(np.float32)
+        return levels, 0.0
+    white, channels = np.iinfo(levels.dtype).max, levels.shape[2]
+    colours = [levels[..., i] for i in range(3 if channels >= 3 else 1)]
+    uneven = np.maximum.reduce(colours) - np.minimum.reduce(colours) > 0.04 * white
+    coloured = float(uneven.mean())
+    if coloured:
+        weights = (0.114, 0.587, 0.299)  # ITU-R BT.601, channels are BGR
+        grey = sum(colour * np.float32(weight) for colour, weight in zip(colours, weights, strict=True))
+    else:  # JPEG's chroma rounding makes grey pictures a level or two uneven: not colour
+        grey = colours[min(1, len(colours) - 1)]
     if channels in (2, 4):
-        colour *= levels[..., -1:].astype(np.float32) / np.iinfo(levels.dtype).max
-    if channels == 2 or (np.ptp(colour, axis=2).max() <= 0.04 * np.iinfo(levels.dtype).max):
-        # JPEG's chroma rounding makes grey pictures a level or two uneven: not colour.
-        return colour[..., min(1, colour.shape[2] - 1)], False
-    return colour @ np.array([0.114, 0.587, 0.299], np.float32), True  # ITU-R BT.601, channels are BGR
+        grey = grey * (levels[..., -1] * np.float32(1 / white))
+    return grey, coloured
 
 
 def _full_scale(grey: np.ndarray, dtype: np.dtype, notes: list[Reason]) -> int:
@@ -379,6 +412,21 @@ def read_headers(path_or_bytes) -> Headers:
     )
 
 
+def parse_identity(path_or_bytes):
+    """Every element of a DICOM file's header but private ones, patient and study included, as a pydicom Dataset.
+
+    For results that must be filed under the patient they are of, and for nothing else. Raises as `load_slice`.
+    """
+    pydicom = _import_pydicom()
+    stream = io.BytesIO(path_or_bytes) if isinstance(path_or_bytes, bytes) else path_or_bytes
+    try:
+        ds = pydicom.dcmread(stream, force=True, stop_before_pixels=True)
+        ds.remove_private_tags()
+        return ds
+    except Exception:  # noqa: BLE001 - pydicom raises anything on damaged bytes
+        raise UnreadableFileError("The DICOM header could not be read again; was the file moved?") from None
+
+
 def _check_ct(ds) -> int:
     """The number of frames of an object that is a CT image; raises what `load_slice` does for any other."""
     modality = str(ds.get("Modality", "") or "").strip()
@@ -390,10 +438,10 @@ def _check_ct(ds) -> int:
         raise NotCTError(f"The DICOM object's modality is {shown}; accepted is CT.")
     rows, columns = (_positive_int(ds, name) for name in ("Rows", "Columns"))
     frames = _positive_int(ds, "NumberOfFrames", 1)
-    if rows * columns > MAX_PIXELS or frames > 10_000:
+    if rows * columns > MAX_PIXELS or frames > MAX_FRAMES:
         raise UnsupportedFileError(
             f"The DICOM object claims {frames} frames of {rows} x {columns} pixels; "
-            f"accepted are up to {MAX_PIXELS >> 20} megapixels a frame and 10,000 frames."
+            f"accepted are up to {MAX_PIXELS >> 20} megapixels a frame and {MAX_FRAMES} frames."
         )
     if _positive_int(ds, "SamplesPerPixel", 1) != 1:
         raise UnsupportedFileError("The DICOM image is in colour; accepted are CT images with one sample a pixel.")
@@ -404,10 +452,36 @@ class _DicomFile:
     """A CT image object; frames are decoded one at a time."""
 
     def __init__(self, data: bytes):
+        check_items(data)
+        check_deflated(data)
         self._dataset = ds = _parse_dicom(io.BytesIO(data))
         if "PixelData" not in ds:
             raise UnsupportedFileError("The DICOM object holds no image. Send a CT image object.")
         self.frames = _check_ct(ds)
+        self._check_length()
+
+    def _check_length(self) -> None:
+        """Uncompressed pixel data is as long as its header says, before memory is set aside for it."""
+        ds = self._dataset
+        claimed = self.frames * int(ds.Rows) * int(ds.Columns) * _positive_int(ds, "BitsAllocated") // 8
+        compressed = ds.file_meta.TransferSyntaxUID.is_transfer_syntax and ds.file_meta.TransferSyntaxUID.is_compressed
+        if not compressed and len(ds.PixelData) < claimed:
+            raise UnreadableFileError(
+                f"The DICOM object claims {self.frames} frame(s) of {ds.Rows} x {ds.Columns} pixels, more than it "
+                "holds: damaged, cut short. Export the slice again."
+            )
+
+    def _check_codestream(self, frame: int) -> None:
+        """A compressed frame is as large as the header says: its own claim is what a decoder sets memory aside for."""
+        from pydicom.encaps import get_frame
+
+        ds = self._dataset
+        syntax = ds.file_meta.TransferSyntaxUID
+        if not syntax.is_compressed or syntax.is_deflated:
+            return
+        size = codestream_size(get_frame(ds.PixelData, frame, number_of_frames=self.frames))
+        if size and tuple(size) != (int(ds.Rows), int(ds.Columns)):
+            raise ValueError("the codestream's size is not the header's")
 
     def read(self, frame: int) -> CTSlice:
         _check_frame(frame, self.frames)
@@ -442,6 +516,7 @@ class _DicomFile:
 
         syntax = self._dataset.file_meta.TransferSyntaxUID
         try:
+            self._check_codestream(frame)
             # `raw` is left off: palette and YBR never pass the one-sample check above.
             pixels = pixel_array(self._dataset, index=frame)
         except Exception:  # noqa: BLE001 - decoders raise anything on damaged bytes
@@ -507,15 +582,19 @@ def _import_pydicom():
 
     pydicom.config.settings.reading_validation_mode = pydicom.config.IGNORE
     logging.getLogger("pydicom").setLevel(logging.CRITICAL)
+    warnings.filterwarnings("ignore", module="pydicom")
     return pydicom
 
 
-def _parse_dicom(stream, tags: list[str] = _TAGS, **options):
-    pydicom = _import_pydicom()
+def _parse_dicom(stream, tags: list[str] = _TAGS, stop_before_pixels: bool = False):
+    _import_pydicom()
+    from pydicom.filereader import read_partial
+    from pydicom.tag import Tag
     from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
     try:
-        ds = pydicom.dcmread(stream, force=True, specific_tags=tags, **options)
+        counter = ElementCounter(stop_before_pixels)
+        ds = read_partial(stream, counter, force=True, specific_tags=[Tag(tag) for tag in tags])
         if "TransferSyntaxUID" not in ds.file_meta:
             implicit, little = ds.original_encoding
             explicit = ExplicitVRLittleEndian if little else ExplicitVRBigEndian
@@ -523,6 +602,8 @@ def _parse_dicom(stream, tags: list[str] = _TAGS, **options):
         for element in ds:  # parse every value now: damage shows here, not halfway through a batch
             element.value  # noqa: B018
         return ds
+    except UnsupportedFileError:
+        raise
     except Exception:  # noqa: BLE001 - pydicom raises anything on damaged bytes
         raise UnreadableFileError(
             "The file begins like DICOM but is damaged or cut short. Export the slice again."

@@ -23,6 +23,7 @@ MALIGNANT = CLASSES.index("malignant")
 COMPARED = ("grad-cam", "hires-cam", "grad-cam++", "layer-cam")
 TITLES = {
     "boxes": "Real lesions of development slices (boxes drawn by eye, surely seen), out of fold",
+    "second_look": "The same on the malignant slices that the first list leaves out (a second look)",
     "inserted": "Lesions drawn into development slices (10 mm and more), out of fold",
     "phantoms": "Phantoms with a lesion",
     "outlines": "Slices with readers' outlines",
@@ -69,11 +70,13 @@ def dataset_targets(crop_set: CropSet, seed: int = 0) -> list[Target]:
     """Malignant slices with a lesion surely seen, and other slices with one lesion drawn into each."""
     rng = np.random.default_rng(seed)
     targets = []
-    for item, crop, lungs, boxes in zip(crop_set.slices, crop_set.crops, crop_set.lungs, crop_set.boxes, strict=True):
+    known = {"boxes": crop_set.boxes, "second_look": crop_set.second_look}
+    for index, (item, crop, lungs) in enumerate(zip(crop_set.slices, crop_set.crops, crop_set.lungs, strict=True)):
         if item.label == MALIGNANT:
-            if boxes is not None and boxes[1].any():
-                lesion = boxes_mask(boxes[0], CROP_SIZE) > 0
-                targets.append(Target("boxes", item.case, crop, lungs, lesion))
+            for kind, found in known.items():
+                if found[index] is not None and found[index][1].any():
+                    lesion = boxes_mask(found[index][0], CROP_SIZE) > 0
+                    targets.append(Target(kind, item.case, crop, lungs, lesion))
             continue
         drawn, alpha = insert_lesion(crop, lungs, rng)
         lesion = alpha > 0.5

@@ -112,6 +112,41 @@ def expected_calibration_error(p: np.ndarray, labels: np.ndarray, bins: int = 10
     return float(sum(gaps))
 
 
+def reliability(runs: Sequence[Predictions], bins: int = 10) -> list[dict[str, float]]:
+    """How often the most probable class is right, by its probability: what `expected_calibration_error` sums up.
+
+    Returns:
+        For each bin that holds slices `{"from", "to", "slices", "confidence", "right"}`: its bounds, the slices in it
+        (of all runs together), their mean probability and the share called rightly.
+    """
+    top = np.concatenate([run.p.max(axis=1) for run in runs])
+    right = np.concatenate([run.p.argmax(axis=1) == run.labels for run in runs])
+    which = np.minimum((top * bins).astype(int), bins - 1)
+    return [
+        {
+            "from": round(b / bins, 4),
+            "to": round((b + 1) / bins, 4),
+            "slices": int((which == b).sum()),
+            "confidence": round(float(top[which == b].mean()), 4),
+            "right": round(float(right[which == b].mean()), 4),
+        }
+        for b in np.unique(which).tolist()
+    ]
+
+
+def roc_curves(runs: Sequence[Predictions], points: int = 41) -> dict[str, dict[str, list[float]]]:
+    """ROC curves by class, one versus rest, mean over runs: `{"fpr", "tpr"}` at evenly spaced false positive rates."""
+    from sklearn.metrics import roc_curve
+
+    grid = np.linspace(0, 1, points)
+    curves = {}
+    for index, name in enumerate(CLASSES):
+        found = [roc_curve(run.labels == index, run.p[:, index])[:2] for run in runs]
+        mean = np.mean([np.interp(grid, fpr, tpr) for fpr, tpr in found], axis=0)
+        curves[name] = {"fpr": grid.round(4).tolist(), "tpr": mean.round(4).tolist()}
+    return curves
+
+
 def with_intervals(
     runs: Sequence[Predictions], statistic: Callable[[Predictions], dict[str, float]] = measure, resamples=RESAMPLES
 ) -> dict[str, dict[str, float]]:
@@ -165,13 +200,15 @@ def confusion(runs: Sequence[Predictions]) -> list[list[int]]:
     return confusion_matrix(runs[0].labels, runs[0].p.argmax(axis=1), labels=range(len(CLASSES))).tolist()
 
 
-def summarise(runs: Sequence[Predictions], shows_lesion: np.ndarray | None = None, resamples: int = RESAMPLES) -> dict:
+def summarise(
+    runs: Sequence[Predictions], sure_lesions: dict[str, np.ndarray] | None = None, resamples: int = RESAMPLES
+) -> dict:
     """Figures by slice and by case with their confusion matrices: one entry of `evaluation.json`.
 
     Args:
         runs: as `with_intervals`.
-        shows_lesion: float `[n]`, 1 for slices on which a lesion is surely seen. Where given and there are such of
-            malignant cases, "sure_lesions" holds their AUC against all normal slices.
+        sure_lesions: by name, malignant slices on which a lesion is surely seen, bool `[n]`. Under each name that has
+            such slices stands their AUC against all normal ones.
     """
     by_case = [run.by_case() for run in runs]
     summary = {
@@ -179,13 +216,14 @@ def summarise(runs: Sequence[Predictions], shows_lesion: np.ndarray | None = Non
         "case": with_intervals(by_case, resamples=resamples),
         "confusion_slice": confusion(runs),
         "confusion_case": confusion(by_case),
+        "reliability": reliability(runs),
+        "roc": roc_curves(runs),
         "slices": len(runs[0].labels),
         "cases": len(by_case[0].labels),
     }
-    if shows_lesion is not None:
-        sure = (shows_lesion == 1) & (runs[0].labels == MALIGNANT)
+    for name, sure in (sure_lesions or {}).items():
         if sure.any():
             chosen = [run.take(sure | (run.labels == NORMAL)) for run in runs]
-            summary["sure_lesions"] = with_intervals(chosen, auc_against_normal, resamples)
-            summary["sure_lesions"]["slices"] = int(sure.sum())
+            summary[name] = with_intervals(chosen, auc_against_normal, resamples)
+            summary[name]["slices"] = int(sure.sum())
     return summary

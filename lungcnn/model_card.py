@@ -178,7 +178,7 @@ def model_card(card: ModelCard) -> str:
     template = resources.files("lungcnn").joinpath("data/model_card.md").read_text(encoding="utf-8")
     training, figures, recipe = card.training, card.figures, card.training["recipe"]
     sections = {
-        "sure_lesions": _sure_lesions(figures["blocked"]),
+        "sure_lesions": sure_lesions_sentence(figures["blocked"]),
         "baselines": "",
         "localization": "",
         "sanity": "",
@@ -235,7 +235,7 @@ def series_paragraphs(rule: dict, measured: dict) -> list[str]:
         f"{rule['threshold']:.2f} it is called malignant. The rule was chosen by log loss out of fold ({losses}), and "
         f"the curve fitted, by case. In the table, each fold's cases are judged by a rule chosen without them: "
         f"{measured['cases']} cases of {fewest} to {most} slices (median {middle}), which the dataset's makers picked. "
-        "A full series of hundreds of slices lies outside of that: the result then says so."
+        "A longer series is thinned to that length, from each start, and the mean is given: not measured, and said so."
     )
     rows = [
         [SERIES_SHOWN[name], _with_interval(measured["figures"][name])]
@@ -249,13 +249,19 @@ def _section(title: str, *parts: str) -> str:
     return "\n\n".join([f"### {title}", *parts])
 
 
-def _sure_lesions(blocked: dict) -> str:
-    if "sure_lesions" not in blocked:
+def sure_lesions_sentence(blocked: dict) -> str:
+    """How well slices that surely show a lesion stand out from normal ones; empty where there are none."""
+    parts = [
+        f"{_with_interval(blocked[name]['auc_malignant'])} on {blocked[name]['slices']} slices{where}"
+        for name, where in (("sure_lesions", ""), ("second_look", " of the others, boxed in a second look"))
+        if name in blocked
+    ]
+    if not parts:
         return ""
-    sure = blocked["sure_lesions"]
     return (
-        f"On the {sure['slices']} slices of malignant cases on which a lesion is surely seen, against all normal "
-        f"slices, the malignant AUC is {_with_interval(sure['auc_malignant'])}."
+        "Slices of malignant cases on which a lesion is surely seen, against all normal slices: malignant AUC "
+        + ", and ".join(parts)
+        + "."
     )
 
 

@@ -17,7 +17,7 @@ MAP_CELLS = 16
 TISSUE_CEILING = 0.85
 
 
-def build_network(width: int = 16, dropout: float = 0.2):
+def build_network(width: int = 12, dropout: float = 0.2):
     """A new, untrained network.
 
     Args:

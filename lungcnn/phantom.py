@@ -21,7 +21,7 @@ AS_PNG = ("carina-normal", "arch-spiculated-mass")
 
 @dataclass(frozen=True)
 class PhantomSpec:
-    """How to draw a phantom: the level (or "abdomen"), a seed, a lesion or None, and the body's size (1.0: an adult)."""
+    """How to draw a phantom: the level (or "abdomen"), a seed, a lesion or None, and the size (1.0: an adult)."""
 
     title: str
     description: str

@@ -11,11 +11,12 @@ import numpy as np
 
 from lungcnn.anatomy import Anatomy
 from lungcnn.artefact import ModelCard, load_model
-from lungcnn.classifier import Classifier, prediction_set
+from lungcnn.classifier import Classifier, calibrate, prediction_set
 from lungcnn.errors import LungCNNError, Reason, RefusalError
 from lungcnn.explaining import DEFAULT_METHOD, Explainer, class_index, explanation_method
 from lungcnn.faithfulness import check_explanation, shares
-from lungcnn.gate import admit
+from lungcnn.gate import examine
+from lungcnn.levels import correct_levels
 from lungcnn.loading import CTSlice, iter_slices
 from lungcnn.network import CLASSES
 from lungcnn.preparing import Prepared, prepare
@@ -58,7 +59,7 @@ class Pipeline:
             checks: also test the explanation (`faithfulness.check_explanation`, about 80 forward passes).
 
         Returns:
-            A report with status "ok", or "refused" where the slice shows no lungs to judge.
+            A report with status "ok", or "refused" where the gate or the network's features rule it out.
 
         Raises:
             UsageError: an unknown class or method.
@@ -71,10 +72,15 @@ class Pipeline:
             "model": ModelInfo(self.card.name, self.card.sha256),
         }
         try:
-            anatomy = admit(ct_slice)
+            admission = examine(ct_slice)
         except RefusalError as refusal:
             return failed(refusal, **common)
+        anatomy, common["warnings"] = admission.anatomy, admission.warnings
         found = self.classifier(anatomy.crop[None])
+        try:
+            common["warnings"] += self._unfamiliar(found.activations[0].max(axis=(0, 1)))
+        except RefusalError as refusal:
+            return failed(refusal, **common)
         label = int(found.probabilities[0].argmax()) if wanted is None else wanted
         maps = self.explainer.maps(method, anatomy.crop, found)
         layer = "input" if chosen.gradient_of_input else self.classifier.layer
@@ -90,15 +96,28 @@ class Pipeline:
         """Judge slices that are prepared, in one batch, without explanations: what `run` says of them otherwise."""
         model = ModelInfo(self.card.name, self.card.sha256)
         crops = [one.crop for one in prepared if one.error is None]
-        judged = iter(self.classifier.probabilities(np.stack(crops)) if crops else ())
+        judged = iter(zip(*self.classifier.features(np.stack(crops)), strict=True) if crops else ())
         reports = []
         for one in prepared:
             common = {"index": one.index, "warnings": one.warnings, "model": model}
             if one.error is not None:
                 reports.append(failed(one.error, **common))
-            else:
-                reports.append(SliceReport(status="ok", **_judgement(next(judged), self.card), **common))
+                continue
+            logits, features = next(judged)
+            try:
+                common["warnings"] += self._unfamiliar(features)
+            except RefusalError as refusal:
+                reports.append(failed(refusal, **common))
+                continue
+            p = calibrate(logits, self.card.calibration)
+            reports.append(SliceReport(status="ok", **_judgement(p, self.card), **common))
         return reports
+
+    def _unfamiliar(self, features: np.ndarray) -> tuple[Reason, ...]:
+        """Warnings by the features' distance from the training slices'; raises `UnknownImageError`."""
+        known = self.card.familiarity
+        # Another layer than the last may be explained: nothing was measured on its features.
+        return known.check(features) if known and known.layer == self.classifier.layer else ()
 
     def run_series(
         self, series: Series, on_slice: Callable[[SliceReport], None] = lambda report: None, workers: int | None = None
@@ -128,9 +147,17 @@ class Pipeline:
         """
         try:
             for ct_slice in iter_slices(path_or_bytes):
-                yield ct_slice, self.run(ct_slice, **options)
+                yield _shown(ct_slice), self.run(ct_slice, **options)
         except LungCNNError as error:
             yield None, failed(error, model=ModelInfo(self.card.name, self.card.sha256))
+
+
+def _shown(ct_slice: CTSlice) -> CTSlice:
+    """The slice as it was judged: its window and polarity corrected where that is possible."""
+    try:
+        return correct_levels(ct_slice) if np.isfinite(ct_slice.hu).all() else ct_slice
+    except RefusalError:
+        return ct_slice
 
 
 def series_report(series: Series, reports: Sequence[SliceReport], card: ModelCard) -> SeriesReport:
@@ -150,8 +177,9 @@ def series_report(series: Series, reports: Sequence[SliceReport], card: ModelCar
         notes += (
             Reason(
                 "longer_than_measured",
-                f"The rule for series was fitted on cases of {rule.slices[0]} to {rule.slices[1]} slices; this series "
-                f"has {len(malignant)} judged ones, which lies outside of what was measured.",
+                f"The rule for series was fitted on cases of {rule.slices[0]} to {rule.slices[1]} slices. So one in "
+                f"{rule.stride(len(malignant))} of the {len(malignant)} judged here was taken, from each start, and "
+                "the mean is given; how well that does on whole series was not measured.",
             ),
         )
     return SeriesReport(

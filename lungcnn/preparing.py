@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from lungcnn.errors import LungCNNError, Reason
-from lungcnn.gate import admit
+from lungcnn.gate import examine
 from lungcnn.loading import CTSlice, open_source
 
 
@@ -36,10 +36,10 @@ def prepare(read: Callable[[], CTSlice], index: int = 0) -> Prepared:
     try:
         ct_slice = read()
         index, warnings = ct_slice.frame, ct_slice.warnings
-        anatomy = admit(ct_slice)
+        admission = examine(ct_slice)
     except LungCNNError as error:
         return Prepared(None, index, warnings, error)
-    return Prepared(anatomy.crop, index, warnings)
+    return Prepared(admission.anatomy.crop, index, admission.warnings)
 
 
 def prepare_file(path_or_bytes) -> Iterator[Prepared]:

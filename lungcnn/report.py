@@ -78,6 +78,13 @@ class SliceReport:
     model: ModelInfo | None = None
     index: int = 0
 
+    @property
+    def set_in_words(self) -> str | None:
+        """The prediction set as words ("benign or malignant"), an abstention where it holds every class, or None."""
+        if self.prediction_set is None:
+            return None
+        return "undecided" if len(self.prediction_set) == len(CLASSES) else " or ".join(self.prediction_set)
+
     def to_json(self, file: str | None = None) -> dict:
         """The record of `predict --json` as plain Python values; `file` is repeated as given."""
         return {

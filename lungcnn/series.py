@@ -24,8 +24,8 @@ from lungcnn.loading import MAX_BYTES, CTSlice, open_source, read_headers, sniff
 
 MAX_MEMBERS = 10_000
 MAX_UNPACKED = 4 * 2**30
-# A normal this far from the body's long axis is a reformat; gantries tilt by up to 30 degrees.
-MAX_TILT_DEGREES = 35.0
+# A normal farther from the body's long axis is a reformat, for the gate too; gantries tilt by up to 30 degrees.
+MAX_TILT_DEGREES = 30.0
 SAME_NORMAL_DEGREES = 1.0
 SAME_POSITION_MM = 0.01
 GAP = 1.5
@@ -122,7 +122,7 @@ def read_series(source) -> Reading:
 
     Args:
         source: a path of a folder (searched through), zip archive or file; the bytes of a zip archive or file; a
-            mapping of names to bytes or paths; or an iterable of paths, bytes or binary files.
+            mapping of names to any of these; or an iterable of them or of binary files.
 
     Raises:
         UnreadableFileError: a path that doesn't exist, or a damaged archive.
@@ -234,7 +234,7 @@ class _Member:
 def _collect(source) -> Iterable[_File]:
     if isinstance(source, Mapping):
         for name, content in sorted(source.items(), key=lambda pair: natural(str(pair[0]))):
-            yield from _collect_one(str(name), content, alone=len(source) == 1)
+            yield from _collect_one(str(name), content)
     elif isinstance(source, (str, os.PathLike)):
         path = Path(source)
         if path.is_dir():
@@ -242,14 +242,14 @@ def _collect(source) -> Iterable[_File]:
             for file in sorted(inside, key=lambda file: natural(str(file))):
                 yield _File(str(file), file)
         else:
-            yield from _collect_one(str(path), path, alone=True)
+            yield from _collect_one(str(path), path)
     elif isinstance(source, (bytes, bytearray, memoryview)) or hasattr(source, "read"):
-        yield from _collect_one("", source, alone=True)
+        yield from _collect_one("", source)
     elif isinstance(source, Iterable):
         given = list(source)
         for index, content in enumerate(given):
             named = isinstance(content, (str, os.PathLike))
-            yield from _collect_one(str(content) if named else str(index), content, alone=len(given) == 1)
+            yield from _collect_one(str(content) if named else str(index), content)
     else:
         raise UnsupportedFileError(
             f"read_series takes a path, bytes, a mapping of names to bytes, or several of them; received "
@@ -260,13 +260,13 @@ def _collect(source) -> Iterable[_File]:
 _IGNORED = {"DICOMDIR", "Thumbs.db", ".DS_Store"}
 
 
-def _collect_one(name: str, content, alone: bool) -> Iterable[_File]:
+def _collect_one(name: str, content) -> Iterable[_File]:
     if hasattr(content, "read"):
         content = content.read()
     if isinstance(content, (bytearray, memoryview)):
         content = bytes(content)
     if isinstance(content, bytes):
-        if alone and content.startswith((b"PK\x03\x04", b"PK\x05\x06")):
+        if content.startswith((b"PK\x03\x04", b"PK\x05\x06")):
             yield from _members(io.BytesIO(content))
         else:
             yield _File(name, content)
@@ -276,7 +276,7 @@ def _collect_one(name: str, content, alone: bool) -> Iterable[_File]:
         yield from _collect(path)
         return
     file = _File(name, path)
-    if alone and file.head().startswith((b"PK\x03\x04", b"PK\x05\x06")):
+    if file.head().startswith((b"PK\x03\x04", b"PK\x05\x06")):
         yield from _members(path)
     else:
         yield file

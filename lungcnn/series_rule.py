@@ -56,9 +56,20 @@ class SeriesRule:
     sensitivity: float
     slices: tuple[int, int]
 
+    def stride(self, count: int) -> int:
+        """Every how manieth of `count` slices makes a series no longer than the cases that the rule was fitted on."""
+        return max(1, -(-count // max(1, self.slices[1])))
+
     def probability(self, malignant: np.ndarray) -> float:
-        """The calibrated probability that a series is malignant, of its judged slices' (float `[n]`, n at least 1)."""
-        return float(_curve(RULES[self.rule](np.asarray(malignant, float)), self.slope, self.intercept))
+        """The calibrated probability that a series is malignant, of its judged slices' (float `[n]`, n at least 1).
+
+        More slices have a higher maximum by chance alone. So a series longer than the cases of the folds is thinned to
+        their length, starting at each of its first slices, and the mean over these is given.
+        """
+        malignant = np.asarray(malignant, float)
+        stride = self.stride(len(malignant))
+        scores = [RULES[self.rule](malignant[start::stride]) for start in range(stride)]
+        return float(np.mean([_curve(score, self.slope, self.intercept) for score in scores]))
 
     def as_dict(self) -> dict:
         """As plain values, for the card."""

@@ -18,6 +18,7 @@ from lungcnn.classifier import Classifier
 from lungcnn.dataset import CropSet
 from lungcnn.errors import DatasetError, UsageError
 from lungcnn.explaining import Explainer
+from lungcnn.familiarity import fit_familiarity
 from lungcnn.leakage import perceptual_hashes
 from lungcnn.localization import (
     dataset_targets,
@@ -84,8 +85,7 @@ def cross_validate(
         if kept and kept.exists():
             logits[held_out] = np.load(kept)
             on_network(held_out, _saved_network(kept))
-            for _ in range(recipe.epochs if on_epoch else 0):
-                on_epoch(float("nan"))
+            _tick(recipe, on_epoch)
             continue
         network = train_network(crop_set.take(~held_out), recipe, seed, on_epoch)
         logits[held_out] = predict_logits(network, crop_set.crops[held_out])
@@ -170,38 +170,44 @@ def run_study(
     Returns:
         The model's path and the figures as in `evaluation.json` (without folds: the sanity check alone).
     """
-    calibration, figures, series_rule = Calibration(), {}, {}
+    calibration, figures, series_rule, features = Calibration(), {}, {}, []
     labels, cases = crop_set.labels, crop_set.cases
     if plan.folds:
         blocked = case_folds(crop_set, plan.folds)
         mixed = random_folds(crop_set, plan.folds, plan.seeds[0])
 
-        def out_of_fold(folds, seeds, on_network=lambda *_: None) -> list[np.ndarray]:
-            return [cross_validate(crop_set, folds, recipe, seed, on_epoch, checkpoints, on_network) for seed in seeds]
+        def out_of_fold(folds, seeds, *on_network) -> list[np.ndarray]:
+            first = [cross_validate(crop_set, folds, recipe, seeds[0], on_epoch, checkpoints, *on_network)]
+            return first + [cross_validate(crop_set, folds, recipe, seed, on_epoch, checkpoints) for seed in seeds[1:]]
 
         findings = []
 
-        def explain(held_out, network):
+        def explain(held_out, network):  # of the first seed: a slice counts once
+            classifier = Classifier(network)
+            found = classifier.features(crop_set.crops)[1]
+            features.append((found[~held_out], found[held_out]))
             if plan.localization:
-                findings.extend(locate(Explainer(Classifier(network)), dataset_targets(crop_set.take(held_out))))
+                findings.extend(locate(Explainer(classifier), dataset_targets(crop_set.take(held_out))))
 
         logits = out_of_fold(blocked, plan.seeds, explain)
         count = len(plan.seeds)
         calibration = fit_calibration(np.concatenate(logits), np.tile(labels, count), np.tile(cases, count))
         runs = [cross_calibrated(part, labels, cases, blocked) for part in logits]
-        figures["blocked"] = summarise(runs, crop_set.shows_lesion, plan.resamples)
+        figures["blocked"] = summarise(runs, crop_set.sure_lesions, plan.resamples)
         rule, figures["series"] = fit_series_rule(runs, blocked, plan.resamples)
         series_rule = rule.as_dict()
         if plan.localization:
             figures["localization"] = summarise_findings(findings, plan.resamples)
         if plan.leaky:
             runs = [cross_calibrated(part, labels, cases, mixed) for part in out_of_fold(mixed, plan.seeds[:1])]
-            figures["random_leaky"] = summarise(runs, crop_set.shows_lesion, plan.resamples)
+            figures["random_leaky"] = summarise(runs, crop_set.sure_lesions, plan.resamples)
         if plan.baselines:
             folds = {"blocked": blocked, "random_leaky": mixed}
             figures["baselines"] = _measure_baselines(crop_set, folds, plan, checkpoints)
-    network = train_network(crop_set, recipe, plan.seeds[0], on_epoch)
+    network = _final_network(crop_set, recipe, plan.seeds[0], on_epoch, checkpoints)
     classifier = Classifier(network, calibration)
+    own = classifier.features(crop_set.crops)[1]
+    familiarity = fit_familiarity(classifier.layer, features, own) if features else None
     if plan.localization:
         targets = phantom_targets() + (outline_targets(plan.outlines) if plan.outlines else [])
         figures["localization"] |= summarise_findings(locate(Explainer(classifier), targets), plan.resamples)
@@ -229,6 +235,7 @@ def run_study(
             "versions": versions,
             "figures": figures,
             "series": series_rule,
+            "familiarity": familiarity,
         },
     )
     if plan.folds:
@@ -236,6 +243,26 @@ def run_study(
         (out / "evaluation.json").write_text(text + "\n", encoding="utf-8")
         (out / "MODEL_CARD.md").write_text(model_card(load_card(path)), encoding="utf-8")
     return path, figures
+
+
+def _final_network(crop_set: CropSet, recipe: Recipe, seed: int, on_epoch, checkpoints: Path | None):
+    """The network trained on every slice, kept among the checkpoints like those of the folds."""
+    everything = np.zeros(len(crop_set.slices), int)
+    kept = checkpoints and checkpoints / f"{_key(crop_set, everything, recipe.as_dict(), seed)}-all.keras"
+    if kept and kept.exists():
+        _tick(recipe, on_epoch)
+        return _saved_network(kept)
+    network = train_network(crop_set, recipe, seed, on_epoch)
+    if kept:
+        checkpoints.mkdir(parents=True, exist_ok=True)
+        network.save(kept, include_optimizer=False)
+    return network
+
+
+def _tick(recipe: Recipe, on_epoch) -> None:
+    """Tell of the epochs of a network that was trained before."""
+    for _ in range(recipe.epochs if on_epoch else 0):
+        on_epoch(float("nan"))
 
 
 def _measure_baselines(crop_set: CropSet, folds: dict[str, np.ndarray], plan: Plan, checkpoints: Path | None) -> dict:

@@ -38,7 +38,7 @@ class Surgery:
     transplant: float = 0.5
     erase: float = 0.5
     decoy: float = 0.25
-    dome: float = 0.0
+    dome: float = 0.4
     blank_weight: float = 0.5
     unseen_weight: float = 0.4
 

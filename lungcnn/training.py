@@ -33,7 +33,7 @@ class Recipe:
     smoothing: float = 0.05
     case_weight: float = 0.5
     map_weight: float = 0.3
-    width: int = 16
+    width: int = 12
     dropout: float = 0.2
     surgery: Surgery = field(default_factory=Surgery)
     augmentation: Augmentation = field(default_factory=Augmentation)
@@ -100,30 +100,21 @@ def _batches(crop_set: CropSet, recipe: Recipe, seed: int):
         rng = np.random.default_rng([seed, next(epochs)])
         order = rng.permutation(len(weights))
         shown = [recipe.surgery.operate(crop_set, index, donors, rng) for index in order]
+        labels = np.array([label for *_, label in shown])
         # Surgery moves slices between the classes: these factors let the classes count alike all the same.
-        totals = np.bincount([label for *_, label in shown], weights[order], minlength=len(CLASSES))
+        totals = np.bincount(labels, weights[order], minlength=len(CLASSES))
         factors = totals.sum() / (len(CLASSES) * np.maximum(totals, 1e-6))
-        for (crop, mask, label), weight in zip(shown, weights[order], strict=True):
-            yield crop[..., None], mask[..., None], label, weight * factors[label]
+        counts = (weights[order] * factors[labels]).astype(np.float32)
+        for start in range(0, len(order), recipe.batch):
+            part = slice(start, start + recipe.batch)
+            pairs = [augment(crop, mask, recipe.augmentation, rng) for crop, mask, _ in shown[part]]
+            crops, masks = (np.stack(images)[..., None] for images in zip(*pairs, strict=True))
+            yield crops, masks, labels[part], counts[part]
 
     size = crop_set.crops.shape[1]
-    data = tf.data.Dataset.from_generator(
-        one_epoch,
-        output_signature=(
-            tf.TensorSpec((size, size, 1), tf.float32),
-            tf.TensorSpec((size, size, 1), tf.float32),
-            tf.TensorSpec((), tf.int64),
-            tf.TensorSpec((), tf.float32),
-        ),
-    ).batch(recipe.batch)
-    seeds = tf.data.Dataset.random(seed=seed, rerandomize_each_iteration=True).batch(2, drop_remainder=True)
-
-    def vary(batch, pair):
-        images, masks, batch_labels, batch_weights = batch
-        images, masks = augment(images, masks, tf.cast(pair % (2**31 - 1), tf.int32), recipe.augmentation)
-        return images, masks, batch_labels, batch_weights
-
-    return tf.data.Dataset.zip(data, seeds).map(vary).prefetch(4)
+    picture = tf.TensorSpec((None, size, size, 1), tf.float32)
+    signature = (picture, picture, tf.TensorSpec((None,), tf.int64), tf.TensorSpec((None,), tf.float32))
+    return tf.data.Dataset.from_generator(one_epoch, output_signature=signature).prefetch(8)
 
 
 def _compile_step(network, optimizer, recipe: Recipe):
@@ -133,13 +124,14 @@ def _compile_step(network, optimizer, recipe: Recipe):
     found = network.get_layer(LAST_CONVOLUTION).output
     outputs = keras.Model(network.input, [found, network.get_layer(LOGITS).output])
     embedding, logits_layer = network.get_layer("embedding"), network.get_layer(LOGITS)
-    optimizer.build(network.trainable_variables)
 
     def evidence_map(maps):
         """Malignant evidence a cell `[n, cells]`: the dense layers have no activation, so it is a weighted sum."""
         weights = tf.linalg.matvec(embedding.kernel, logits_layer.kernel[:, MALIGNANT])
         evidence = tf.tensordot(maps, weights, 1)
         return tf.reshape(evidence, [tf.shape(evidence)[0], -1])
+
+    optimizer.build(network.trainable_variables)
 
     @tf.function(reduce_retracing=True)
     def step(images, masks, labels, weights):

@@ -187,7 +187,7 @@ def _gradients_and_shapes() -> Iterator:
 
 def _pages_and_screens() -> Iterator:
     rng = np.random.default_rng(2)
-    words = "chest ct lung report finding no nodule is seen in the upper lobe impression comparison none".split()
+    words = ["chest", "ct", "lung", "report", "finding", "no", "nodule", "is", "seen", "upper", "lobe", "impression"]
     for index in range(12):
         size = (int(rng.integers(500, 1200)), int(rng.integers(500, 1200)))
         page = np.full(size, 255, np.uint8)

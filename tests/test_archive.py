@@ -250,6 +250,20 @@ def test_a_decoder_that_crashes_costs_its_own_file_only():
     assert isinstance(found["bad"][0].error, LungCNNError)
 
 
+def test_errors_travel_between_processes_whatever_they_are_made_of():
+    import pickle
+
+    class OddError(LungCNNError):
+        def __init__(self, message, code):
+            super().__init__(message)
+            self.code = code
+
+    globals()["OddError"], OddError.__qualname__ = OddError, "OddError"
+    for error in (UnreadableFileError("Gone."), OddError("Odd.", "odd_code")):
+        back = pickle.loads(pickle.dumps(Prepared(None, error=error))).error  # noqa: S301
+        assert (type(back), str(back), back.code) == (type(error), str(error), error.code)
+
+
 @pytest.mark.slow
 def test_a_real_kill(untrained, tmp_path):
     """SIGKILL in the middle of a run as a program; nothing of it stays behind, and the next run completes."""

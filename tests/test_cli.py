@@ -1,4 +1,5 @@
 import json
+import re
 import subprocess
 import sys
 
@@ -86,6 +87,7 @@ def test_overlay_and_heatmap_files(run, tmp_path):
 def test_text_output_names_class_and_probabilities(run):
     result = run("predict", EXAMPLES / "apex-normal.dcm", "--no-checks")
     assert result.exit_code == 0
+    assert re.search(r"prediction set: (undecided|\w+( or \w+)?)$", result.stdout, re.M)
     assert "normal 0." in result.stdout
     assert "Not a medical device" in result.stderr
     assert "Not a medical device" not in run("predict", EXAMPLES / "apex-normal.dcm", "--no-checks", "--quiet").output
@@ -111,7 +113,6 @@ def test_text_output_names_class_and_probabilities(run):
     ],
 )
 def test_wrong_usage_is_status_2_with_help(run, arguments, message, monkeypatch):
-    import re
 
     monkeypatch.chdir(ROOT)
     result = run(*arguments)
@@ -140,7 +141,9 @@ def test_examples_command_writes_the_phantoms(run, tmp_path):
     assert len(result.stderr.splitlines()) == len(list(tmp_path.iterdir()))
 
 
-@pytest.mark.parametrize("command", [[], ["predict"], ["train"], ["evaluate"], ["cases"], ["examples"], ["benchmark"]])
+@pytest.mark.parametrize(
+    "command", [[], ["predict"], ["train"], ["evaluate"], ["cases"], ["examples"], ["benchmark"], ["batch"], ["pacs"]]
+)
 def test_help(run, command):
     result = run(*command, "--help")
     assert result.exit_code == 0
@@ -148,7 +151,6 @@ def test_help(run, command):
 
 
 def test_help_names_every_method(run):
-    import re
 
     from lungcnn.explaining import METHODS
 

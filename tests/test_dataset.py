@@ -4,8 +4,18 @@ import shutil
 import numpy as np
 import pytest
 
-from lungcnn.dataset import CASE_LIST, crop_dataset, read_dataset, thumbnail
+from lungcnn.dataset import (
+    BOX_LIST,
+    CASE_LIST,
+    SECOND_LOOK,
+    crop_dataset,
+    read_boxes,
+    read_case_list,
+    read_dataset,
+    thumbnail,
+)
 from lungcnn.errors import DatasetError
+from lungcnn.network import CLASSES
 
 
 @pytest.fixture
@@ -159,3 +169,20 @@ def test_the_real_slices(data):
     conflict |= {f"Normal cases/Normal case ({n}).jpg" for n in range(81, 88)}
     assert set(found.conflicting) == conflict
     assert (len(found.duplicates), found.kept_apart, found.unlisted) == (40, 0, ())
+
+
+def test_lists_of_boxes_hold_development_slices_only_and_no_slice_twice():
+    splits = {row["file"]: row["split"] for row in read_case_list(CASE_LIST).values()}
+    first, second = read_boxes(BOX_LIST), read_boxes(SECOND_LOOK)
+    assert {splits[file] for file in [*first, *second] if file in splits} == {"dev"}
+    assert not set(first) & set(second)
+    assert sum(not boxes for boxes in second.values()) > 100, "many slices of malignant cases show nothing"
+    assert all(box.x0 < box.x1 and box.y0 < box.y1 for boxes in second.values() for box in boxes)
+
+
+@pytest.mark.data
+def test_every_malignant_development_slice_was_looked_at(data):
+    found = read_dataset(data / "iq-oth-nccd")
+    for item in found.slices:
+        if CLASSES[item.label] == "malignant":
+            assert (item.boxes is None) != (item.second_look is None), "in one of both lists"

@@ -308,7 +308,7 @@ def test_first_page_of_several():
     pages[0].save(stream, "TIFF", save_all=True, append_images=pages[1:])
     loaded = load_slice(stream.getvalue())
     np.testing.assert_allclose(loaded.hu, GREY_HU, atol=0.01)
-    assert "2 pages" in told(loaded)
+    assert "several pages" in told(loaded)
 
 
 # ---------------------------------------------------------------- anything else
@@ -342,7 +342,7 @@ def test_damaged_pictures(kind):
 def test_picture_bomb_is_refused_by_its_header():
     stream = io.BytesIO()
     Image.new("1", (30000, 30000)).save(stream, "PNG")
-    with pytest.raises(UnsupportedFileError, match="more than 64 megapixels"):
+    with pytest.raises(UnsupportedFileError, match="more than 16 megapixels"):
         load_slice(stream.getvalue())
 
 

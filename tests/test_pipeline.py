@@ -109,9 +109,12 @@ def test_a_slice_with_one_bad_pixel_is_refused(pipeline, phantom):
     assert pipeline.run(CTSlice(hu=hu)).reasons[0].code == "not_finite"
 
 
-def test_densities_of_another_kind_of_image_are_refused(pipeline, phantom):
-    for hu in (phantom.hu * 0.4 - 300, phantom.hu - 200):
-        assert pipeline.run(CTSlice(hu=hu)).reasons[0].code in {"not_chest_ct", "no_lungs", "no_body"}
+def test_densities_of_another_kind_of_image_are_refused_and_a_shifted_window_is_read(pipeline, phantom):
+    assert pipeline.run(CTSlice(hu=phantom.hu * 0.4 - 300)).reasons[0].code == "not_chest_ct"
+    calibrated = CTSlice(hu=phantom.hu - 200, calibrated=True)
+    assert pipeline.run(calibrated).reasons[0].code in {"not_chest_ct", "no_lungs", "no_body"}
+    shifted = pipeline.run(CTSlice(hu=phantom.hu - 200), checks=False)
+    assert (shifted.status, [w.code for w in shifted.warnings]) == ("ok", ["window_corrected"])
 
 
 def test_files_with_frames_and_broken_files(pipeline, phantom):

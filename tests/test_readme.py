@@ -15,6 +15,9 @@ DATASET = "The IQ-OTHNCCD lung cancer dataset"
 ELSEWHERE = {
     "pip install -r requirements.txt && python -m demo": "test_demo_browser.py, and .ci/run installs",
     "pip install -r requirements.txt && python -m pytest": ".ci/run",
+    "python -m lungcnn pacs --url https://pacs.example/dicom-web --study 1.2.840.113619.2.55 --dry-run": "test_pacs.py",
+    "python -m lungcnn examples --download": "test_downloads.py",
+    'python -m lungcnn batch "My study" --out results-by-ray.parquet --engine ray': "test_archive.py",
     f'LUNGCNN_DATASET="{DATASET}" jupyter execute lung_cancer.ipynb': "test_notebook.py",
 }
 
@@ -25,7 +28,7 @@ def blocks(language: str) -> list[str]:
 
 def test_generated_parts_are_what_the_models_figures_give():
     assert generated(TEXT) == TEXT, "run: python tests/readme.py"
-    assert TEXT.count("<!-- generated: ") == TEXT.count("<!-- end -->") == 7
+    assert TEXT.count("<!-- generated: ") == TEXT.count("<!-- end -->") == 8
     assert "LEAKY" in TEXT.upper().split("## FIGURES")[1]
 
 
@@ -34,6 +37,9 @@ def test_every_command_runs(miniature, tmp_path):
     (tmp_path / "examples").symlink_to(ROOT / "examples")
     for name in (DATASET, "My slices"):
         (tmp_path / name).symlink_to(miniature)
+    (tmp_path / "My study").mkdir()
+    for name in ("arch-spiculated-mass.dcm", "carina-normal.dcm"):
+        (tmp_path / "My study" / name).symlink_to(ROOT / "examples" / name)
     commands = [line for block in blocks("sh") for line in block.splitlines() if line not in ELSEWHERE]
     assert len(commands) >= 9
     # A miniature dataset needs its own case list and has three folds; the rest is as written.
@@ -56,6 +62,8 @@ def test_every_command_runs(miniature, tmp_path):
     assert (tmp_path / "my-model" / "evaluation.json").exists()
     assert len(list((tmp_path / "overlays").iterdir())) == len(list((tmp_path / "examples").iterdir()))
     assert (tmp_path / "phantoms" / "apex-normal.dcm").exists()
+    assert (tmp_path / "results.parquet").exists()
+    assert len(list((tmp_path / "results").iterdir())) == 6
 
 
 def test_the_python_runs(monkeypatch, capsys):

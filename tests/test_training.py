@@ -17,6 +17,8 @@ from lungcnn.metrics import (
     cross_calibrated,
     expected_calibration_error,
     measure,
+    reliability,
+    roc_curves,
     summarise,
     with_intervals,
 )
@@ -62,41 +64,45 @@ def test_insertion_repeats_with_its_seed_and_leaves_a_slice_without_lung_alone(c
 
 
 def test_no_augmentation_changes_nothing(crop_set):
-    crops = crop_set.crops[:3, ..., None]
-    varied, masks = augment(crops, crops, np.array([1, 2], np.int32), STILL)
-    np.testing.assert_allclose(varied, crops, atol=1e-5)
-    np.testing.assert_allclose(masks, crops, atol=1e-5)
+    crop = crop_set.crops[0]
+    varied, mask = augment(crop, crop, STILL, np.random.default_rng(0))
+    np.testing.assert_allclose(varied, crop, atol=1e-5)
+    np.testing.assert_allclose(mask, crop, atol=1e-5)
 
 
 def test_flip_is_a_mirror_and_masks_move_with_the_crop(crop_set):
-    crops = crop_set.crops[:2, ..., None]
-    mask = (crops > 0.6).astype(np.float32)
-    flip = replace(STILL, flip=1.0)
-    varied, masks = augment(crops, mask, np.array([1, 2], np.int32), flip)
-    np.testing.assert_allclose(varied, crops[:, :, ::-1], atol=1e-4)
-    np.testing.assert_allclose(masks, mask[:, :, ::-1], atol=1e-4)
+    crop = crop_set.crops[0]
+    lesion = (crop > 0.6).astype(np.float32)
+    varied, mask = augment(crop, lesion, replace(STILL, flip=1.0), np.random.default_rng(0))
+    np.testing.assert_allclose(varied, crop[:, ::-1], atol=1e-4)
+    np.testing.assert_allclose(mask, lesion[:, ::-1], atol=1e-4)
 
 
 def test_augmentation_repeats_with_its_seed_and_stays_in_range(crop_set):
-    crops = crop_set.crops[:4, ..., None]
     how = Augmentation(noise=0.05)
-    seed = np.array([3, 4], np.int32)
-    one, other = (np.asarray(augment(crops, crops, seed, how)[0]) for _ in range(2))
-    np.testing.assert_array_equal(one, other)
-    assert not np.allclose(one, augment(crops, crops, seed + 1, how)[0])
-    assert 0 <= one.min() <= one.max() <= 1
+    for crop in crop_set.crops[:4]:
+        one, other, third = (augment(crop, crop, how, np.random.default_rng(seed))[0] for seed in (3, 3, 4))
+        np.testing.assert_array_equal(one, other)
+        assert not np.allclose(one, third)
+        assert one.dtype == np.float32
+        assert 0 <= one.min() <= one.max() <= 1
 
 
-def test_a_small_shift_moves_by_that_much(crop_set):
-    dot = np.zeros((64, 128, 128, 1), np.float32)
-    dot[:, 64, 64] = 1
-    how = replace(STILL, shift=0.05)
-    _, moved = augment(dot, dot, np.array([0, 1], np.int32), how)
-    moved = np.asarray(moved)[..., 0]
-    weight = moved.sum(axis=(1, 2))
-    rows = (moved * np.arange(128)[None, :, None]).sum(axis=(1, 2)) / weight - 64
+def test_a_small_shift_moves_by_that_much():
+    dot = np.zeros((128, 128), np.float32)
+    dot[64, 64] = 1
+    rng, how = np.random.default_rng(0), replace(STILL, shift=0.05)
+    moved = [augment(dot, dot, how, rng)[1] for _ in range(64)]
+    rows = np.array([(mask * np.arange(128)[:, None]).sum() / mask.sum() - 64 for mask in moved])
     assert np.abs(rows).max() <= 0.05 * 128
     assert np.abs(rows).max() > 3
+
+
+def test_beyond_the_old_border_there_is_air():
+    varied, _ = augment(
+        np.ones((128, 128), np.float32), np.zeros((128, 128)), replace(STILL, shift=0.2), np.random.default_rng(1)
+    )
+    assert np.unique(varied.round(3)).tolist()[0] == pytest.approx(250 / 1500, abs=1e-3)
 
 
 # ---------------------------------------------------------------- training
@@ -316,6 +322,21 @@ def test_a_large_case_does_not_rule_the_thresholds():
     assert conformal_thresholds(p, labels, cases, coverage=0.6)[0] == pytest.approx(0.2)
 
 
+def test_reliability_and_roc_by_hand():
+    p = np.array([[0.9, 0.1, 0.0], [0.9, 0.1, 0.0], [0.0, 0.4, 0.6], [0.3, 0.6, 0.1]])
+    unset = np.full(4, np.nan)
+    run = Predictions(p, np.array([0, 2, 2, 1]), np.array(list("abcd")), unset, np.tile(unset[:, None], 3))
+    assert reliability([run, run]) == [
+        {"from": 0.6, "to": 0.7, "slices": 4, "confidence": 0.6, "right": 1.0},
+        {"from": 0.9, "to": 1.0, "slices": 4, "confidence": 0.9, "right": 0.5},
+    ]
+    curves = roc_curves([run])
+    assert list(curves) == ["normal", "benign", "malignant"]
+    assert curves["benign"]["fpr"][0] == 0
+    assert curves["benign"]["tpr"] == [1.0] * 41, "the one benign slice has the highest benign probability"
+    assert curves["malignant"]["tpr"][0] == 0.5
+
+
 def test_expected_calibration_error_by_hand():
     p = np.array([[0.8, 0.1, 0.1]] * 10)
     labels = np.array([0] * 6 + [1] * 4)
@@ -371,10 +392,12 @@ def test_the_only_case_of_a_class_is_in_every_resample():
 
 def test_sure_lesions_stand_against_normal_slices_alone():
     base = perfect()
-    seen = np.where(np.arange(len(base.labels)) == len(base.labels) - 1, 1.0, np.nan)
-    found = summarise([base], seen, resamples=20)["sure_lesions"]
-    assert found["slices"] == 1
-    assert found["auc_malignant"]["value"] == 1
+    seen = np.arange(len(base.labels)) == len(base.labels) - 1
+    lesions = {"sure_lesions": seen, "second_look": np.zeros_like(seen)}
+    found = summarise([base], lesions, resamples=20)
+    assert found["sure_lesions"]["slices"] == 1
+    assert found["sure_lesions"]["auc_malignant"]["value"] == 1
+    assert "second_look" not in found, "no slice, no figure"
 
 
 def test_by_case_is_the_mean_of_its_slices():

@@ -1,0 +1,161 @@
+"""Mutated files against the way from file to report: `python tests/fuzz.py --inputs 20000`.
+
+Seeds are drawn and encoded here: DICOM in several transfer syntaxes, PNG, JPEG, TIFF, BMP, WebP and zip. Each input
+is a mutated seed; none may crash, raise anything but our own errors, take 2 s of processor time, or spoil the next
+good file.
+"""
+
+import argparse
+import io
+import sys
+import time
+import zipfile
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+
+sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parent.parent)]
+
+import cv2  # noqa: E402
+from conftest import dicom_bytes  # noqa: E402
+
+from lungcnn.errors import LungCNNError  # noqa: E402
+from lungcnn.gate import examine  # noqa: E402
+from lungcnn.loading import iter_slices  # noqa: E402
+from lungcnn.phantom import draw  # noqa: E402
+from lungcnn.windowing import to_grey  # noqa: E402
+
+LONGEST = 2.0
+SIDE = 96
+
+
+def seeds() -> dict[str, bytes]:
+    """Small valid files of each kind."""
+    import pydicom
+
+    hu = cv2.resize(draw("carina-normal").hu, (SIDE, SIDE), interpolation=cv2.INTER_AREA)
+    grey, stored = to_grey(hu), np.round(hu + 1024).astype(np.uint16)
+    found = {kind: cv2.imencode(f".{kind}", grey)[1].tobytes() for kind in ("png", "jpg", "tiff", "bmp", "webp")}
+    found["png 16 bit"] = cv2.imencode(".png", stored)[1].tobytes()
+    found["png colour"] = cv2.imencode(".png", cv2.applyColorMap(grey, cv2.COLORMAP_HOT))[1].tobytes()
+    for name, syntax in {"explicit": "1.2.840.10008.1.2.1", "implicit": "1.2.840.10008.1.2"}.items():
+        found[f"dicom {name}"] = dicom_bytes(stored, syntax)
+        found[f"dicom {name} bare"] = dicom_bytes(stored, syntax, preamble=False)
+    found["dicom deflated"] = dicom_bytes(stored, "1.2.840.10008.1.2.1.99")
+    found["dicom frames"] = dicom_bytes(np.stack([stored] * 3))
+    for name, syntax, options in (
+        ("rle", pydicom.uid.RLELossless, {}),
+        ("jpeg 2000", pydicom.uid.JPEG2000Lossless, {"encoding_plugin": "pylibjpeg"}),
+    ):
+        ds = pydicom.dcmread(io.BytesIO(dicom_bytes(stored)))
+        ds.compress(syntax, **options)
+        stream = io.BytesIO()
+        ds.save_as(stream)
+        found[f"dicom {name}"] = stream.getvalue()
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("a.dcm", found["dicom explicit"])
+        archive.writestr("b/c.png", found["png"])
+    found["zip"] = packed.getvalue()
+    return found
+
+
+def mutate(content: bytes, rng: np.random.Generator) -> bytes:
+    """A copy with bytes changed, cut out, doubled, or numbers set to extremes; headers are hit more often."""
+    raw = bytearray(content)
+    for _ in range(int(rng.integers(1, 8))):
+        reach = len(raw) if rng.random() < 0.3 else min(len(raw), 700)
+        place = int(rng.integers(0, max(1, reach)))
+        match int(rng.integers(0, 7)):
+            case 0:
+                raw[place : place + 1] = rng.bytes(1)
+            case 1:
+                raw[place : place + 4] = rng.bytes(4)
+            case 2:
+                raw[place : place + 4] = rng.choice([b"\xff\xff\xff\xff", bytes(4), b"\xff\xff\xff\x7f", b"\x01\0\0\0"])
+            case 3:
+                del raw[place : place + int(rng.integers(1, 64))]
+            case 4:
+                raw[place:place] = raw[place : place + int(rng.integers(1, 64))]
+            case 5:
+                raw[place:place] = rng.bytes(int(rng.integers(1, 32)))
+            case 6:
+                del raw[max(place, 16) :]
+    return bytes(raw)
+
+
+def feed(content: bytes) -> str:
+    """Read a file and put its first frames to the gate; returns "admitted" or an error's code; raises what escapes."""
+    if content[:2] == b"PK":
+        return _feed_archive(content)
+    try:
+        for index, ct_slice in enumerate(iter_slices(content)):
+            examine(ct_slice)
+            if index == 2:
+                break
+    except LungCNNError as error:
+        _is_a_sentence(str(error))
+        return error.code
+    return "admitted"
+
+
+def _feed_archive(content: bytes) -> str:
+    from lungcnn.series import read_series
+
+    try:
+        reading = read_series(content)
+        for series in reading.series:
+            for one in series.slices[:3]:
+                examine(one.read())
+    except LungCNNError as error:
+        _is_a_sentence(str(error))
+        return error.code
+    return "admitted"
+
+
+def _is_a_sentence(text: str) -> None:
+    if not text.endswith(".") or "MARKER" in text or "Traceback" in text:
+        raise AssertionError(f"not a sentence for people: {text!r}")
+
+
+def run(inputs: int, seed: int = 0, on_input=lambda: None) -> tuple[Counter, list[str], float]:
+    """Counts by code, what went wrong, and the longest processor time of an input."""
+    rng = np.random.default_rng(seed)
+    good = seeds()
+    names, counts, wrong, longest = sorted(good), Counter(), [], 0.0
+    expected = {name: feed(content) for name, content in good.items()}
+    for number in range(inputs):
+        name = names[number % len(names)]
+        content = mutate(good[name], rng)
+        start = time.process_time()
+        try:
+            counts[feed(content)] += 1
+        except Exception as error:  # noqa: BLE001 - what escapes is what is looked for
+            wrong.append(f"{name}, input {number}: {type(error).__name__}: {error}")
+        taken = time.process_time() - start
+        longest = max(longest, taken)
+        if taken > LONGEST:
+            wrong.append(f"{name}, input {number}: {taken:.1f} s")
+        if number % 50 == 0 and feed(good[name]) != expected[name]:
+            wrong.append(f"{name} after input {number}: the next good file is read otherwise")
+        on_input()
+    return counts, wrong, longest
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--inputs", type=int, default=20_000, help="how many (default: %(default)s)")
+    parser.add_argument("--seed", type=int, default=0)
+    options = parser.parse_args()
+    from tqdm import tqdm
+
+    with tqdm(total=options.inputs, unit="input", disable=None) as bar:
+        counts, wrong, longest = run(options.inputs, options.seed, lambda: bar.update(1))
+    print(f"{options.inputs} inputs: {dict(counts)}; longest {longest:.2f} s; {len(wrong)} went wrong")
+    print("\n".join(wrong[:50]))
+    sys.exit(bool(wrong))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,268 @@
+"""A study fetched from a real PACS, judged, and its results stored and found again; and a PACS that misbehaves."""
+
+import json
+import shutil
+import socket
+import subprocess
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from conftest import dicom_bytes, missing
+
+from lungcnn import pacs
+from lungcnn.cli import main
+from lungcnn.errors import UsageError
+from lungcnn.pacs import PacsError, connect, run_study
+from lungcnn.phantom import draw
+
+USER, PASSWORD = "reader", "a-password"
+PLUGIN = Path("/usr/share/orthanc/plugins/libOrthancDicomWeb.so")
+SHOWN = ("PatientID", "PatientName", "StudyInstanceUID")
+
+
+@pytest.fixture(scope="module")
+def orthanc(tmp_path_factory):
+    """The DICOMweb address of an empty Orthanc on a loopback port."""
+    program = shutil.which("Orthanc") or shutil.which("orthanc")
+    if not program or not PLUGIN.exists():
+        missing("Debian's orthanc and orthanc-dicomweb")
+    folder = tmp_path_factory.mktemp("orthanc")
+    web, dicom = free_port(8040, 8050), free_port(8050, 8060)
+    settings = {
+        "StorageDirectory": str(folder / "storage"),
+        "IndexDirectory": str(folder / "index"),
+        "Plugins": [str(PLUGIN)],
+        "HttpPort": web,
+        "DicomPort": dicom,
+        "DicomServerEnabled": False,
+        "RemoteAccessAllowed": False,
+        "AuthenticationEnabled": True,
+        "RegisteredUsers": {USER: PASSWORD},
+        "DicomWeb": {"Enable": True, "Root": "/dicom-web/"},
+    }
+    (folder / "orthanc.json").write_text(json.dumps(settings))
+    with (folder / "log").open("w") as log:
+        server = subprocess.Popen([program, str(folder / "orthanc.json")], stdout=log, stderr=log)
+    try:
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline and server.poll() is None:
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", web)) == 0:
+                    break
+            time.sleep(0.1)
+        else:
+            pytest.fail(f"Orthanc did not start:\n{(folder / 'log').read_text()[-2000:]}")
+        yield f"http://127.0.0.1:{web}/dicom-web"
+    finally:
+        server.terminate()
+        server.wait(30)
+
+
+def free_port(first: int, end: int) -> int:
+    for port in range(first, end):
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+    pytest.fail(f"No port from {first} to {end} is free.")
+
+
+@pytest.fixture
+def account(monkeypatch):
+    monkeypatch.setenv("LUNGCNN_PACS_USER", USER)
+    monkeypatch.setenv("LUNGCNN_PACS_PASSWORD", PASSWORD)
+
+
+def store(client, files):
+    import io
+
+    import pydicom
+
+    datasets = [pydicom.dcmread(io.BytesIO(one) if isinstance(one, bytes) else one) for one in files]
+    for start in range(0, len(datasets), 40):
+        client.store_instances(datasets[start : start + 40])
+    return datasets
+
+
+@pytest.mark.orthanc
+@pytest.mark.data
+def test_a_real_study_goes_there_and_back(orthanc, account, data, tmp_path):
+    from lungcnn.artefact import default_model_path
+
+    client = connect(orthanc)
+    sources = store(client, sorted((data / "lidc-0001").glob("*.dcm")))
+    study = sources[0].StudyInstanceUID
+    arguments = ["pacs", "--url", orthanc, "--study", study, "--json", "--model", str(default_model_path())]
+
+    dry = CliRunner().invoke(main, [*arguments, "--dry-run"])
+    assert dry.exit_code == 0, dry.output
+    (record,) = (json.loads(line) for line in dry.stdout.splitlines())
+    assert (record["stored"], record["objects"]["sr"], len(record["slices"])) == (False, 1, 133)
+    assert len(client.search_for_series(study)) == 1, "a dry run stores nothing"
+
+    result = CliRunner().invoke(main, arguments)
+    assert result.exit_code == 0, result.output
+    (record,) = (json.loads(line) for line in result.stdout.splitlines())
+    assert record["stored"]
+    assert sources[0].PatientID not in result.output, "nothing that names a patient is printed"
+    assert record["slices"][0]["position_mm"] == -340
+
+    found = client.search_for_series(study, fields=["Modality"])
+    assert sorted(one["00080060"]["Value"][0] for one in found) == ["CT", "OT", "OT", "SR"]
+    made = [ds for one in found if one["00080060"]["Value"][0] != "CT"
+            for ds in client.retrieve_series(study, one["0020000E"]["Value"][0])]  # fmt: skip
+    suspicious = record["suspicious"]
+    assert sorted(ds.Modality for ds in made) == ["OT"] * (len(suspicious) + 1) + ["SR"]
+    for ds in made:
+        for keyword in SHOWN:
+            assert ds[keyword].value == sources[0][keyword].value, keyword
+    (report,) = (ds for ds in made if ds.Modality == "SR")
+    numbers = values_of(report, "P_MALIGNANT")
+    expected = [record["slices"][index]["probabilities"]["malignant"] for index in suspicious]
+    assert numbers == pytest.approx(expected, abs=1e-4)
+    by_place = {float(ds.ImagePositionPatient[2]): ds.SOPInstanceUID for ds in sources}
+    captures = [ds for ds in made if "SourceImageSequence" in ds and "PixelData" in ds]
+    places = {record["slices"][index]["position_mm"] for index in suspicious}
+    assert {ds.SourceImageSequence[0].ReferencedSOPInstanceUID for ds in captures} == {by_place[z] for z in places}
+    (heat,) = (ds for ds in made if "FloatPixelData" in ds)
+    assert heat.FrameOfReferenceUID == sources[0].FrameOfReferenceUID
+    assert heat.pixel_array.shape == (len(suspicious), 512, 512)
+
+    # A second run judges the scanner's series alone, not the results of the first.
+    again = CliRunner().invoke(main, [*arguments, "--dry-run", "--dicom-kinds", "sr"])
+    assert len(again.stdout.splitlines()) == 1
+
+
+def values_of(ds, code: str) -> list[float]:
+    """Numbers under a code anywhere in a structured report, in order."""
+    found = []
+    for item in ds.get("ContentSequence", []):
+        if item.ValueType == "NUM" and item.ConceptNameCodeSequence[0].CodeValue == code:
+            found.append(float(item.MeasuredValueSequence[0].NumericValue))
+        found += values_of(item, code)
+    return found
+
+
+@pytest.mark.orthanc
+def test_a_study_of_phantoms_with_two_series(orthanc, account, pipeline):
+    stored = (draw("carina-normal").hu + 1024).astype(np.int16)
+    files = [
+        dicom_bytes(stored, ImagePositionPatient=[0, 0, z], ImageOrientationPatient=[1, 0, 0, 0, 1, 0],
+                    StudyInstanceUID="1.2.840.1", SeriesInstanceUID=f"1.2.840.1.{z % 2 + 1}",
+                    FrameOfReferenceUID="1.2.9", SliceThickness=1)
+        for z in range(5)
+    ]  # fmt: skip
+    client = connect(orthanc)
+    store(client, files)
+    counts, ticks = [], []
+    done = run_study(client, "1.2.840.1", pipeline, ("sr",), on_start=counts.append,
+                     on_instance=lambda: ticks.append(1), checks=False)  # fmt: skip
+    assert sorted(len(one.series) for one in done) == [2, 3]
+    assert [one.objects for one in done] == [{"sr": 1}] * 2
+    assert (counts, len(ticks)) == ([5], 5)
+    assert len(client.search_for_series("1.2.840.1", search_filters={"Modality": "SR"})) == 2
+
+
+@pytest.mark.orthanc
+def test_who_may_not_enter_and_what_is_not_there(orthanc, pipeline, monkeypatch):
+    for name in ("TOKEN", "USER", "PASSWORD"):
+        monkeypatch.delenv(f"LUNGCNN_PACS_{name}", raising=False)
+    with pytest.raises(PacsError, match=r"does not let us in \(HTTP 401\). Set LUNGCNN_PACS_TOKEN"):
+        run_study(connect(orthanc), "1.2.3", pipeline, ("sr",))
+    monkeypatch.setenv("LUNGCNN_PACS_USER", USER)
+    with pytest.raises(UsageError, match="Set both"):
+        connect(orthanc)
+    monkeypatch.setenv("LUNGCNN_PACS_PASSWORD", PASSWORD)
+    with pytest.raises(PacsError, match="no CT series of that study"):
+        run_study(connect(orthanc), "1.2.3.999", pipeline, ("sr",))
+
+
+# ---------------------------------------------------------------- a PACS that misbehaves
+
+
+@pytest.fixture
+def rude(monkeypatch):
+    """A server that answers from a list of `(status, delay)`, and what it was asked."""
+    monkeypatch.setattr(pacs, "WAIT_MS", 1)
+    answers, asked = [], []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self):
+            asked.append(dict(self.headers))
+            status, delay = answers.pop(0) if answers else (204, 0)
+            time.sleep(delay)
+            self.send_response(status)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *_):
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}/web", answers, asked
+    server.shutdown()
+    server.server_close()
+
+
+def test_a_busy_server_is_asked_again(rude, pipeline):
+    url, answers, asked = rude
+    answers[:] = [(503, 0), (503, 0), (204, 0)]
+    with pytest.raises(PacsError, match="no CT series"):
+        run_study(connect(url), "1.2", pipeline, ("sr",))
+    assert len(asked) == 3
+    answers[:] = [(503, 0)] * 9
+    with pytest.raises(PacsError, match="too busy on each of 4 attempts"):
+        run_study(connect(url), "1.2", pipeline, ("sr",))
+    assert len(asked) == 3 + 4
+
+
+@pytest.mark.parametrize(
+    ("status", "message"), [(403, "does not let us in"), (404, "has nothing there"), (500, "answered HTTP 500")]
+)
+def test_refusals_are_told(rude, pipeline, status, message):
+    url, answers, _ = rude
+    answers[:] = [(status, 0)]
+    with pytest.raises(PacsError, match=message):
+        run_study(connect(url), "1.2", pipeline, ("sr",))
+
+
+def test_a_server_that_does_not_answer_in_time(rude, pipeline):
+    url, answers, _ = rude
+    answers[:] = [(204, 1)] * 2
+    with pytest.raises(PacsError, match="did not answer in time"):
+        run_study(connect(url, attempts=2, timeout=(1, 0.2)), "1.2", pipeline, ("sr",))
+
+
+def test_the_token_goes_along_and_is_not_told(rude, pipeline, monkeypatch):
+    url, answers, asked = rude
+    monkeypatch.setenv("LUNGCNN_PACS_TOKEN", "a-secret-token")
+    answers[:] = [(401, 0)]
+    with pytest.raises(PacsError) as told:
+        run_study(connect(url), "1.2", pipeline, ("sr",))
+    assert asked[0]["Authorization"] == "Bearer a-secret-token"
+    assert "secret" not in str(told.value)
+
+
+@pytest.mark.parametrize(
+    ("url", "study", "message"),
+    [
+        ("pacs.example", "1.2", "is no DICOMweb address"),
+        ("https://me:word@pacs.example/web", "1.2", "not in the address"),
+        ("http://127.0.0.1:1/web", "../1", "digits and points"),
+        ("http://127.0.0.1:1/web", "1.2", "could not be searched"),
+    ],
+)
+def test_wrong_usage_of_the_command(monkeypatch, untrained, url, study, message):
+    monkeypatch.setattr(pacs, "WAIT_MS", 1)
+    arguments = ["pacs", "--url", url, "--study", study, "--model", str(untrained)]
+    result = CliRunner().invoke(main, arguments)
+    assert result.exit_code == 2
+    assert message in " ".join(result.output.split())
