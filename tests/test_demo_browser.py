@@ -73,6 +73,7 @@ class Watch:
 def visit(chromium, demo, width=1440, height=900, **options):
     """A fresh visitor's page; afterwards nothing was asked of another host, and the console shows no error."""
     context = chromium.new_context(viewport={"width": width, "height": height}, **options)
+    context.set_default_timeout(WAIT)
     page = context.new_page()
     page.watch = Watch(page)
     page.goto(demo.url)
