@@ -38,6 +38,8 @@ def launch_settings(scratch: Path | None = None, rules: Rules | None = None) -> 
         "inbrowser": False,
         "share": False,
         "num_workers": 0,
+        # Gradio would end the demo where its own page takes more than 3 seconds to answer: a busy machine is no fault.
+        "_frontend": False,
         "allowed_paths": [str(scratch)] if scratch else None,
         "blocked_paths": [str(path) for path in _never_served() if not scratch or path not in scratch.parents],
         "app_kwargs": {

@@ -164,12 +164,12 @@ def read_levels(levels: np.ndarray) -> Levels | None:
 
 def _enclosed_black(small, exact, inside, dark) -> float:
     """Share of the body that lies at the darkest level; 1 where nearly all that could be lung does."""
-    # A few levels above the darkest, and no specks: in the air around a body noise leaves islands of it.
-    black = (small <= int(small.min()) + 3).astype(np.uint8)
-    black = cv2.morphologyEx(black, cv2.MORPH_OPEN, np.ones((5, 5), np.uint8))
+    black = (small <= small.min()).astype(np.uint8)
     around = _joined_to_border(black)
     enclosed = (black & (1 - around)).sum() / max(1, (1 - around).sum())
     clipped = exact <= exact.min()
+    if clipped.mean() < 0.15:  # nothing is clipped: noise leaves islands of the darkest level in the air
+        enclosed = 0.0
     if dark.mean() > 0.01 and clipped[dark].mean() > 0.5:
         return 1.0
     return float(max(enclosed, clipped[inside].mean()))
