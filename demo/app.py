@@ -112,9 +112,9 @@ class Example:
 def find_examples(scratch: Path) -> list[Example]:
     """The bundled phantoms with their bundled thumbnails, which spare the first visitor the drawing.
 
-    One that has none gets it drawn into `scratch`.
+    One that has none gets it drawn into `scratch`, and so do real slices that were fetched (`examples --download`).
     """
-    from lungcnn import BUNDLED
+    from lungcnn import BUNDLED, downloaded_examples
 
     found = []
     for name, spec in BUNDLED.items():
@@ -126,6 +126,10 @@ def find_examples(scratch: Path) -> list[Example]:
             thumbnail = scratch / thumbnail.name
             thumbnail.write_bytes(draw_thumbnail(path))
         found.append(Example(path, spec.title, thumbnail))
+    for real, path in downloaded_examples():
+        thumbnail = scratch / f"{real.name}.png"
+        thumbnail.write_bytes(draw_thumbnail(path))
+        found.append(Example(path, real.title, thumbnail))
     return found
 
 
@@ -150,7 +154,9 @@ def build_demo(waiting: PipelineInWaiting, examples: list[Example], card: ModelC
             with gr.Column(scale=3, min_width=260):
                 upload = gr.File(label=texts.UPLOAD, height=132, elem_id="upload", file_count="multiple")
             with gr.Column(scale=8, min_width=300, elem_classes="tight"):
-                html(f'<p class="quiet">{texts.EXAMPLES}</p>', visible=bool(examples))
+                real = any(EXAMPLES not in example.path.parents for example in examples)
+                strip = texts.EXAMPLES_REAL if real else texts.EXAMPLES
+                html(f'<p class="quiet">{strip}</p>', visible=bool(examples))
                 with gr.Row(elem_classes="examples"):
                     buttons = [gr.Button(example.title, icon=example.thumbnail, size="sm") for example in examples]
         with gr.Row(elem_classes="main"):

@@ -6,6 +6,7 @@ NOTICE = "De-identified images only. Uploads are read into memory and deleted at
 WARMING = "The server is warming up: the model loads, once. A slice dropped now is judged as soon as it is there."
 UPLOAD = "Slice, series or zip"
 EXAMPLES = "Or try a synthetic phantom (drawn by software, not a patient)"
+EXAMPLES_REAL = "Or try a synthetic phantom (drawn by software), or a real slice of LIDC-IDRI (TCIA, CC BY 3.0)"
 
 # ---------------------------------------------------------------- viewer
 
@@ -98,6 +99,7 @@ GATE_WHAT = (
 )
 
 TRAINING_TITLE = "Like the training slices?"
+TRAINING_NOT = "Not seen in training. "
 TRAINING_OK = "Its features lie among those of the training slices."
 TRAINING_WHAT = (
     "The network turns a slice into features, and their distance to those of the training slices is measured. "

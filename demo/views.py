@@ -100,7 +100,7 @@ def trust(report: SliceReport | None, card: ModelCard | None, pending: bool = Fa
     """
     if report is None or report.status != "ok":
         return ""
-    rows = [_gate(report), _training(report), _confidence(report, card), _operating(report, card)]
+    rows = [_gate(report), _training(report, card), _confidence(report, card), _operating(report, card)]
     rows.append(_heatmap(report, pending))
     return f'<section class="trust"><h2>{texts.TRUST}</h2>{"".join(rows)}</section>'
 
@@ -127,12 +127,13 @@ def _gate(report: SliceReport) -> str:
     return _row("gate", "caution", texts.GATE_TITLE, text, texts.GATE_WHAT)
 
 
-def _training(report: SliceReport) -> str:
+def _training(report: SliceReport, card: ModelCard | None) -> str:
+    """Whether the slice's features lie far from the training slices'; nothing where the model can't tell."""
     unlike: Reason | None = next((w for w in report.warnings if w.code == UNLIKE_TRAINING), None)
-    if unlike is None:
+    if unlike is None and not (card and card.familiarity):
         return ""
-    text = f"<p>{escape(unlike.message)}</p>"
-    return _row("training", "caution", texts.TRAINING_TITLE, text, texts.TRAINING_WHAT)
+    mark, text = ("good", texts.TRAINING_OK) if unlike is None else ("caution", texts.TRAINING_NOT + unlike.message)
+    return _row("training", mark, texts.TRAINING_TITLE, f"<p>{escape(text)}</p>", texts.TRAINING_WHAT)
 
 
 def _confidence(report: SliceReport, card: ModelCard | None) -> str:

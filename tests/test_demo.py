@@ -191,7 +191,9 @@ def test_trust_lists_remarks_and_what_was_not_seen_in_training(report):
     html = views.trust(dataclasses.replace(report, warnings=warnings), None)
     assert '<ul id="notes"><li>No &lt;spacing&gt;.</li></ul>' in html
     assert texts.TRAINING_TITLE in html
-    assert html.count("Far from the training slices.") == 1
+    assert "Not seen in training. Far from the training slices." in html
+    card = dataclasses.replace(report_card(report), familiarity=object())
+    assert texts.TRAINING_OK in views.trust(report, card)
     assert texts.HEATMAP_PENDING in views.trust(report, None, pending=True)
     assert views.trust(None, None) == views.trust(SliceReport(status="refused"), None) == ""
 

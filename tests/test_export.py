@@ -1,0 +1,113 @@
+"""Files to take away: what stands in them, and what must not."""
+
+import dataclasses
+import io
+import json
+from datetime import date
+
+import cv2
+import numpy as np
+import pytest
+from pypdf import PdfReader
+
+from lungcnn import (
+    DISCLAIMER,
+    View,
+    Window,
+    export_heatmap,
+    export_overlay,
+    export_record,
+    export_report,
+    render_overlay,
+)
+from lungcnn.errors import UsageError
+from lungcnn.loading import CTSlice
+from lungcnn.report import Reason, SliceReport
+
+DAY = date(2026, 11, 25)
+FIELDS = (
+    "/Author",
+    "/CreationDate",
+    "/Creator",
+    "/Keywords",
+    "/ModDate",
+    "/Producer",
+    "/Subject",
+    "/Title",
+    "/Trapped",
+)
+
+
+@pytest.fixture(scope="module")
+def report(pipeline, phantom_slice):
+    return pipeline.run(phantom_slice)
+
+
+def text_of(pdf: bytes) -> str:
+    return " ".join(PdfReader(io.BytesIO(pdf)).pages[0].extract_text().split())
+
+
+def test_the_overlay_is_the_one_that_is_rendered(phantom_slice, report):
+    view = View(Window(50, 350), opacity=0.3, colour_map="cividis")
+    picture = cv2.imdecode(np.frombuffer(export_overlay(phantom_slice, report, view), np.uint8), cv2.IMREAD_COLOR)
+    expected = render_overlay(phantom_slice, report, Window(50, 350), opacity=0.3, colour_map="cividis")
+    np.testing.assert_array_equal(picture[..., ::-1], expected)
+
+
+def test_the_heatmap_is_the_raw_map_and_a_refused_slice_has_none(report):
+    heat = np.load(io.BytesIO(export_heatmap(report)), allow_pickle=False)
+    assert heat.dtype == np.float32
+    np.testing.assert_array_equal(heat, report.explanation.heatmap())
+    with pytest.raises(UsageError, match="was not judged"):
+        export_heatmap(SliceReport(status="refused"))
+
+
+def test_the_record_names_no_file(report):
+    record = json.loads(export_record(report))
+    assert record == report.to_json()
+    assert record["file"] is None
+
+
+def test_the_page_tells_the_result_its_checks_and_what_it_is_not_for(phantom_slice, report):
+    warned = dataclasses.replace(report, warnings=(Reason("a", "Something <odd> & so on."),))
+    pdf = export_report(phantom_slice, warned, day=DAY)
+    reader = PdfReader(io.BytesIO(pdf))
+    assert len(reader.pages) == 1
+    assert len(reader.pages[0].images) == 2
+    text = text_of(pdf)
+    for name, share in report.probabilities.items():
+        assert name in text
+        assert f"{share:.3f}" in text
+    checks = report.explanation.faithfulness
+    for expected in (
+        "Research use only",
+        DISCLAIMER,
+        "2026-11-25",
+        report.model.sha256,
+        f"deletion {checks.deletion_auc:.2f} (random {checks.random_deletion_auc:.2f})",
+        checks.sentence.split(";")[0],
+        f"Evidence for {report.prediction}, Grad-CAM (Selvaraju 2017)",
+        "Something <odd> & so on.",
+    ):
+        assert expected in text
+
+
+def test_the_page_is_the_same_for_the_same_input_and_its_metadata_name_nobody(phantom_slice, report):
+    first, second = (export_report(phantom_slice, report, day=DAY) for _ in range(2))
+    assert first == second
+    metadata = PdfReader(io.BytesIO(first)).metadata
+    assert {metadata[key] for key in ("/Creator", "/Producer")} == {"lungcnn"}
+    assert not metadata.get("/Author")
+    assert set(metadata) <= {*FIELDS}
+    assert "2026" not in str(metadata), "no time of making"
+
+
+@pytest.mark.parametrize("shape", [(700, 64), (64, 700)])
+def test_a_refused_slice_of_any_shape_fits_on_the_page(shape):
+    refused = SliceReport(status="refused", reasons=(Reason("no_lungs", "No lungs."),))
+    pdf = export_report(CTSlice(hu=np.zeros(shape), spacing=(1.0, 1.0)), refused, day=DAY)
+    assert len(PdfReader(io.BytesIO(pdf)).pages) == 1
+    text = text_of(pdf)
+    assert "Not judged" in text
+    assert "No lungs." in text
+    assert "No heatmap" in text
