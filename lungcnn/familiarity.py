@@ -1,10 +1,11 @@
 """How far a slice's features lie from those of the training slices: the network's own sense of the unknown.
 
 Mahalanobis distance (Lee 2018, "A simple unified framework for detecting out-of-distribution samples") of the last
-convolution's maxima, on a logarithmic scale, under one mean and covariance for all classes. Measured on slices out of
-fold against the crops of 333 images that are no chest CT (phantoms of other modalities, brain MRI, photographs, noise,
-cut and turned slices), it parted them with an AUC of 0.996; the distance to the 1st or 10th neighbour reached 0.993
-and 0.990, energy 0.27: those images look certain to the network.
+convolution's maxima, on a logarithmic scale, under one mean and covariance for all classes. Chosen by how it parts
+development slices, held out of the fit but not of that network's training, from crops of images that are no chest CT
+(phantoms of other modalities, brain MRI, photographs, noise, cut and turned slices): AUC 0.996, against 0.993 and
+0.990 for the distance to the 1st and 10th neighbour, and 0.27 for energy: those images look certain to the network. The
+choice was made on the same images, so these figures flatter; the gate does not stand on this check alone.
 """
 
 import base64

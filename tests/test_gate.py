@@ -6,11 +6,11 @@ import pytest
 import strangers
 from conftest import ROOT, dicom_bytes
 
-from lungcnn.anatomy import find_anatomy
+from lungcnn.anatomy import NoLungsError, find_anatomy
 from lungcnn.errors import LungCNNError
 from lungcnn.facts import SliceFacts
 from lungcnn.familiarity import UnknownImageError, fit_familiarity
-from lungcnn.gate import FileFactsError, admit, check_facts, examine
+from lungcnn.gate import FileFactsError, OneLungError, admit, check_facts, examine
 from lungcnn.levels import correct_levels
 from lungcnn.loading import CTSlice, load_slice
 from lungcnn.phantom import BUNDLED, PHANTOMS, STRANGERS, PhantomSpec, draw
@@ -265,13 +265,20 @@ def test_at_most_two_in_a_hundred_development_slices_are_refused_and_none_change
 
 @pytest.mark.data
 def test_lidc_slices_with_both_lungs_are_judged(data):
-    """Slices by position: with both lungs, by looking at the pictures, from 30 to 106 of 133 at least."""
+    """Looked at: both lungs from 14 (apices) to 93; one from 10 and to 101, slivers beside liver and spleen; else none."""
     volume = strangers.lidc_volume(data)
-    for index in range(30, 107, 4):
+
+    def verdict(index):
         admit(CTSlice(volume[index], (0.703125, 0.703125), calibrated=True))
-    for index in (0, 8, 132):
-        with pytest.raises(LungCNNError):
-            admit(CTSlice(volume[index], (0.703125, 0.703125), calibrated=True))
+
+    for index in (14, *range(16, 93, 4), 93):
+        verdict(index)
+    for index in (11, 13, 96, 100):
+        with pytest.raises(OneLungError):
+            verdict(index)
+    for index in (0, 8, 104, 132):
+        with pytest.raises(NoLungsError):
+            verdict(index)
 
 
 @pytest.mark.data

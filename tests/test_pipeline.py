@@ -234,6 +234,6 @@ def test_overlay_options(pipeline, phantom_slice):
     bare = render_overlay(phantom_slice, report, opacity=0)
     np.testing.assert_array_equal(bare[..., 1], render_slice(phantom_slice))
     with pytest.raises(UsageError, match="inferno, viridis"):
-        render_overlay(phantom_slice, report, colour_map="jet")
+        render_overlay(phantom_slice, report, colour_map="rainbow")
     with pytest.raises(UsageError, match="between 0 and 1"):
         render_overlay(phantom_slice, report, opacity=2)
