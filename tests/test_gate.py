@@ -265,7 +265,7 @@ def test_at_most_two_in_a_hundred_development_slices_are_refused_and_none_change
 
 @pytest.mark.data
 def test_lidc_slices_with_both_lungs_are_judged(data):
-    """Looked at: both lungs from 14 (apices) to 93; one from 10 and to 101, slivers beside liver and spleen; else none."""
+    """Looked at: both lungs from 14 to 93; one from 10 and to 101, slivers beside the liver; before and after, none."""
     volume = strangers.lidc_volume(data)
 
     def verdict(index):
