@@ -220,7 +220,8 @@ def build_demo(waiting: PipelineInWaiting, examples: list[Example], card: ModelC
             for values in in_place(explain.upload(files, method)):
                 yield None, *values
 
-        options = {"show_progress_on": [outcome], **PRIVATE}
+        # What is dropped or clicked while a slice is at work comes after it, not to nothing.
+        options = {"show_progress_on": [outcome], "trigger_mode": "always_last", **PRIVATE}
         upload.upload(from_upload, [upload, method], [upload, *outputs], **options)
         for button, example in zip(buttons, examples, strict=True):
 

@@ -145,6 +145,13 @@ def at(page, image, x, y, pane=0):
     return image[int(row), int(column)]
 
 
+def says(page, selector, text):
+    """Wait until an element shows this text: the page draws in its next frame."""
+    page.wait_for_function(
+        "([selector, text]) => document.querySelector(selector).innerText.trim() === text", arg=[selector, text]
+    )
+
+
 def colourful(image) -> float:
     return float((np.ptp(image, axis=2) > 25).mean())
 
@@ -300,7 +307,7 @@ def test_every_control_of_the_viewer_acts_in_the_browser_alone(page, mass):
     assert np.ptp(at(page, canvas(page), x, y)) <= 2
     page.focus("#ct-handle")
     page.keyboard.press("Home")
-    assert page.get_attribute("#ct-handle", "aria-valuenow") == "0"
+    page.wait_for_selector("#ct-handle[aria-valuenow='0']")
     np.testing.assert_array_equal(canvas(page), with_heat)
     page.keyboard.press("End")
     np.testing.assert_array_equal(canvas(page), plain)
@@ -376,7 +383,7 @@ def test_zoom_and_pan(page):
     whole = canvas(page)
     page.click("#ct-in")
     page.click("#ct-in")
-    assert page.inner_text("#ct-zoom") == "156 %"
+    says(page, "#ct-zoom", "156 %")
     middle = [stage["width"] / 2, stage["height"] / 2]
     assert page.evaluate("() => ctViewer.toScreen(256, 256)") == pytest.approx(middle, abs=1)
     page.mouse.move(stage["x"] + 300, stage["y"] + 250)
@@ -386,15 +393,15 @@ def test_zoom_and_pan(page):
     x, y = page.evaluate("() => ctViewer.toScreen(256, 256)")
     assert (x - stage["width"] / 2, y - stage["height"] / 2) == pytest.approx((50, 20), abs=2)
     page.keyboard.press("-")
-    assert page.inner_text("#ct-zoom") == "125 %"
+    says(page, "#ct-zoom", "125 %")
     page.mouse.wheel(0, -100)
-    page.wait_for_function("() => document.querySelector('#ct-zoom').textContent === '156 %'")
+    says(page, "#ct-zoom", "156 %")
     page.keyboard.press("ArrowLeft")
     assert page.evaluate("() => ctViewer.toScreen(256, 256)")[0] > x - 60
     page.click("#ct-fit")
     np.testing.assert_array_equal(canvas(page), whole)
     page.mouse.dblclick(stage["x"] + 300, stage["y"] + 250)
-    assert page.inner_text("#ct-zoom") == "250 %"
+    says(page, "#ct-zoom", "250 %")
 
 
 # ---------------------------------------------------------------- class, method, trust, take away
@@ -405,7 +412,7 @@ def test_class_and_method_switch_without_a_new_upload(page):
     shown = page.inner_text("#ct-caption")
     assert shown == f"Evidence for {page.inner_text('#prediction')} · Grad-CAM"
     page.get_by_label("benign", exact=True).check()
-    assert page.inner_text("#ct-caption") == "Evidence for benign · Grad-CAM"  # at once, before the server answers
+    says(page, "#ct-caption", "Evidence for benign · Grad-CAM")  # before the server answers
     page.wait_for_function("() => document.querySelector('#check').innerText.includes('enign')", timeout=WAIT)
     page.get_by_role("combobox", name="Method").click()
     page.get_by_role("option", name="HiResCAM").click()
