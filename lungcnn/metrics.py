@@ -117,7 +117,7 @@ def reliability(runs: Sequence[Predictions], bins: int = 10) -> list[dict[str, f
 
     Returns:
         For each bin that holds slices `{"from", "to", "slices", "confidence", "right"}`: its bounds, the slices in it
-        (of all runs together), their mean probability and the share called rightly.
+        (mean over runs), their mean probability and the share called rightly.
     """
     top = np.concatenate([run.p.max(axis=1) for run in runs])
     right = np.concatenate([run.p.argmax(axis=1) == run.labels for run in runs])
@@ -126,7 +126,7 @@ def reliability(runs: Sequence[Predictions], bins: int = 10) -> list[dict[str, f
         {
             "from": round(b / bins, 4),
             "to": round((b + 1) / bins, 4),
-            "slices": int((which == b).sum()),
+            "slices": round(int((which == b).sum()) / len(runs)),
             "confidence": round(float(top[which == b].mean()), 4),
             "right": round(float(right[which == b].mean()), 4),
         }

@@ -327,8 +327,8 @@ def test_reliability_and_roc_by_hand():
     unset = np.full(4, np.nan)
     run = Predictions(p, np.array([0, 2, 2, 1]), np.array(list("abcd")), unset, np.tile(unset[:, None], 3))
     assert reliability([run, run]) == [
-        {"from": 0.6, "to": 0.7, "slices": 4, "confidence": 0.6, "right": 1.0},
-        {"from": 0.9, "to": 1.0, "slices": 4, "confidence": 0.9, "right": 0.5},
+        {"from": 0.6, "to": 0.7, "slices": 2, "confidence": 0.6, "right": 1.0},
+        {"from": 0.9, "to": 1.0, "slices": 2, "confidence": 0.9, "right": 0.5},
     ]
     curves = roc_curves([run])
     assert list(curves) == ["normal", "benign", "malignant"]
