@@ -623,7 +623,7 @@ def test_a_series_is_scrolled_jumped_through_and_told_in_a_table(page, phantom):
     assert name == "lungcnn-result.json"
     assert len(json.loads(record)["slices"]) == 3
     example(page)  # a single slice again: nothing of the series is left
-    assert not page.is_visible("#series")
+    page.wait_for_selector("#series", state="hidden")
 
 
 def test_several_files_and_frames_are_series_too(page, phantom):
