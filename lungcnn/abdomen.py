@@ -1,6 +1,7 @@
 """Drawing an axial abdomen in HU with the brushes of the thorax: what the gate must refuse, for visitors to see."""
 
-import cv2
+from dataclasses import replace
+
 import numpy as np
 
 from lungcnn.thorax import (
@@ -11,12 +12,10 @@ from lungcnn.thorax import (
     Drawing,
     Level,
     _airways,
-    _Canvas,
-    _couch,
-    _noise,
+    _scanned,
     _shrunk,
     _spine,
-    _wall,
+    _trunk,
     ellipse,
 )
 
@@ -53,13 +52,8 @@ def draw_abdomen(rng: np.random.Generator, size: float = 1.0, gas: float = 1.0) 
     Args:
         rng: source of every choice. size: scale of the body. gas: scale of the air in stomach and bowel, 1 a little.
     """
-    canvas, level = _Canvas(), ABDOMEN
-    canvas.unit *= size
-    canvas.x, canvas.y = canvas.x / size, canvas.y / size
-    _couch(canvas, level)
-    body = _wall(canvas, level, rng)
-    cavity = canvas.shape(ellipse(0, level.cavity[2] - 4, *level.cavity[:2], rng, 0.02, power=2.1))
-    canvas.paint(cavity, FAT)
+    level = ABDOMEN
+    canvas, body, cavity = _trunk(level, rng, size)
     inside = _shrunk(cavity, 3 * canvas.unit)
     for hu, x, y, half_width, half_depth in level.organs:
         organ = ellipse(x, y, half_width, half_depth, rng, 0.05, rng.normal(0, 0.1))
@@ -73,9 +67,6 @@ def draw_abdomen(rng: np.random.Generator, size: float = 1.0, gas: float = 1.0) 
             canvas.bone(ellipse(x, y, rng.uniform(8, 15), 4, rng, 0.06, np.pi / 2 + side * (angle - np.pi / 2)), 1.3)
     _spine(canvas, level)
     bubbles = tuple((x, y, gas * width, gas * depth) for x, y, width, depth in level.airways)
-    _airways(canvas, Level(**{**vars(level), "airways": bubbles}))
-    hu = cv2.GaussianBlur(canvas.down(canvas.hu), (0, 0), 0.6)
-    body_mask = canvas.down(body) > 0.5
-    hu += _noise(body_mask, rng)
-    nothing = np.zeros_like(body_mask)
-    return Drawing(np.maximum(np.round(hu), -1024).astype(np.float32), body_mask, nothing, nothing)
+    _airways(canvas, replace(level, airways=bubbles))
+    nothing = np.zeros_like(body)
+    return _scanned(canvas, body, nothing, nothing, rng)

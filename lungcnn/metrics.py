@@ -105,11 +105,8 @@ def auc_against_normal(predictions: Predictions) -> dict[str, float]:
 
 def expected_calibration_error(p: np.ndarray, labels: np.ndarray, bins: int = 10) -> float:
     """Expected calibration error of the top class (Guo 2017) in bins of equal width."""
-    top = p.max(axis=1)
-    right = p.argmax(axis=1) == labels
-    which = np.minimum((top * bins).astype(int), bins - 1)
-    gaps = [abs(right[which == b].mean() - top[which == b].mean()) * (which == b).mean() for b in np.unique(which)]
-    return float(sum(gaps))
+    found = _by_confidence(p, labels, bins)
+    return float(sum(abs(right - confidence) * count for _, count, confidence, right in found) / len(labels))
 
 
 def reliability(runs: Sequence[Predictions], bins: int = 10) -> list[dict[str, float]]:
@@ -119,19 +116,26 @@ def reliability(runs: Sequence[Predictions], bins: int = 10) -> list[dict[str, f
         For each bin that holds slices `{"from", "to", "slices", "confidence", "right"}`: its bounds, the slices in it
         (mean over runs), their mean probability and the share called rightly.
     """
-    top = np.concatenate([run.p.max(axis=1) for run in runs])
-    right = np.concatenate([run.p.argmax(axis=1) == run.labels for run in runs])
-    which = np.minimum((top * bins).astype(int), bins - 1)
+    p, labels = np.concatenate([run.p for run in runs]), np.concatenate([run.labels for run in runs])
     return [
         {
-            "from": round(b / bins, 4),
-            "to": round((b + 1) / bins, 4),
-            "slices": round(int((which == b).sum()) / len(runs)),
-            "confidence": round(float(top[which == b].mean()), 4),
-            "right": round(float(right[which == b].mean()), 4),
+            "from": round(number / bins, 4),
+            "to": round((number + 1) / bins, 4),
+            "slices": round(count / len(runs)),
+            "confidence": round(confidence, 4),
+            "right": round(right, 4),
         }
-        for b in np.unique(which).tolist()
+        for number, count, confidence, right in _by_confidence(p, labels, bins)
     ]
+
+
+def _by_confidence(p: np.ndarray, labels: np.ndarray, bins: int) -> list[tuple[int, int, float, float]]:
+    """Of each bin of the top class's probability that holds any: number, count, mean probability, share right."""
+    top = p.max(axis=1)
+    right = p.argmax(axis=1) == labels
+    which = np.minimum((top * bins).astype(int), bins - 1)
+    masks = ((number, which == number) for number in np.unique(which).tolist())
+    return [(number, int(mask.sum()), float(top[mask].mean()), float(right[mask].mean())) for number, mask in masks]
 
 
 def roc_curves(runs: Sequence[Predictions], points: int = 41) -> dict[str, dict[str, list[float]]]:

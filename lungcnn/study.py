@@ -82,17 +82,13 @@ def cross_validate(
     for fold in np.unique(folds):
         held_out = folds == fold
         kept = checkpoints and checkpoints / f"{_key(crop_set, folds, recipe.as_dict(), seed)}-fold{fold}.npy"
+        network = _trained(crop_set.take(~held_out), recipe, seed, on_epoch, kept)
         if kept and kept.exists():
             logits[held_out] = np.load(kept)
-            on_network(held_out, _saved_network(kept))
-            _tick(recipe, on_epoch)
-            continue
-        network = train_network(crop_set.take(~held_out), recipe, seed, on_epoch)
-        logits[held_out] = predict_logits(network, crop_set.crops[held_out])
-        if kept:
-            checkpoints.mkdir(parents=True, exist_ok=True)
-            network.save(kept.with_suffix(".keras"), include_optimizer=False)
-            np.save(kept, logits[held_out])
+        else:
+            logits[held_out] = predict_logits(network, crop_set.crops[held_out])
+            if kept:
+                np.save(kept, logits[held_out])
         on_network(held_out, network)
     return logits
 
@@ -204,10 +200,13 @@ def run_study(
         if plan.baselines:
             folds = {"blocked": blocked, "random_leaky": mixed}
             figures["baselines"] = _measure_baselines(crop_set, folds, plan, checkpoints)
-    network = _final_network(crop_set, recipe, plan.seeds[0], on_epoch, checkpoints)
+    everything = np.zeros(len(labels), int)
+    kept = checkpoints and checkpoints / f"{_key(crop_set, everything, recipe.as_dict(), plan.seeds[0])}-all.keras"
+    network = _trained(crop_set, recipe, plan.seeds[0], on_epoch, kept)
     classifier = Classifier(network, calibration)
-    own = classifier.features(crop_set.crops)[1]
-    familiarity = fit_familiarity(classifier.layer, features, own) if features else None
+    familiarity = None
+    if features:
+        familiarity = fit_familiarity(classifier.layer, features, classifier.features(crop_set.crops)[1])
     if plan.localization:
         targets = phantom_targets() + (outline_targets(plan.outlines) if plan.outlines else [])
         figures["localization"] |= summarise_findings(locate(Explainer(classifier), targets), plan.resamples)
@@ -245,24 +244,20 @@ def run_study(
     return path, figures
 
 
-def _final_network(crop_set: CropSet, recipe: Recipe, seed: int, on_epoch, checkpoints: Path | None):
-    """The network trained on every slice, kept among the checkpoints like those of the folds."""
-    everything = np.zeros(len(crop_set.slices), int)
-    kept = checkpoints and checkpoints / f"{_key(crop_set, everything, recipe.as_dict(), seed)}-all.keras"
-    if kept and kept.exists():
-        _tick(recipe, on_epoch)
-        return _saved_network(kept)
+def _trained(crop_set: CropSet, recipe: Recipe, seed: int, on_epoch, kept: Path | None):
+    """A network trained on these slices, kept beside `kept` as a `.keras` file, or the one that was kept there."""
+    file = kept and kept.with_suffix(".keras")
+    if file and file.exists():
+        for _ in range(recipe.epochs if on_epoch else 0):
+            on_epoch(float("nan"))
+        return _saved_network(file)
     network = train_network(crop_set, recipe, seed, on_epoch)
-    if kept:
-        checkpoints.mkdir(parents=True, exist_ok=True)
-        network.save(kept, include_optimizer=False)
+    if file:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        draft = file.with_suffix(".draft.keras")  # a killed run leaves no half of a network under its name
+        network.save(draft, include_optimizer=False)
+        draft.replace(file)
     return network
-
-
-def _tick(recipe: Recipe, on_epoch) -> None:
-    """Tell of the epochs of a network that was trained before."""
-    for _ in range(recipe.epochs if on_epoch else 0):
-        on_epoch(float("nan"))
 
 
 def _measure_baselines(crop_set: CropSet, folds: dict[str, np.ndarray], plan: Plan, checkpoints: Path | None) -> dict:

@@ -231,13 +231,7 @@ def draw_thorax(level: Level, lesion: Lesion | None, rng: np.random.Generator, s
         level: one of `LEVELS`. lesion: what to draw into a lung, or None. rng: source of every choice.
         size: scale of the body.
     """
-    canvas = _Canvas()
-    canvas.unit *= size
-    canvas.x, canvas.y = canvas.x / size, canvas.y / size
-    _couch(canvas, level)
-    body = _wall(canvas, level, rng)
-    cavity = canvas.shape(ellipse(0, level.cavity[2] - 4, *level.cavity[:2], rng, 0.02, power=2.1))
-    canvas.paint(cavity, FAT)
+    canvas, body, cavity = _trunk(level, rng, size)
     lungs = _mediastinum(canvas, level, cavity, rng)
     _ribs(canvas, level, rng)
     _spine(canvas, level)
@@ -247,15 +241,27 @@ def draw_thorax(level: Level, lesion: Lesion | None, rng: np.random.Generator, s
     lesion_mask = np.zeros_like(lungs)
     if lesion:
         lesion_mask = _lesion(canvas, lesion, lungs, cavity, rng)
+    return _scanned(canvas, body, lungs | lesion_mask & cavity, lesion_mask, rng)
+
+
+def _trunk(level: Level, rng, size: float) -> tuple[_Canvas, np.ndarray, np.ndarray]:
+    """Couch, wall and a cavity full of fat, the body scaled by `size`: the canvas, the body's mask, the cavity's."""
+    canvas = _Canvas()
+    canvas.unit *= size
+    canvas.x, canvas.y = canvas.x / size, canvas.y / size
+    _couch(canvas, level)
+    body = _wall(canvas, level, rng)
+    cavity = canvas.shape(ellipse(0, level.cavity[2] - 4, *level.cavity[:2], rng, 0.02, power=2.1))
+    canvas.paint(cavity, FAT)
+    return canvas, body, cavity
+
+
+def _scanned(canvas: _Canvas, body, lungs, lesion, rng) -> Drawing:
+    """The canvas as a scanner shows it, at the slice's resolution with blur and noise, and the masks beside it."""
     hu = cv2.GaussianBlur(canvas.down(canvas.hu), (0, 0), 0.6)
-    body_mask = canvas.down(body) > 0.5
-    hu += _noise(body_mask, rng)
-    return Drawing(
-        hu=np.maximum(np.round(hu), -1024).astype(np.float32),
-        body=body_mask,
-        lungs=canvas.down(lungs | lesion_mask & cavity) > 0.5,
-        lesion=canvas.down(lesion_mask) > 0.5,
-    )
+    body, lungs, lesion = (canvas.down(mask) > 0.5 for mask in (body, lungs, lesion))
+    hu += _noise(body, rng)
+    return Drawing(np.maximum(np.round(hu), -1024).astype(np.float32), body, lungs, lesion)
 
 
 def _couch(canvas: _Canvas, level: Level) -> None:

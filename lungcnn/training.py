@@ -124,14 +124,13 @@ def _compile_step(network, optimizer, recipe: Recipe):
     found = network.get_layer(LAST_CONVOLUTION).output
     outputs = keras.Model(network.input, [found, network.get_layer(LOGITS).output])
     embedding, logits_layer = network.get_layer("embedding"), network.get_layer(LOGITS)
+    optimizer.build(network.trainable_variables)
 
     def evidence_map(maps):
         """Malignant evidence a cell `[n, cells]`: the dense layers have no activation, so it is a weighted sum."""
         weights = tf.linalg.matvec(embedding.kernel, logits_layer.kernel[:, MALIGNANT])
         evidence = tf.tensordot(maps, weights, 1)
         return tf.reshape(evidence, [tf.shape(evidence)[0], -1])
-
-    optimizer.build(network.trainable_variables)
 
     @tf.function(reduce_retracing=True)
     def step(images, masks, labels, weights):
