@@ -110,7 +110,8 @@ def _compile(structure):
 
     @tf.function(input_signature=signature, autograph=False)
     def bare(crops):
-        return tf.cast(structure.model(crops, training=False), tf.float32)
+        _, logits = structure.tapped(crops, training=False)
+        return tf.cast(logits, tf.float32)
 
     @tf.function(input_signature=signature, autograph=False)
     def featured(crops):

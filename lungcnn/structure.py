@@ -21,7 +21,7 @@ class Structure:
     Attributes:
         model: `keras.Model`, crops `[n, rows, columns, channels]` to logits `[n, classes]`; flat, a copy.
         layer: name of the convolution whose map explains.
-        tapped: `keras.Model`, crops to that map and the logits.
+        tapped: `keras.Model`, crops to that map and the logits; its first layers may be fused for speed.
         bias: logits float32 `[classes]` of an all-zero map, or None where a way around the map reaches the logits.
         size: rows and columns of the input.
     """
@@ -46,6 +46,8 @@ def lay_flat(network, layer: str | None = None) -> Structure:
     """
     import keras
 
+    from lungcnn.fusing import fuse_first_pooling
+
     inputs, end = _copy(network)
     logits = _before_softmax(end)
     model = keras.Model(inputs, logits)
@@ -55,7 +57,7 @@ def lay_flat(network, layer: str | None = None) -> Structure:
     name = layer or list(maps)[-1]
     if name not in maps:
         raise UsageError(f"The model has no convolution '{name}'. Accepted: {', '.join(maps)}.")
-    tapped = keras.Model(inputs, [maps[name], logits])
+    tapped = fuse_first_pooling(keras.Model(inputs, [maps[name], logits]), keep=name)
     return Structure(model, name, tapped, _bias(maps[name], logits), tuple(inputs.shape[1:3]))
 
 
