@@ -13,7 +13,7 @@ def fuse_first_pooling(model, keep: str):
     """The model with its first convolution and pooling fused, or the model itself where they aren't the pair below.
 
     Args:
-        model: flat functional `keras.Model` in float32. keep: name of a convolution that must stay, since it is explained.
+        model: flat functional `keras.Model` in float32. keep: name of a convolution that must stay: it is explained.
 
     Returns:
         `keras.Model` on the same layers and outputs, equal up to the order of additions. Fused are: 3 x 3 with padding
