@@ -260,11 +260,16 @@ class _Picture:
 
 
 def without_notes(png: bytes) -> bytes:
-    """A PNG without its ancillary chunks (ISO/IEC 15948 5.4) but transparency: libpng's warnings repeat their text."""
+    """A PNG without its ancillary chunks (ISO/IEC 15948 5.4) but transparency: libpng's warnings repeat their text.
+
+    Raises `UnreadableFileError` for a chunk that claims to go on beyond the file, for which OpenCV takes up to 4 GB.
+    """
     kept, place = [png[:8]], 8
     while place + 12 <= len(png):
         length = int.from_bytes(png[place : place + 4])
         kind = png[place + 4 : place + 8]
+        if place + 12 + length > len(png):
+            raise _damaged("png")
         if kind[:1].isupper() or kind == b"tRNS":
             kept.append(png[place : place + 12 + length])
         place += 12 + length

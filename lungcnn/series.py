@@ -24,6 +24,8 @@ from lungcnn.loading import MAX_BYTES, CTSlice, open_source, read_headers, sniff
 
 MAX_MEMBERS = 10_000
 MAX_UNPACKED = 4 * 2**30
+# CT slices shrink to a half or a third, empty ones to a fiftieth; a bomb to a thousandth.
+MAX_RATIO, RATIO_FROM = 100, 64 * 2**20
 # A normal farther from the body's long axis is a reformat, for the gate too; gantries tilt by up to 30 degrees.
 MAX_TILT_DEGREES = 30.0
 SAME_NORMAL_DEGREES = 1.0
@@ -295,6 +297,12 @@ def _members(archive) -> Iterable[_File]:
         raise UnsupportedFileError(
             f"The archive unpacks to {total >> 20} MiB; accepted are up to {MAX_UNPACKED >> 20} MiB."
         )
+    if total > max(RATIO_FROM, MAX_RATIO * sum(info.compress_size for info in infos)):
+        raise UnsupportedFileError(
+            f"The archive unpacks to more than {MAX_RATIO} times its size, as no CT series does. Pack the slices again."
+        )
+    if len({info.header_offset for info in infos}) < len(infos):
+        raise UnsupportedFileError("Files in the archive overlap. Pack the slices again.")
     if any(info.file_size > MAX_BYTES for info in infos):
         raise UnsupportedFileError(f"A file in the archive unpacks to more than {MAX_BYTES >> 20} MiB.")
     for info in sorted(infos, key=lambda info: natural(info.filename)):
