@@ -18,6 +18,8 @@ from lungcnn.errors import Reason
 from lungcnn.loading import CTSlice
 
 INF = math.inf
+# HU above soft tissue, so that small letters with soft edges are seen, too.
+WHITE = 180
 # Mean of phantoms at all levels, the body's bounding box at 16 x 24 cells: the shape of a chest lying on its back.
 _SUPINE_SHAPE = (16, 24)
 _SUPINE = (
@@ -52,6 +54,7 @@ class Measures:
         crop_pixels: the shorter side of the lung crop in pixels of the slice.
         supine: positive where couch and spine lie below, negative where they lie above.
         written: white islands in the lungs with the edges of lettering.
+        line: the most white islands in the body that stand in one line and are of one height, as letters do.
         lettering: islands of lettering's size outside the body.
     """
 
@@ -80,6 +83,7 @@ class Measures:
     crop_pixels: float
     supine: float
     written: int
+    line: int
     lettering: int
 
 
@@ -123,6 +127,7 @@ BOUNDS = (
     _chest("solidity", 0.92, 1, "the outline is not that of a body in cross-section"),
     Bound("detail", 0.1, INF, "blurred", "the lungs show no fine detail"),
     Bound("written", 0, 10, "burned_in", "lettering or graphics lie over the lungs"),
+    Bound("line", 0, 7, "burned_in", "lettering lies over the body"),
 )
 # These hold for pictures, whose air was found to be -1000 HU or read so; scanners pad DICOM images with other values.
 PICTURE_BOUNDS = (_chest("outside", -1110, -780, "what surrounds the body measures {:.0f} HU, which is not air"),)
@@ -176,7 +181,7 @@ def measure(ct_slice: CTSlice, anatomy: Anatomy) -> Measures:
     hull = _hull(body)
     smooth = cv2.blur(hu, (3, 3))
     bite = hull & ~body & (smooth > -940) & (smooth < -600)
-    written, lettering = (0, 0) if ct_slice.calibrated else _lettering(ct_slice.hu, anatomy)
+    written, line, lettering = (0, 0, 0) if ct_slice.calibrated else _lettering(ct_slice.hu, anatomy)
     air = float(np.median(outside)) if outside.size > 0.02 * hu.size else -1000.0
     return Measures(
         body=float(body.mean()),
@@ -204,6 +209,7 @@ def measure(ct_slice: CTSlice, anatomy: Anatomy) -> Measures:
         crop_pixels=float(min(anatomy.box.width, anatomy.box.height)),
         supine=_supine(hu, body, (top, bottom, left, right)),
         written=written,
+        line=line,
         lettering=lettering,
     )
 
@@ -268,18 +274,37 @@ def supine_template(pictures: Callable) -> str:
     return base64.b64encode(np.round(255 * np.mean(shapes, axis=0)).astype(np.uint8).tobytes()).decode()
 
 
-def _lettering(hu: np.ndarray, anatomy: Anatomy) -> tuple[int, int]:
-    """White islands of lettering's size in the lungs, and around the body."""
+def _lettering(hu: np.ndarray, anatomy: Anatomy) -> tuple[int, int, int]:
+    """White islands of lettering's size in the lungs, those in one line anywhere in the body, and those around it."""
     box = anatomy.box
     where = np.s_[max(0, box.top) : box.top + box.height, max(0, box.left) : box.left + box.width]
     inside = cv2.erode(anatomy.lungs[where].astype(np.uint8), np.ones((9, 9), np.uint8))
     # Beside the body half the resolution will do: it is only warned of.
     half = np.s_[::2, ::2]
     outside = 1 - cv2.dilate(anatomy.body[half].astype(np.uint8), np.ones((3, 3), np.uint8))
-    return _islands((hu[where] > 200) & inside.astype(bool), 1), _islands((hu[half] > 200) & outside.astype(bool), 2)
+    return (
+        len(_islands((hu[where] > 200) & inside.astype(bool), 1)),
+        _in_line(_islands((hu > WHITE) & anatomy.body, 1)),
+        len(_islands((hu[half] > 200) & outside.astype(bool), 2)),
+    )
 
 
-def _islands(white: np.ndarray, step: int) -> int:
+def _islands(white: np.ndarray, step: int) -> np.ndarray:
+    """`[n, 5]`: left, top, width, height and area of each white island as large as a letter."""
     _, _, stats, _ = cv2.connectedComponentsWithStats(white.astype(np.uint8), connectivity=8)
     width, height, area = (stats[1:, i] for i in (cv2.CC_STAT_WIDTH, cv2.CC_STAT_HEIGHT, cv2.CC_STAT_AREA))
-    return int(((area >= 12 // step) & (height >= 4) & (height <= 48 // step) & (width <= 48 // step)).sum())
+    letters = (area >= 12 // step) & (height >= 4) & (height <= 48 // step) & (width <= 48 // step)
+    return stats[1:][letters]
+
+
+def _in_line(islands: np.ndarray) -> int:
+    """The most islands that share a base line and a height and follow each other; five at most on chest slices."""
+    # Noise has thousands of islands, of which a few hundred tell as much.
+    left, top, width, height, area = islands[:512].T
+    letters = (width <= 1.6 * height) & (area < 0.9 * width * height)
+    left, base, height = left[letters], (top + height)[letters], height[letters]
+    if not left.size:
+        return 0
+    near = np.abs(left[:, None] - left) < 12 * height[:, None]
+    alike = (base[:, None] == base) & (height[:, None] == height)
+    return int((near & alike).sum(axis=1).max())

@@ -29,6 +29,8 @@ KEPT = {
     "full 1023.5/4095": Window(1023.5, 4095),
     "full 0/2000": Window(0, 2000),
 }
+# So close to the dataset's window that reading them as such is off by no more than 100 HU.
+NEAR = {name for name, w in KEPT.items() if abs(w.lower + 1250) <= 100 and abs(w.upper - 250) <= 100}
 LOST = {
     "mediastinum 50/350": Window(50, 350),
     "abdomen 40/400": Window(40, 400),
