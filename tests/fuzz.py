@@ -1,12 +1,13 @@
 """Mutated files against the way from file to report: `python tests/fuzz.py --inputs 20000`.
 
-Seeds are drawn and encoded here: DICOM in several transfer syntaxes, PNG, JPEG, TIFF, BMP, WebP and zip. Each input
-is a mutated seed; none may crash, raise anything but our own errors, take 2 s of processor time, or spoil the next
-good file.
+Seeds are drawn and encoded here: DICOM in several transfer syntaxes, PNG, JPEG, TIFF, BMP, WebP and zip; others, as
+scanners wrote them, come by `--seeds FILE ...`. Each input is a mutated seed; none may crash, raise anything but our
+own errors, take 2 s of processor time, or spoil the next good file.
 """
 
 import argparse
 import io
+import json
 import sys
 import time
 import zipfile
@@ -119,10 +120,10 @@ def _is_a_sentence(text: str) -> None:
         raise AssertionError(f"not a sentence for people: {text!r}")
 
 
-def run(inputs: int, seed: int = 0, on_input=lambda: None) -> tuple[Counter, list[str], float]:
-    """Counts by code, what went wrong, and the longest processor time of an input."""
+def run(inputs: int, seed: int = 0, on_input=lambda: None, more=()) -> tuple[Counter, list[str], float]:
+    """Counts by code, what went wrong, and the longest processor time of an input; `more`: paths of further seeds."""
     rng = np.random.default_rng(seed)
-    good = seeds()
+    good = seeds() | {path.name: path.read_bytes() for path in more}
     names, counts, wrong, longest = sorted(good), Counter(), [], 0.0
     expected = {name: feed(content) for name, content in good.items()}
     for number in range(inputs):
@@ -147,13 +148,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--inputs", type=int, default=20_000, help="how many (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--seeds", type=Path, nargs="*", default=[], help="files whose real headers are mutated, too")
+    parser.add_argument("--json", type=Path, help="write the figures here")
     options = parser.parse_args()
     from tqdm import tqdm
 
     with tqdm(total=options.inputs, unit="input", disable=None) as bar:
-        counts, wrong, longest = run(options.inputs, options.seed, lambda: bar.update(1))
+        counts, wrong, longest = run(options.inputs, options.seed, lambda: bar.update(1), options.seeds)
     print(f"{options.inputs} inputs: {dict(counts)}; longest {longest:.2f} s; {len(wrong)} went wrong")
     print("\n".join(wrong[:50]))
+    if options.json:
+        figures = {"inputs": options.inputs, "wrong": len(wrong), "longest_s": round(longest, 2), "codes": dict(counts)}
+        options.json.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
     sys.exit(bool(wrong))
 
 

@@ -1,4 +1,4 @@
-"""What the gate does with everything at hand, and how long it takes: `python tests/gate_figures.py ../shared/data`.
+"""What the gate does with everything at hand: `python tests/gate_figures.py ../shared/data --json models/gate.json`.
 
 The whole gate is asked, the familiarity of the shipped model included. That model was trained on the development
 slices, so for those the features are left out of count: by how its threshold is made, few held-out ones lie beyond it.
@@ -58,7 +58,8 @@ def development(data: Path) -> dict:
 
 @click.command()
 @click.argument("data", type=click.Path(exists=True, file_okay=False, path_type=Path))
-def main(data):
+@click.option("--json", "target", type=click.Path(dir_okay=False, path_type=Path), help="Write the figures here.")
+def main(data, target):
     """The figures as JSON; strangers that were judged are named."""
     from lungcnn.pipeline import Pipeline
     from lungcnn.quiet import import_tensorflow
@@ -84,7 +85,10 @@ def main(data):
         "judged_wrongly": judged,
         "share_right": round(1 - len(judged) / total, 4),
     }
-    click.echo(json.dumps(figures, indent=1))
+    text = json.dumps(figures, indent=1)
+    click.echo(text)
+    if target:
+        target.write_text(text + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

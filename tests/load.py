@@ -154,7 +154,8 @@ async def watch(pid: int, memory: list[float]) -> None:
 @click.option("--clients", default=64, show_default=True)
 @click.option("--seconds", default=60.0, show_default=True)
 @click.option("--max-concurrency", default=2, show_default=True, help="As of the demo.")
-def main(clients, seconds, max_concurrency):
+@click.option("--json", "target", type=click.Path(dir_okay=False, path_type=Path), help="Write the figures here.")
+def main(clients, seconds, max_concurrency, target):
     """Start the demo, load it, print the figures as JSON."""
     files = sorted((ROOT / "examples").iterdir())
     known, before = known_answers(files)
@@ -171,6 +172,8 @@ def main(clients, seconds, max_concurrency):
         "over_loop": round(figures["throughput"] / loop, 3),
     }
     click.echo(json.dumps(figures | {"log": log.splitlines()[:5]}, indent=1))
+    if target:
+        target.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
