@@ -101,8 +101,8 @@ def load() -> str:
     return (
         f"`python tests/load.py` puts {busy['clients']} visitors on it for a minute and compares every answer with "
         f"the known one: {busy['wrong']} of {busy['answers']} were wrong, {len(busy['errors'])} ended in an error, "
-        f"95 in 100 came within {busy['p95_s']:.0f} s, at {busy['over_loop']:.2f} times the rate of one process that does "
-        "nothing else (two cores). `python tests/fuzz.py` feeds damaged files to the way from file to gate: of "
+        f"95 in 100 came within {busy['p95_s']:.0f} s, at {busy['over_loop']:.2f} times the rate of one process that "
+        "does nothing else (two cores). `python tests/fuzz.py` feeds damaged files to the way from file to gate: of "
         f"{fuzzed['inputs']} {fuzzed['wrong']} ended in anything but a slice or a sentence, and none took more than "
         f"{fuzzed['longest_s']:.2f} s."
     )
