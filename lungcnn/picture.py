@@ -40,8 +40,9 @@ class Measures:
         body: the body's share of the picture. aspect: its width over its height.
         top, bottom, sides: the longest stretch of body along the upper, the lower and either side border.
         lung_border: the longest stretch of lung along a border.
-        solidity: the body's area over that of its convex hull. bite: share of that hull that is of lung's density,
-            but lies outside the body: lung opened by the border of the picture.
+        solidity: the body's area over that of its convex hull.
+        opened: the largest region of lung's density that reaches a border of the picture, but no corner, over the body:
+            lung that the border cuts through.
         lung, lung_darkest: median and tenth percentile of lung. lung_spread: quartile distance of lung.
             vessels: how far the brightest 3 % of lung lie above its median.
         lung_share: lung over body.
@@ -65,7 +66,7 @@ class Measures:
     sides: float
     lung_border: float
     solidity: float
-    bite: float
+    opened: float
     lung: float
     lung_darkest: float
     lung_spread: float
@@ -106,7 +107,7 @@ def _chest(measure: str, low: float, high: float, says: str) -> Bound:
 BOUNDS = (
     Bound("crop_pixels", 80, INF, "too_small", "the lungs are only {:.0f} pixels across"),
     Bound("lung_border", 0, 0.02, "clipped", "the border of the picture cuts through a lung"),
-    Bound("bite", 0, 0.045, "clipped", "the border of the picture cuts through a lung"),
+    Bound("opened", 0, 0.012, "clipped", "the border of the picture cuts through a lung"),
     Bound("top", 0, 0.3, "clipped", "the body reaches beyond the upper border over {:.0%} of its length"),
     Bound("bottom", 0, 0.66, "clipped", "the body reaches beyond the lower border over {:.0%} of its length"),
     Bound("sides", 0, 0.66, "clipped", "the body reaches beyond a side border over {:.0%} of its length"),
@@ -180,7 +181,6 @@ def measure(ct_slice: CTSlice, anatomy: Anatomy) -> Measures:
     tissue_low, tissue_middle, tissue_high = _percentiles(tissue, 25, 50, 75)
     hull = _hull(body)
     smooth = cv2.blur(hu, (3, 3))
-    bite = hull & ~body & (smooth > -940) & (smooth < -600)
     written, line, lettering = (0, 0, 0) if ct_slice.calibrated else _lettering(ct_slice.hu, anatomy)
     air = float(np.median(outside)) if outside.size > 0.02 * hu.size else -1000.0
     return Measures(
@@ -191,7 +191,7 @@ def measure(ct_slice: CTSlice, anatomy: Anatomy) -> Measures:
         sides=float(max(body[:, 0].mean(), body[:, -1].mean())),
         lung_border=float(max(line.mean() for line in (lungs[0], lungs[-1], lungs[:, 0], lungs[:, -1]))),
         solidity=float(body.sum() / hull.sum()),
-        bite=float(bite.sum() / hull.sum()),
+        opened=_opened(hu, smooth) / max(1, body.sum()),
         lung=middle,
         lung_darkest=darkest,
         lung_spread=high - low,
@@ -231,6 +231,19 @@ def _hull(body: np.ndarray) -> np.ndarray:
     hull = np.zeros(body.shape, np.uint8)
     cv2.fillConvexPoly(hull, cv2.convexHull(np.concatenate(outlines)), 1)
     return hull.astype(bool)
+
+
+def _opened(hu: np.ndarray, smooth: np.ndarray) -> int:
+    """Pixels of the largest region of lung's density at a border; air around the body holds a corner or is darker."""
+    _, labels, stats, _ = cv2.connectedComponentsWithStats((smooth < -400).astype(np.uint8), connectivity=4)
+    borders = np.unique(np.concatenate([labels[0], labels[-1], labels[:, 0], labels[:, -1]]))
+    corners = labels[[0, 0, -1, -1], [0, -1, 0, -1]]
+    sizes = [
+        stats[label, cv2.CC_STAT_AREA]
+        for label in np.setdiff1d(borders, [0, *corners])
+        if -950 < np.median(hu[labels == label]) < -600
+    ]
+    return int(max(sizes, default=0))
 
 
 def _rind(smooth: np.ndarray, body: np.ndarray, air: float) -> float:
