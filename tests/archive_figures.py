@@ -1,0 +1,111 @@
+"""How fast `batch` is, from one to two workers, against decoding alone: `python tests/archive_figures.py`.
+
+The archive is the bundled phantoms many times over, so its files come from memory, not from a disk. Rates are those
+of the run once it is under way: what starting costs is left out.
+"""
+
+import itertools
+import json
+import os
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import click
+
+ROOT = Path(__file__).parent.parent
+sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
+
+from lungcnn.archive import _decoded, prepare_named, read_file, score_archive  # noqa: E402
+from lungcnn.gate import examine  # noqa: E402
+from lungcnn.loading import load_slice  # noqa: E402
+from lungcnn.phantom import PHANTOMS  # noqa: E402
+
+SETTLED = 128  # files after which the rate is taken
+BATCH = 64
+
+
+def archive(folder: Path, count: int) -> list[str]:
+    """Paths of `count` links to the bundled phantoms."""
+    paths = []
+    for index, name in zip(range(count), itertools.cycle(PHANTOMS), strict=False):
+        path = folder / f"{index:05}.dcm"
+        path.symlink_to(ROOT / "examples" / f"{name}.dcm")
+        paths.append(str(path))
+    return paths
+
+
+def rate(times: list[float]) -> float:
+    """Files a second after the first `SETTLED`."""
+    return round((len(times) - SETTLED) / (times[-1] - times[SETTLED - 1]), 1)
+
+
+def decode_only(files: list[str], workers: int) -> float:
+    return rate([time.perf_counter() for _ in _decoded(files, workers, prepare_named)])
+
+
+def scored(folder: Path, workers: int) -> float:
+    times: list[float] = []
+    with tempfile.TemporaryDirectory() as out:
+        done = score_archive(
+            str(folder), Path(out) / "t.parquet", workers=workers, on_file=lambda: times.append(time.perf_counter())
+        )
+    if done.rows != {"ok": len(times)}:
+        raise click.ClickException(f"Not every slice was judged: {done.rows}.")
+    return rate(times)
+
+
+def core_ms(files: list[str]) -> dict[str, float]:
+    """Processor milliseconds a slice of each step, on one core."""
+    from lungcnn.pipeline import Pipeline
+    from lungcnn.preparing import prepare_file
+
+    pipeline = Pipeline.load()
+    contents = [read_file(file) for file in files]
+    slices = [load_slice(content) for content in contents]
+    prepared = [one for content in contents for one in prepare_file(content)]
+    steps = {
+        "read": lambda: [read_file(file) for file in files],
+        "decode": lambda: [load_slice(content) for content in contents],
+        "crop": lambda: [examine(one) for one in slices],
+        "judge": lambda: pipeline.judge(prepared),
+    }
+    found = {}
+    for name, step in steps.items():
+        step()
+        start = time.process_time()
+        for _ in range(5):
+            step()
+        found[name] = round((time.process_time() - start) * 1000 / 5 / len(files), 2)
+    return found
+
+
+@click.command()
+@click.option("--files", default=1000, show_default=True)
+@click.option("--json", "target", type=click.Path(dir_okay=False, path_type=Path), help="Write the figures here.")
+def main(files, target):
+    """Measure, in turns, and print the figures as JSON."""
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place)
+        paths = archive(folder, files)
+        # Each process of an environment gets a core; TensorFlow's own threads share what is left.
+        figures = {
+            "files": files,
+            "file_kib": round(os.path.getsize(paths[0]) / 1024),
+            "per_second": {
+                workers: {"decode": decode_only(paths, workers), "batch": scored(folder, workers)} for workers in (1, 2)
+            },
+            "core_ms": core_ms(paths[:BATCH]),
+        }
+    text = json.dumps(figures, indent=1)
+    click.echo(text)
+    if target:
+        target.write_text(text + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    from lungcnn.quiet import import_tensorflow
+
+    import_tensorflow()
+    main()
