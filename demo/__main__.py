@@ -51,6 +51,13 @@ _SMALL = {"help_option_names": ["-h", "--help"]}
     help="Read USER:PASSWORD from here, one a line.",
 )
 @click.option(
+    "--dicom-results",
+    envvar="LUNGCNN_DEMO_DICOM_RESULTS",
+    show_envvar=True,
+    is_flag=True,
+    help="Offer results as DICOM objects of the uploaded study, which name its patient. Not with --share.",
+)
+@click.option(
     "--root-path", envvar="GRADIO_ROOT_PATH", show_envvar=True, help="Where a proxy serves the demo, such as /lung."
 )
 @click.option("--trust-host", multiple=True, metavar="NAME", help="Another name by which visitors reach the demo.")
@@ -84,7 +91,7 @@ _SMALL = {"help_option_names": ["-h", "--help"]}
     "--model", type=click.Path(dir_okay=False, path_type=Path), help="Model file; default: the one that ships."
 )
 @click.version_option(__version__, prog_name="demo")
-def main(auth, auth_file, model, share, public, log_level, **options):
+def main(auth, auth_file, model, share, public, dicom_results, log_level, **options):
     """Show the demo in the browser: drop a chest-CT slice, see probabilities and where the model looked.
 
     For research and teaching only: not a medical device.
@@ -98,6 +105,8 @@ def main(auth, auth_file, model, share, public, log_level, **options):
 
     users = _users(auth, auth_file)
     os.environ.pop("LUNGCNN_DEMO_AUTH", None)  # the worker process needs no passwords
+    if dicom_results and (share or public or os.environ.get("SPACE_ID")):
+        raise click.UsageError(texts.DICOM_NOT_PUBLIC)
     if share and not users and not public:
         raise click.UsageError(texts.SHARE_NEEDS_AUTH)
     try:
@@ -120,7 +129,7 @@ def main(auth, auth_file, model, share, public, log_level, **options):
     for name in (signal.SIGTERM, signal.SIGINT):
         signal.signal(name, end)
     try:
-        _serve(scratch, users, model, share, card, **options)
+        _serve(scratch, users, model, share, dicom_results, card, **options)
         threading.Event().wait()
     except OSError as error:
         raise click.ClickException(texts.CANT_START.format(reason=error.strerror or type(error).__name__)) from None
@@ -146,7 +155,20 @@ def _users(auth: str | None, auth_file: Path | None) -> list[tuple[str, str]]:
 
 
 def _serve(
-    scratch, users, model, share, card, *, host, port, root_path, trust_host, embed_in, max_concurrency, max_queue
+    scratch,
+    users,
+    model,
+    share,
+    dicom_results,
+    card,
+    *,
+    host,
+    port,
+    root_path,
+    trust_host,
+    embed_in,
+    max_concurrency,
+    max_queue,
 ):
     # The model loads in a process of its own, while this one imports Gradio.
     from demo import texts
@@ -159,7 +181,7 @@ def _serve(
 
     intake.install()
     waiting = PipelineInWaiting(load)
-    page = build_demo(waiting, find_examples(scratch), card)
+    page = build_demo(waiting, find_examples(scratch), card, dicom_results)
     page.queue(max_size=max_queue, default_concurrency_limit=max_concurrency)
     appearance = look()
     rules = make_rules(host, root_path, trust_host, embed_in, page, appearance.get("head", ""))

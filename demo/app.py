@@ -10,14 +10,16 @@ if __name__ == "__main__":  # as Hugging Face Spaces start it (`app_file: demo/a
 
 import asyncio
 import base64
+import io
 import json
 import logging
 import secrets
 import threading
 import time
+import zipfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import gradio as gr
@@ -43,6 +45,7 @@ from lungcnn import (
     UnsupportedFileError,
     View,
     Window,
+    dicom_files,
     encode_png,
     export_heatmap,
     export_overlay,
@@ -143,12 +146,19 @@ def draw_thumbnail(path: Path) -> bytes:
     return encode_png(small)
 
 
-def build_demo(waiting: PipelineInWaiting, examples: list[Example], card: ModelCard | None = None) -> gr.Blocks:
-    """The page; `waiting` gives the pipeline when it is first needed, `card` is its model's (or None)."""
-    explain = Explaining(waiting, card)
+def build_demo(
+    waiting: PipelineInWaiting, examples: list[Example], card: ModelCard | None = None, dicom_results: bool = False
+) -> gr.Blocks:
+    """The page.
+
+    Args:
+        waiting: gives the pipeline when it is first needed. card: its model's.
+        dicom_results: whether results can be taken away as DICOM, which name the patient of the upload.
+    """
+    explain = Explaining(waiting, card, dicom_results)
     with gr.Blocks(title=texts.TITLE, analytics_enabled=False, delete_cache=(300, 300)) as page:
         state = gr.State(None, time_to_live=1800)
-        html(views.head())
+        html(views.head(dicom_results))
         warming = html(elem_classes="warming-host")
         with gr.Row(elem_classes="start"):
             with gr.Column(scale=3, min_width=260):
@@ -178,6 +188,10 @@ def build_demo(waiting: PipelineInWaiting, examples: list[Example], card: ModelC
                             for kind, (title, *_) in texts.EXPORTS.items()
                         }
                     html(f'<p class="quiet">{texts.TAKE_HINT}</p>')
+                    if dicom_results:
+                        with gr.Row(elem_classes="exports of-dicom"):
+                            dicom = gr.Button(texts.DICOM[0], size="sm", elem_id="take-dicom")
+                            dicom_hint = html(elem_id="dicom-hint")
             with gr.Column(scale=4, min_width=280, elem_classes="side"):
                 outcome = html(views.result(), elem_id="result")
                 with gr.Column(visible=False, elem_classes="evidence") as evidence:
@@ -206,6 +220,8 @@ def build_demo(waiting: PipelineInWaiting, examples: list[Example], card: ModelC
             "which": which,
             "overview": overview,
         }
+        if dicom_results:
+            places |= {"dicom": dicom, "dicom_hint": dicom_hint}
         outputs = list(places.values())
 
         def in_place(steps):
@@ -260,6 +276,8 @@ def build_demo(waiting: PipelineInWaiting, examples: list[Example], card: ModelC
                 return export_data(kind, visit, settings)
 
             button.click(taken, [state, settings], [download], show_progress_on=[button], **PRIVATE)
+        if dicom_results:
+            dicom.click(explain.dicom, [state], [download], show_progress_on=[dicom], **PRIVATE)
         page.load(waiting.report_readiness, None, [warming], show_progress="hidden", concurrency_limit=None, **PRIVATE)
 
         api_inputs = [gr.File(visible=False), gr.Textbox("", visible=False), gr.Textbox(DEFAULT_METHOD, visible=False)]
@@ -284,6 +302,7 @@ class Visit:
     Attributes:
         token: a random name for the slice that is shown, which ties maps to it.
         series_token: the same for the series; "" for a single slice.
+        source: the DICOM file of the slice, where the operator offers DICOM results; else None.
     """
 
     ct_slice: CTSlice | None = None
@@ -294,17 +313,33 @@ class Visit:
     series_report: SeriesReport | None = None
     series_token: str = ""
     index: int = 0
+    source: bytes | Path | None = field(default=None, repr=False)
+    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
-    def show(self, ct_slice: CTSlice, index: int = 0) -> None:
-        """Another slice; it has no report yet."""
-        self.ct_slice, self.index, self.report, self.token = ct_slice, index, None, secrets.token_hex(8)
+    def show(self, ct_slice: CTSlice | None, index: int = 0, source: bytes | Path | None = None) -> None:
+        """Another slice, or none where it can't be read; it has no report yet."""
+        with self._lock:
+            self.ct_slice, self.index, self.source, self.report = ct_slice, index, source, None
+            self.token = secrets.token_hex(8)
+
+    def settle(self, report: SliceReport, token: str) -> bool:
+        """The report of the slice with that token; False where another one is shown by now."""
+        with self._lock:
+            if self.token == token:
+                self.report = report
+            return self.token == token
+
+    def filed(self) -> tuple[bytes | Path | None, CTSlice | None, SliceReport | None]:
+        """Source, slice and report that belong together, even while he scrolls on."""
+        with self._lock:
+            return self.source, self.ct_slice, self.report
 
 
 class Explaining:
     """What the page's events do. Each gives changes by the names of places on the page, step by step."""
 
-    def __init__(self, waiting: PipelineInWaiting, card: ModelCard | None):
-        self.waiting, self.card = waiting, card
+    def __init__(self, waiting: PipelineInWaiting, card: ModelCard | None, dicom_results: bool = False):
+        self.waiting, self.card, self.dicom_results = waiting, card, dicom_results
 
     def upload(self, files: list[str], method: str) -> Iterator[dict]:
         """Uploaded files: taken from where they wait in memory, and judged."""
@@ -317,7 +352,7 @@ class Explaining:
 
     def example(self, path: Path, method: str) -> Iterator[dict]:
         """A bundled slice."""
-        yield from self._guarded(self._judge_slice(load_slice(path), method))
+        yield from self._guarded(self._judge_slice(load_slice(path), path, method))
 
     def again(self, visit: Visit | None, name: str, method: str) -> Iterator[dict]:
         """The slice that is shown, explained for another class or by another method."""
@@ -354,20 +389,37 @@ class Explaining:
             return report.to_json(), None
         return report.to_json(), give(encode_png(render_overlay(ct_slice, report)), "overlay.png", once=True)
 
+    def dicom(self, visit: Visit | None) -> str:
+        """The DICOM results of the slice that is shown, zipped, as data for the browser; nothing is written to disk."""
+        source, ct_slice, report = visit.filed() if visit else (None, None, None)
+        if source is None or report is None:
+            raise gr.Error(texts.NOTHING_TO_TAKE if report is None else texts.DICOM_PICTURE, print_exception=False)
+        try:
+            files = getattr(self.waiting.get(), "dicom_files", dicom_files)(source, ct_slice, report)
+        except LungCNNError as error:
+            raise gr.Error(str(error), print_exception=False) from None
+        if "result-pm.dcm" not in files:
+            gr.Info(texts.DICOM_NO_MAP)
+        packed = io.BytesIO()
+        with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+            for name, content in files.items():
+                archive.writestr(name, content)
+        return _download(packed.getvalue(), *texts.DICOM[1:])
+
     def _open(self, data: list[bytes], method: str) -> Iterator[dict]:
         """One slice, or a series."""
         yield self._step("read" if self.waiting.ready else "model") | _NO_SLICE
         if len(data) == 1 and not data[0].startswith(ZIP):
             ct_slice = self._read(data[0])
             if ct_slice.frames == 1:
-                yield from self._judge_slice(ct_slice, method)
+                yield from self._judge_slice(ct_slice, data[0], method)
                 return
         reading = read_series(data)
         if not reading.series:
             reason = reading.set_aside[0].reason.message if reading.set_aside else ""
             raise UnsupportedFileError(texts.NO_SERIES.format(count=len(data), reason=reason))
         if len(reading.series) == 1 and len(reading.series[0]) == 1:
-            yield from self._judge_slice(self._read_one(reading.series[0].slices[0]), method)
+            yield from self._judge_slice(*self._read_one(reading.series[0].slices[0]), method)
         else:
             yield from self._judge_series(reading, 0, method)
 
@@ -376,13 +428,18 @@ class Explaining:
         pipeline = self.waiting.get()
         return getattr(pipeline, "load_slice", load_slice)(content, frame)
 
-    def _read_one(self, one: SeriesSlice) -> CTSlice:
-        return self._read(one.content(), one.frame)
+    def _read_one(self, one: SeriesSlice) -> tuple[CTSlice, bytes | Path]:
+        content = one.content()
+        return self._read(content, one.frame), content
 
-    def _judge_slice(self, ct_slice: CTSlice, method: str) -> Iterator[dict]:
+    def _source(self, ct_slice: CTSlice, content: bytes | Path) -> bytes | Path | None:
+        """What is kept of an upload: nothing but for DICOM results."""
+        return content if self.dicom_results and ct_slice.kind == "dicom" else None
+
+    def _judge_slice(self, ct_slice: CTSlice, content: bytes | Path, method: str) -> Iterator[dict]:
         """Show, judge, check: the picture is there before the network has spoken."""
         visit = Visit()
-        visit.show(ct_slice)
+        visit.show(ct_slice, source=self._source(ct_slice, content))
         step = "judge" if self.waiting.ready else "model"
         yield self._step(step) | {"slice": viewer.slice_data(ct_slice, visit.token)}
         yield from self._judge(visit, method)
@@ -416,9 +473,10 @@ class Explaining:
     def _show(self, visit: Visit, index: int, method: str) -> Iterator[dict]:
         """A slice of the series with its map; one that can't be read says so, and the rest stays usable."""
         try:
-            visit.show(self._read_one(visit.series.slices[index]), index)
+            ct_slice, content = self._read_one(visit.series.slices[index])
+            visit.show(ct_slice, index, self._source(ct_slice, content))
         except LungCNNError as error:
-            visit.ct_slice = visit.report = None
+            visit.show(None, index)
             gone = {"trust": "", "evidence": _HIDDEN, "take": _HIDDEN, **_NO_SLICE}
             yield {"state": visit, "outcome": views.message(texts.ERROR, str(error)), **gone}
             return
@@ -428,8 +486,11 @@ class Explaining:
 
     def _judge(self, visit: Visit, method: str) -> Iterator[dict]:
         """Probabilities and map, at once; the checks follow."""
-        visit.report = report = self.waiting.get().run(visit.ct_slice, method=method, checks=False)
-        if report.status == "ok":
+        token = visit.token
+        report = self.waiting.get().run(visit.ct_slice, method=method, checks=False)
+        if not visit.settle(report, token):
+            yield {}
+        elif report.status == "ok":
             yield self._shown(visit, pending=True) | {"chosen": report.prediction}
         else:
             yield {
@@ -444,8 +505,7 @@ class Explaining:
     def _explain(self, visit: Visit, name: str, method: str) -> Iterator[dict]:
         token, ct_slice = visit.token, visit.ct_slice
         report = self.waiting.get().run(ct_slice, name, method)
-        if visit.token == token:  # else the visitor has moved on
-            visit.report = report
+        if visit.settle(report, token):  # else the visitor has moved on
             yield self._shown(visit)
 
     def _shown(self, visit: Visit, pending: bool = False) -> dict:
@@ -457,6 +517,8 @@ class Explaining:
             "trust": views.trust(report, self.card, pending),
             "evidence": gr.update(visible=True),
             "take": gr.update(visible=True),
+            "dicom": gr.update(visible=visit.source is not None),
+            "dicom_hint": f'<p class="quiet">{texts.DICOM_PICTURE if visit.source is None else texts.DICOM_HINT}</p>',
         }
 
     def _step(self, name: str, detail: str = "") -> dict:
@@ -513,10 +575,13 @@ def export_data(kind: str, visit: Visit | None, settings: str) -> str:
         "record": lambda: export_record(visit.series_report or visit.report),
         "heatmap": lambda: export_heatmap(visit.report),
     }[kind]()
-    _, name, media = texts.EXPORTS[kind]
+    return _download(made, *texts.EXPORTS[kind][1:])
+
+
+def _download(content: bytes, name: str, media: str) -> str:
     # The number in front makes a second download of the same file a change that the browser sees.
-    content = f"{secrets.token_hex(4)}:{base64.b64encode(made).decode()}"
-    return viewer.data_box("download-data", content, name=name, kind=media)
+    text = f"{secrets.token_hex(4)}:{base64.b64encode(content).decode()}"
+    return viewer.data_box("download-data", text, name=name, kind=media)
 
 
 def _view(settings: str) -> View:

@@ -3,6 +3,9 @@
 TITLE = "Lung-CT slice classifier"
 SUBTITLE = "One chest-CT slice in; class probabilities out, and the place the network looked at."
 NOTICE = "De-identified images only. Uploads are read into memory and deleted at once."
+NOTICE_DICOM = (
+    "Uploads are kept in memory while they are shown, never on disk: DICOM results carry the patient they name."
+)
 WARMING = "The server is warming up: the model loads, once. A slice dropped now is judged as soon as it is there."
 UPLOAD = "Slice, series or zip"
 EXAMPLES = "Or try a synthetic phantom (drawn by software, not a patient)"
@@ -180,6 +183,17 @@ EXPORTS = {
 NOTHING_TO_TAKE = "There is nothing to take away yet: no slice is shown."
 TAKE_HINT = "Drawn as the viewer shows it; without file name, header or anything else that names the upload."
 
+DICOM = ("DICOM results (zip)", "lungcnn-dicom.zip", "application/zip")
+DICOM_HINT = (
+    "Overlay, structured report and heatmap of this slice. These files carry the name and identifiers of the upload's "
+    "patient: they belong in the same study, not on a public page."
+)
+DICOM_PICTURE = "No DICOM results: a picture names no patient and no study that they could be filed under."
+DICOM_NO_MAP = (
+    "The zip is without the heatmap: the file doesn't state position, orientation, spacing, thickness and frame of "
+    "reference, by which a Parametric Map is placed."
+)
+
 # ---------------------------------------------------------------- about
 
 ABOUT_TITLE = "About this model"
@@ -230,6 +244,10 @@ NO_PUBLIC_LINK = "No public link could be made (no internet?); going on here."
 SHARE_NEEDS_AUTH = (
     "--share lets strangers in: give --auth-file (or --auth) so that only those you tell the password can, "
     "or --public if anyone who has the link may."
+)
+DICOM_NOT_PUBLIC = (
+    "--dicom-results offers files that name the patient of an upload; a public link (--share, --public, or a Space) is "
+    "for de-identified images only. Leave one of them out."
 )
 NO_SCRATCH = (
     "The temporary folder can't be written ({reason}). Make room there, or name another in the environment variable "

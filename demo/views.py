@@ -220,11 +220,12 @@ def _signed(value: float | None) -> str:
     return texts.NOT_KNOWN if value is None else f"{value:.2f}".replace("-0.00", "0.00")
 
 
-def head() -> str:
-    """The page's title, and what it is not for."""
+def head(dicom_results: bool = False) -> str:
+    """The page's title, what it is not for, and what happens to uploads."""
+    notice = texts.NOTICE_DICOM if dicom_results else texts.NOTICE
     return (
         f'<header class="head"><div><h1>{texts.TITLE}</h1><p>{texts.SUBTITLE}</p></div>'
-        f'<div class="notice"><p class="disclaimer">{escape(DISCLAIMER)}</p><p>{texts.NOTICE}</p></div></header>'
+        f'<div class="notice"><p class="disclaimer">{escape(DISCLAIMER)}</p><p>{notice}</p></div></header>'
     )
 
 

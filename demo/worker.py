@@ -86,6 +86,10 @@ class PipelineProcess:
         """As `lungcnn.load_slice`: what crashes a decoder crashes it there."""
         return self._call("load_slice", path_or_bytes, frame)
 
+    def dicom_files(self, source, ct_slice, report):
+        """As `lungcnn.dicom_files`, of all kinds: a stranger's header is parsed there."""
+        return self._call("dicom_files", source, ct_slice, report)
+
     def run_series(self, series, on_slice=lambda report: None):
         """As `Pipeline.run_series`, in batches: slices are decoded there, too."""
         from lungcnn.pipeline import BATCH, series_report
@@ -264,8 +268,10 @@ class _Methods:
     """What may be called; an open file is a number to the other side."""
 
     def __init__(self, pipeline):
+        from lungcnn.dicom_results import dicom_files
         from lungcnn.loading import load_slice
 
+        self.dicom_files = dicom_files
         self.load_slice = load_slice
         self.run = pipeline.run
         self._judge = pipeline.judge

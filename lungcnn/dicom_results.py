@@ -10,7 +10,9 @@ of reference.
 """
 
 import io
-from collections.abc import Iterable, Sequence
+import warnings
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,7 +42,7 @@ _CHECKS = {
 
 
 class NotDicomError(LungCNNError):
-    """The result can't be written as DICOM, since the slice was not read from a DICOM file."""
+    """The result can't be written as DICOM: the slice is of a picture, or of a file whose header doesn't allow it."""
 
     code = "not_dicom"
 
@@ -82,7 +84,7 @@ class DicomResults:
     def of_slice(self, judged: Judged) -> list[tuple[str, object]]:
         """`(kind, pydicom Dataset)` of one slice; a slice without a heatmap or a position gives fewer.
 
-        Raises `NotDicomError` for a picture.
+        Raises `NotDicomError` for a picture, and for a header that breaks the standard.
         """
         return self.of_series([judged])
 
@@ -94,8 +96,13 @@ class DicomResults:
         Args:
             judged: slices of one series, at least one. series_report: adds the result of the whole to the report.
 
-        Raises `NotDicomError` for a picture, and `UsageError` for slices of more than one series.
+        Raises `NotDicomError` for a picture and for a header that breaks the standard, and `UsageError` for slices of
+        more than one series.
         """
+        with _errors_for_people():
+            return self._of_series(judged, series_report)
+
+    def _of_series(self, judged, series_report):
         sources = [_identity(one) for one in judged]
         if len({(ds.StudyInstanceUID, ds.SeriesInstanceUID) for ds in sources}) > 1:
             raise UsageError("The slices are of more than one series; write the results of each series on its own.")
@@ -310,10 +317,11 @@ def dicom_files(
     Args:
         source: the DICOM file that the slice was read from.
 
-    Raises `NotDicomError` for a picture.
+    Raises `NotDicomError` for a picture, and for a header that breaks the standard.
     """
     made = DicomResults(kinds).of_slice(Judged(source, ct_slice, report))
-    return {f"result-{kind}.dcm": to_bytes(ds) for kind, ds in made}
+    with _errors_for_people():
+        return {f"result-{kind}.dcm": to_bytes(ds) for kind, ds in made}
 
 
 def with_notice(judged: Judged) -> np.ndarray:
@@ -366,6 +374,21 @@ def _alike(pairs: list) -> list[list]:
         key = (*plane, explanation.method, explanation.class_name, same_file)
         groups.setdefault(key, []).append((ds, judged))
     return list(groups.values())
+
+
+@contextmanager
+def _errors_for_people() -> Iterator[None]:
+    """What highdicom and pydicom raise or warn of quotes the header, which names a patient."""
+    warnings.filterwarnings("ignore", module="highdicom")
+    try:
+        yield
+    except LungCNNError:
+        raise
+    except Exception as error:  # noqa: BLE001 - anything, on values that break the standard
+        raise NotDicomError(
+            "The DICOM header holds a value that breaks the standard and that a result would have to repeat "
+            f"({type(error).__name__}). Correct the file, or do without DICOM results."
+        ) from None
 
 
 def _identity(judged: Judged):

@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 import zipfile
 from pathlib import Path
 from urllib.parse import urlparse
@@ -493,6 +494,37 @@ def test_what_is_taken_away_holds_the_result_and_nothing_of_the_upload(page, mas
         assert expected in re.sub(r"\s+", " ", text)
     assert "MARKER" not in text
     assert take(page, "record")[1] == taken["record"][1], "a second download"
+
+
+def test_dicom_results_where_the_operator_offers_them(chromium, tmp_path):
+    import pydicom
+    from test_privacy import MARK, assert_disk_is_clean, clean
+
+    source = pydicom.dcmread(MASS)
+    source.PatientName, source.PatientID = f"{MARK}^JANE", MARK
+    file, since = io.BytesIO(), time.time()
+    source.save_as(file)
+    with Demo(tmp_path / "home", "--dicom-results", "--log-level", "debug") as demo:
+        page = visit(chromium, demo)
+        assert not page.is_visible("#take-dicom")
+        drop(page, (f"{MARK}.dcm", file.getvalue()))
+        checked(page)
+        assert "name and identifiers of the upload's patient" in page.inner_text("#dicom-hint")
+        assert clean(page.content().encode())
+        name, content = take(page, "dicom")
+        assert name == "lungcnn-dicom.zip"
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            assert archive.namelist() == ["result-sc.dcm", "result-sr.dcm", "result-pm.dcm"]
+            for one in archive.namelist():
+                ds = pydicom.dcmread(io.BytesIO(archive.read(one)))
+                assert (ds.PatientID, ds.StudyInstanceUID) == (MARK, source.StudyInstanceUID)
+                assert ds.SeriesInstanceUID != source.SeriesInstanceUID
+        page.set_input_files("#upload input[type=file]", EXAMPLES / "carina-normal.png")
+        page.wait_for_selector("#dicom-hint:has-text('a picture names no patient')", timeout=WAIT)
+        assert not page.is_visible("#take-dicom")
+        assert page.is_visible("#take-overlay")
+        leave(page)
+        assert_disk_is_clean(demo, since)
 
 
 # ---------------------------------------------------------------- what is refused, broken or a picture

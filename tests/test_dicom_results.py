@@ -307,6 +307,20 @@ def test_files_to_hand_over(judged, source):
         assert pydicom.dcmread(io.BytesIO(content)).StudyInstanceUID == source.StudyInstanceUID
 
 
+def test_a_header_that_breaks_the_standard_is_told_without_its_value(judged, source, recwarn):
+    import copy
+
+    import pydicom
+
+    ds = copy.deepcopy(source)
+    with pydicom.config.disable_value_validation():
+        ds.StudyDate, ds.PatientName = "MARKER", "MARKER"
+        data = to_bytes(ds)
+    with pytest.raises(NotDicomError, match="breaks the standard") as told:
+        dicom_files(data, judged.ct_slice, judged.report)
+    assert "MARKER" not in str(told.value) + "".join(str(one.message) for one in recwarn)
+
+
 def test_kinds():
     assert parse_kinds(" SC, pm,sc") == ("sc", "pm")
     for wrong in ("seg", "", "sc,jpeg"):

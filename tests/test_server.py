@@ -242,6 +242,10 @@ def test_bundled_thumbnails_are_what_would_be_drawn(tmp_path):
     [
         (["--share"], {}, "give --auth-file"),
         ([], {"GRADIO_SHARE": "true"}, "give --auth-file"),
+        (["--share", "--auth", "a:b", "--dicom-results"], {}, "Leave one of them out"),
+        (["--share", "--public"], {"LUNGCNN_DEMO_DICOM_RESULTS": "1"}, "Leave one of them out"),
+        (["--dicom-results"], {"GRADIO_SHARE": "true"}, "Leave one of them out"),
+        (["--dicom-results"], {"SPACE_ID": "someone/lung"}, "Leave one of them out"),
         (["--auth", "nobody"], {}, "USER:PASSWORD"),
         ([], {"LUNGCNN_DEMO_AUTH": ":secret"}, "USER:PASSWORD"),
         (["--auth-file", "nothing.txt"], {}, "can't be read"),
