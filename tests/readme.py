@@ -108,11 +108,45 @@ def load() -> str:
     )
 
 
+def archive() -> str:
+    measured = read("archive.json")
+    ms, rates = measured["core_ms"], measured["per_second"]
+    total = sum(ms.values())
+    without = total - ms["judge"]
+    slices = 100_000_000
+    hours = slices * total / 3.6e6
+    terabytes = slices * measured["file_kib"] * 1024 / 1e12
+    megabytes = measured["file_kib"] * 1.024 / total
+    return (
+        f"Of one core, an uncompressed 512 x 512 slice takes {ms['read']:.1f} ms to read, {ms['decode']:.1f} ms to "
+        f"decode, {ms['crop']:.1f} ms to find the lungs, ask the gate and crop, and {ms['judge']:.1f} ms to judge: "
+        f"{1000 / total:.0f} slices a second a core, {1000 / without:.0f} without the model. By the clock, on two "
+        f"cores, one and two workers gave {rates['1']['batch']:.0f} and {rates['2']['batch']:.0f} slices a second; "
+        f"decoding and cropping alone, {rates['1']['decode']:.0f} and {rates['2']['decode']:.0f} "
+        "(`python tests/archive_figures.py`).\n\n"
+        f"*A plan for 100 million slices.* That is {hours:.0f} core-hours and {terabytes:.0f} TB to read: 100 cores "
+        f"for {hours / 100:.1f} hours, at 0.05 dollars a core-hour {hours * 0.05:.0f} dollars. A core reads "
+        f"{megabytes:.0f} MB/s, so run where the object store is."
+    )
+
+
 def read(name: str) -> dict:
     return json.loads((ROOT / "models" / name).read_text())
 
 
-MAKERS = (figures, confusion, sure_lesions, other_scanner, baselines, shortcut, localization, speed, gate, load)
+MAKERS = (
+    figures,
+    confusion,
+    sure_lesions,
+    other_scanner,
+    baselines,
+    shortcut,
+    localization,
+    speed,
+    gate,
+    load,
+    archive,
+)
 
 
 def generated(text: str) -> str:

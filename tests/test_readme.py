@@ -28,7 +28,7 @@ def blocks(language: str) -> list[str]:
 
 def test_generated_parts_are_what_the_models_figures_give():
     assert generated(TEXT) == TEXT, "run: python tests/readme.py"
-    assert TEXT.count("<!-- generated: ") == TEXT.count("<!-- end -->") == 10
+    assert TEXT.count("<!-- generated: ") == TEXT.count("<!-- end -->") == 11
     assert "LEAKY" in TEXT.upper().split("## FIGURES")[1]
 
 
