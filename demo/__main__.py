@@ -196,7 +196,7 @@ def _serve(
         ) from None
     click.echo(f"The demo is at {local} (Ctrl-C ends it).")
     waiting.start()
-    keep_tidy(scratch)
+    keep_tidy(page, scratch)
     if share:
         public = open_tunnel(page, rules)
         click.echo(texts.PUBLIC_LINK.format(link=public) if public else texts.NO_PUBLIC_LINK)

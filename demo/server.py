@@ -1,6 +1,7 @@
 """How the page is served: launch settings that keep it offline, quiet and private."""
 
 import contextlib
+import datetime
 import logging
 import os
 import re
@@ -100,8 +101,12 @@ def open_tunnel(page, rules: Rules) -> str | None:
     return found._replace(scheme="https").geturl()
 
 
-def keep_tidy(scratch: Path, every: float = 30, age: float = 60) -> None:
-    """Forget uploads and results that nobody comes for, and remove the empty files that Gradio makes of each upload."""
+def keep_tidy(page, scratch: Path, every: float = 30, age: float = 60) -> None:
+    """Forget what nobody comes for, for as long as the demo runs.
+
+    Uploads and results that were not fetched, the empty files that Gradio makes of each upload, and sessions in which
+    nothing is shown.
+    """
     from demo.intake import intake
     from demo.outgoing import outgoing
 
@@ -110,9 +115,26 @@ def keep_tidy(scratch: Path, every: float = 30, age: float = 60) -> None:
             time.sleep(every)
             intake.drop_expired()
             outgoing.drop_expired()
+            drop_empty_sessions(page.state_holder, age)
             for path in scratch.glob("tmp*"):
                 with contextlib.suppress(OSError):
                     if path.stat().st_size == 0 and time.time() - path.stat().st_mtime > age:
                         path.unlink()
 
     threading.Thread(target=sweep, daemon=True).start()
+
+
+def drop_empty_sessions(holder, age: float) -> None:
+    """Forget sessions that hold no slice and were not used for `age` seconds.
+
+    Gradio keeps the last 10,000, of a tenth of a megabyte each, and every call of the API is one. One that comes back
+    is made anew.
+    """
+    now = datetime.datetime.now()
+    with holder.lock:
+        for name, used in list(holder.time_last_used.items()):
+            session = holder.session_data.get(name)
+            empty = session is None or all(value is None for value in session.state_data.values())
+            if empty and (now - used).total_seconds() > age:
+                holder.session_data.pop(name, None)
+                holder.time_last_used.pop(name, None)

@@ -23,7 +23,7 @@ from demo.guard import Rules, Tries, allowed
 from demo.intake import Intake
 from demo.outgoing import Outgoing
 from demo.scratch import LOCK, make_scratch, remove_stale
-from demo.server import make_rules, open_tunnel
+from demo.server import drop_empty_sessions, make_rules, open_tunnel
 from lungcnn.errors import LungCNNError
 
 EXAMPLE = ROOT / "examples" / "arch-spiculated-mass.dcm"
@@ -181,6 +181,26 @@ def test_results_are_kept_for_a_while_or_once(tmp_path, monkeypatch):
 
 
 # ---------------------------------------------------------------- the private folder
+
+
+def test_sessions_without_a_slice_are_forgotten():
+    from datetime import datetime, timedelta
+
+    import gradio as gr
+    from gradio.state_holder import StateHolder
+
+    with gr.Blocks() as page:
+        state = gr.State(None)
+    holder = StateHolder()
+    holder.set_blocks(page)
+    holder["shows"][state._id] = "a slice"
+    for name in ("empties", "calls", "late"):
+        holder[name][state._id] = None
+    long_ago = datetime.now() - timedelta(seconds=61)
+    holder.time_last_used |= dict.fromkeys(("shows", "empties", "calls"), long_ago)
+    drop_empty_sessions(holder, 60)
+    assert set(holder.session_data) == set(holder.time_last_used) == {"shows", "late"}
+    assert holder["empties"][state._id] is None  # it comes back
 
 
 def test_folders_of_killed_demos_are_removed_and_those_of_living_ones_stay(tmp_path):
