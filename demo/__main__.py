@@ -174,13 +174,13 @@ def _serve(
     from demo import texts
     from demo.worker import start_pipeline
 
-    load = start_pipeline(model, max_concurrency)
+    load, read = start_pipeline(model, max_concurrency)
     from demo import intake
     from demo.app import PipelineInWaiting, build_demo, find_examples, look
     from demo.server import keep_tidy, launch_settings, make_rules, open_tunnel
 
     intake.install()
-    waiting = PipelineInWaiting(load)
+    waiting = PipelineInWaiting(load, read)
     page = build_demo(waiting, find_examples(scratch), card, dicom_results)
     page.queue(max_size=max_queue, default_concurrency_limit=max_concurrency)
     appearance = look()

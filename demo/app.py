@@ -70,10 +70,14 @@ log = logging.getLogger("demo")
 
 
 class PipelineInWaiting:
-    """A pipeline that loads in the background, so that the page is served at once."""
+    """A pipeline that loads in the background, so that the page is served at once.
 
-    def __init__(self, load: Callable[[], Pipeline]):
-        self._load = load
+    Attributes:
+        read: as `load_slice`; it doesn't wait for the pipeline.
+    """
+
+    def __init__(self, load: Callable[[], Pipeline], read: Callable[..., CTSlice] = load_slice):
+        self._load, self.read = load, read
         self._outcome: Future[Pipeline] = Future()
 
     def start(self) -> None:
@@ -352,7 +356,11 @@ class Explaining:
 
     def example(self, path: Path, method: str) -> Iterator[dict]:
         """A bundled slice."""
-        yield from self._guarded(self._judge_slice(load_slice(path), path, method))
+
+        def steps():
+            yield from self._judge_slice(self.waiting.read(path), path, method)
+
+        yield from self._guarded(steps())
 
     def again(self, visit: Visit | None, name: str, method: str) -> Iterator[dict]:
         """The slice that is shown, explained for another class or by another method."""
@@ -408,9 +416,9 @@ class Explaining:
 
     def _open(self, data: list[bytes], method: str) -> Iterator[dict]:
         """One slice, or a series."""
-        yield self._step("read" if self.waiting.ready else "model") | _NO_SLICE
+        yield self._step("read") | _NO_SLICE
         if len(data) == 1 and not data[0].startswith(ZIP):
-            ct_slice = self._read(data[0])
+            ct_slice = self.waiting.read(data[0])
             if ct_slice.frames == 1:
                 yield from self._judge_slice(ct_slice, data[0], method)
                 return
@@ -423,14 +431,9 @@ class Explaining:
         else:
             yield from self._judge_series(reading, 0, method)
 
-    def _read(self, content: bytes | Path, frame: int = 0) -> CTSlice:
-        """Pixels of strangers are decoded where the model runs: what crashes a decoder doesn't crash the page."""
-        pipeline = self.waiting.get()
-        return getattr(pipeline, "load_slice", load_slice)(content, frame)
-
     def _read_one(self, one: SeriesSlice) -> tuple[CTSlice, bytes | Path]:
         content = one.content()
-        return self._read(content, one.frame), content
+        return self.waiting.read(content, one.frame), content
 
     def _source(self, ct_slice: CTSlice, content: bytes | Path) -> bytes | Path | None:
         """What is kept of an upload: nothing but for DICOM results."""

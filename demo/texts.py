@@ -6,7 +6,10 @@ NOTICE = "De-identified images only. Uploads are read into memory and deleted at
 NOTICE_DICOM = (
     "Uploads are kept in memory while they are shown, never on disk: DICOM results carry the patient they name."
 )
-WARMING = "The server is warming up: the model loads, once. A slice dropped now is judged as soon as it is there."
+WARMING = (
+    "The server is warming up: the model loads, once. A slice dropped now is shown at once, and judged as soon as the "
+    "model is there."
+)
 UPLOAD = "Slice, series or zip"
 EXAMPLES = "Or try a synthetic phantom (drawn by software, not a patient)"
 EXAMPLES_REAL = "Or try a synthetic phantom (drawn by software), or a real slice of LIDC-IDRI (TCIA, CC BY 3.0)"

@@ -5,6 +5,7 @@ It loads TensorFlow while this process loads Gradio, leaves the page its own int
 """
 
 import contextlib
+import functools
 import itertools
 import logging
 import os
@@ -17,7 +18,6 @@ import weakref
 from concurrent.futures import Future
 from multiprocessing.connection import Connection, Pipe
 from pathlib import Path
-from queue import SimpleQueue
 
 from demo import texts
 from lungcnn.errors import LungCNNError
@@ -38,6 +38,7 @@ class PipelineProcess:
     """A `lungcnn.Pipeline` elsewhere: its methods called here run there. Safe to use from several threads.
 
     Calls raise what the pipeline raises, and `WorkerError` where its process died or took longer than `patience`.
+    Slices are read while the model still loads; everything else waits for it.
 
     Args:
         model: as `Pipeline.load`. threads: calls that run at the same time. patience: seconds.
@@ -114,7 +115,8 @@ class PipelineProcess:
             self._process.wait(0.5)
 
     def _call(self, name, *args, **options):
-        self._ready.result()
+        if name != "load_slice" or self._ready.done():
+            self._ready.result()
         answer: Future = Future()
         late = threading.Event()
         watch = threading.Timer(self._patience, lambda: (late.set(), process.kill()))
@@ -150,27 +152,29 @@ class PipelineProcess:
 
     def _listen(self, connection: Connection, process, answers: dict, ready: Future):
         """Hand answers to those who wait for them; when the process ends, start another."""
+        refused = None  # why the model can't be loaded, which it can't be the next time either
         with contextlib.suppress(EOFError, OSError):
-            while True:
+            while refused is None:
                 number, good, value = connection.recv()
                 waiting = ready if number is None else answers.pop(number)
                 waiting.set_result(value) if good else waiting.set_exception(value)
-                if number is None and not good:
-                    return  # a model that can't be loaded now can't be the next time either
+                refused = value if number is None and not good else None
         process.kill()
         process.wait()
         if self._closed:
             return
-        log.error("the worker process ended (status %s)", process.returncode)
-        self._failures = 0 if ready.done() else self._failures + 1
         with self._lock:
             connection.close()
-            if self._failures < _START_AGAIN:
-                self._start(None if ready.done() else ready)
-            else:
-                ready.set_exception(WorkerError(texts.WORKER_GONE))
+            if refused is None:
+                log.error("the worker process ended (status %s)", process.returncode)
+                # A slice that was being read is to blame, not the model that was loading beside it.
+                self._failures = 0 if ready.done() or answers else self._failures + 1
+                if self._failures < _START_AGAIN:
+                    self._start(None if ready.done() else ready)
+                else:
+                    ready.set_exception(WorkerError(texts.WORKER_GONE))
         for waiting in list(answers.values()):
-            waiting.set_exception(WorkerError(texts.WORKER_DIED))
+            waiting.set_exception(refused or WorkerError(texts.WORKER_DIED))
 
 
 def close_all() -> None:
@@ -180,12 +184,13 @@ def close_all() -> None:
 
 
 def start_pipeline(model: Path | str | None, threads: int):
-    """Begin loading a pipeline; returns a function that waits for it.
+    """Begin loading a pipeline; returns a function that waits for it, and one that reads a slice meanwhile.
 
-    In a process of its own, at once where there is a core to spare and else when the function is called (the page
+    In a process of its own, at once where there is a core to spare and else when a function is called (the page
     comes first). On Windows, which can't hand a process an open pipe this way, in this one.
     """
     if os.name == "nt":
+        from lungcnn import load_slice
 
         def load_here():
             from lungcnn import Pipeline
@@ -194,10 +199,17 @@ def start_pipeline(model: Path | str | None, threads: int):
             import_tensorflow()
             return Pipeline.load(model)
 
-        return load_here
-    if cores() < 2:
-        return lambda: PipelineProcess(model, threads).wait()
-    return PipelineProcess(model, threads).wait
+        return load_here, load_slice
+    once = threading.Lock()
+    make = functools.cache(lambda: PipelineProcess(model, threads))
+
+    def process():
+        with once:
+            return make()
+
+    if cores() > 1:
+        process()
+    return lambda: process().wait(), lambda content, frame=0: process().load_slice(content, frame)
 
 
 def cores() -> int:
@@ -206,7 +218,7 @@ def cores() -> int:
 
 
 def serve(connection: Connection, threads: int, model: str | None) -> None:
-    """The other side: load the pipeline, then answer calls until nobody is left to ask."""
+    """The other side: load the pipeline, and answer calls until nobody is left to ask."""
     from concurrent.futures import ThreadPoolExecutor
 
     from lungcnn.artefact import default_model_path, verify_model
@@ -221,16 +233,25 @@ def serve(connection: Connection, threads: int, model: str | None) -> None:
         except OSError:
             os._exit(0)  # the page is gone
 
-    calls = SimpleQueue()
+    methods = _Methods()
+    pool = ThreadPoolExecutor(threads)
+
+    def work(number, name, args, options):
+        try:
+            answer(number, True, getattr(methods, name)(*args, **options))
+        except Exception as error:  # noqa: BLE001 - raised where the call was made
+            answer(number, False, _presentable(error))
 
     def listen():
         while True:
             try:
-                calls.put(connection.recv())
+                pool.submit(work, *connection.recv())
             except (EOFError, OSError):
                 os._exit(0)
 
-    threading.Thread(target=listen, daemon=True).start()  # so that the end of the page is heard while loading, too
+    # While loading, too: slices are read, and the end of the page is heard.
+    listener = threading.Thread(target=listen, daemon=True)
+    listener.start()
     try:
         verify_model(Path(model) if model else default_model_path())  # before the long way through TensorFlow
         import_tensorflow()
@@ -240,18 +261,9 @@ def serve(connection: Connection, threads: int, model: str | None) -> None:
     except Exception as error:  # noqa: BLE001 - raised where the pipeline is asked for
         answer(None, False, _presentable(error))
         return
-    methods = _Methods(pipeline)
-
-    def work(number, name, args, options):
-        try:
-            answer(number, True, getattr(methods, name)(*args, **options))
-        except Exception as error:  # noqa: BLE001 - raised where the call was made
-            answer(number, False, _presentable(error))
-
+    methods.take(pipeline)
     answer(None, True, pipeline.card)
-    with ThreadPoolExecutor(threads) as pool:
-        while True:
-            pool.submit(work, *calls.get())
+    listener.join()
 
 
 def _presentable(error: Exception) -> Exception:
@@ -265,19 +277,30 @@ def _presentable(error: Exception) -> Exception:
 
 
 class _Methods:
-    """What may be called; an open file is a number to the other side."""
+    """What may be called, before `take` only `load_slice`; an open file is a number to the other side."""
 
-    def __init__(self, pipeline):
-        from lungcnn.dicom_results import dicom_files
+    def __init__(self):
+        # What reading imports later is imported now: beside TensorFlow's long import it would wait for it.
+        import cv2  # noqa: F401
+        import PIL.Image  # noqa: F401
+        import pydicom.encaps
+        import pydicom.filereader
+        import pydicom.pixels  # noqa: F401
+
         from lungcnn.loading import load_slice
 
-        self.dicom_files = dicom_files
         self.load_slice = load_slice
+        self._open = {}
+        self._numbers = itertools.count()
+
+    def take(self, pipeline) -> None:
+        """The pipeline is there."""
+        from lungcnn.dicom_results import dicom_files
+
+        self.dicom_files = dicom_files
         self.run = pipeline.run
         self._judge = pipeline.judge
         self._run_file = pipeline.run_file
-        self._open = {}
-        self._numbers = itertools.count()
 
     def judge_frames(self, files: dict, frames: list) -> list:
         """Reports of `(key of a file, frame)` in order, decoded side by side and judged in one batch."""

@@ -194,15 +194,17 @@ def test_before_the_model_is_there_visitors_are_told_and_stand_in_line(chromium,
         prevent_thread_lock=True, quiet=True, server_port=free_port(), **look(), allowed_paths=[str(tmp_path)]
     )
     try:
-        pages = [chromium.new_page() for _ in range(3)]
+        pages = [chromium.new_page() for _ in range(4)]
         for page in pages:
             page.goto(url)
             page.wait_for_selector("#warming", timeout=WAIT)
             assert "No slice yet" in page.inner_text("#ct-stage")
+        drop(pages[3], MASS)
         for page in pages[:2]:
             page.click(".examples button")
-            page.wait_for_selector(".steps .now", timeout=WAIT)
-            assert "Loading the model" in page.inner_text(".steps .now")
+        for page in (*pages[:2], pages[3]):
+            page.wait_for_selector(".steps .now:has-text('Loading the model')", timeout=WAIT)
+            page.wait_for_selector("#ct:not(.empty)")
             assert canvas(page).std() > 20, "the slice is there before the model"
         pages[2].click(".examples button")
         pages[2].wait_for_function("() => /queue: *1/.test(document.querySelector('#result').innerText)", timeout=WAIT)

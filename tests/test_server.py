@@ -501,6 +501,36 @@ def test_the_pipeline_process_gives_what_the_pipeline_gives(pipeline, untrained,
         missing.wait()
     with pytest.raises(LungCNNError, match=r"no model at nothing\.keras"):
         missing.run(phantom_slice)
+    with pytest.raises(LungCNNError, match=r"no model at nothing\.keras"):
+        missing.load_slice(data)
+
+
+def test_slices_are_read_while_the_model_loads_and_one_that_kills_the_process_is_not_the_models_fault(untrained):
+    from concurrent.futures import ThreadPoolExecutor
+
+    from demo.worker import PipelineProcess, WorkerError
+    from lungcnn import load_slice
+
+    data = EXAMPLE.read_bytes()
+    there = PipelineProcess(untrained)
+    try:
+        assert (there.load_slice(data).hu == load_slice(data).hu).all()
+        assert not there._ready.done(), "it waited for the model"
+        with ThreadPoolExecutor() as pool:
+            for _ in range(3):
+                pid = there.pid
+                os.kill(pid, signal.SIGSTOP)
+                reading = pool.submit(there.load_slice, data)
+                while not there._answers:
+                    time.sleep(0.01)
+                os.kill(pid, signal.SIGKILL)
+                with pytest.raises(WorkerError, match="stopped in the middle"):
+                    reading.result(60)
+                while there.pid == pid:
+                    time.sleep(0.01)
+        assert there.wait().card
+    finally:
+        there.close()
 
 
 def test_the_readme_example_of_the_api_runs(served, monkeypatch, capsys):
