@@ -563,6 +563,7 @@ def test_dicom_results_where_the_operator_offers_them(chromium, tmp_path):
 
 
 def test_a_broken_file_a_picture_and_a_refused_one(page):
+    example(page)
     drop(page, ("slice.dcm", (ROOT / "LICENSE").read_bytes()))
     page.wait_for_selector("#message", timeout=WAIT)
     assert "This file is a text file. Accepted are CT slices as DICOM" in page.inner_text("#message")
@@ -570,6 +571,8 @@ def test_a_broken_file_a_picture_and_a_refused_one(page):
     drop(page, ("cut.dcm", MASS.read_bytes()[:90_000]))
     page.wait_for_function("() => document.querySelector('#message')?.innerText.includes('damaged')", timeout=WAIT)
     assert "empty" in page.get_attribute("#ct", "class")
+    assert not page.is_visible("#ct-left"), "nothing of the last slice stays"
+    assert not page.is_visible("#ct-scale")
 
     page.set_input_files("#upload input[type=file]", EXAMPLES / "carina-normal.png")
     checked(page)
