@@ -595,6 +595,7 @@ def _view(settings: str) -> View:
             opacity=min(1.0, max(0.0, float(asked["opacity"]))),
             colour_map=asked["colour_map"] if asked["colour_map"] in COLOUR_MAPS else DEFAULT_COLOURS,
             contour=None if asked["contour"] is None else min(1.0, max(0.0, float(asked["contour"]))),
+            signed=bool(asked.get("signed")),
         )
     except (ValueError, TypeError, KeyError, LungCNNError):
         return View()

@@ -5,7 +5,6 @@
 "use strict";
 
 (() => {
-  const FOR_CONTOUR = "rgb(253,146,32)"; // as in lungcnn/rendering.py
   const CONTOUR_LEVEL = 0.5;
   const ZOOM = { least: 1, most: 16, step: 1.25 };
   const NICE_MM = [1, 2, 5, 10, 20, 50, 100, 200];
@@ -132,6 +131,10 @@
     return bytes(JSON.parse(el("ct").dataset.colours)[name]);
   }
 
+  // For and against the class, in the colours of `rendering.py`.
+  const signs = () => JSON.parse(el("ct").dataset.signs);
+  const isSigned = () => Boolean(map && map.signed && el("ct-signed").checked);
+
   // ------------------------------------------------------------ layers at the slice's resolution
 
   function layer() {
@@ -184,21 +187,22 @@
 
   // Colour and opacity both grow with the map, on one scale for all classes: a weak map looks weak.
   function drawHeat() {
-    const key = [map.slice, map.method, chosen, el("ct-colours").value].join();
+    const signed = isSigned();
+    const key = [map.slice, map.method, chosen, el("ct-colours").value, signed].join();
     if (key === heatKey && heat) return;
     heatKey = key;
     const values = spread();
     const table = colours();
+    const [pro, contra] = signs();
     heat = layer();
     const context = heat.getContext("2d");
     const image = context.createImageData(slice.columns, slice.rows);
     for (let i = 0, j = 0; i < values.length; i++, j += 4) {
-      const strength = Math.min(1, Math.max(0, values[i] / (map.scale || 1)));
+      const share = values[i] / (map.scale || 1);
+      const strength = Math.min(1, signed ? Math.abs(share) : Math.max(0, share));
       if (strength <= 0) continue;
       const index = 3 * ((strength * 255 + 0.5) | 0);
-      image.data[j] = table[index];
-      image.data[j + 1] = table[index + 1];
-      image.data[j + 2] = table[index + 2];
+      image.data.set(signed ? (share < 0 ? contra : pro) : table.subarray(index, index + 3), j);
       image.data[j + 3] = strength * 255 + 0.5;
     }
     context.putImageData(image, 0, 0);
@@ -369,7 +373,7 @@
       if (el("ct-contour").checked) {
         if (outline) {
           context.lineWidth = 2 / s;
-          context.strokeStyle = FOR_CONTOUR;
+          context.strokeStyle = `rgb(${signs()[0]})`;
           context.stroke(outline);
         }
       } else {
@@ -453,6 +457,7 @@
     }
     const found = map && peak();
     el("ct-bar").hidden = !shown || el("ct-contour").checked;
+    const signed = isSigned();
     if (shown) {
       const gradient = el("ct-gradient");
       gradient.width = 1;
@@ -460,13 +465,17 @@
       const context = gradient.getContext("2d");
       const image = context.createImageData(1, 256);
       const table = colours();
+      const [pro, contra] = signs();
       for (let i = 0; i < 256; i++) {
-        image.data.set(table.subarray(3 * (255 - i), 3 * (255 - i) + 3), 4 * i);
-        image.data[4 * i + 3] = 255;
+        const share = 1 - i / 127.5; // 1 at the top, -1 at the bottom
+        const colour = signed ? (share < 0 ? contra : pro) : table.subarray(3 * (255 - i), 3 * (255 - i) + 3);
+        image.data.set(colour, 4 * i);
+        image.data[4 * i + 3] = signed ? 255 * Math.abs(share) : 255;
       }
       context.putImageData(image, 0, 0);
       el("ct-most").textContent = number(map.scale);
-      el("ct-half").textContent = number(map.scale / 2);
+      el("ct-half").textContent = signed ? "0" : number(map.scale / 2);
+      el("ct-least").textContent = signed ? number(-map.scale) : "0";
       el("ct-unit").textContent = map.unit;
     }
     el("ct-peak-text").textContent = !shown ? "" : !found
@@ -501,6 +510,7 @@
     root.classList.toggle("empty", !slice);
     root.classList.toggle("plain", !map);
     for (const id of ["ct-heat", "ct-contour", "ct-opacity", "ct-colours", "ct-grid", "ct-peak"]) el(id).disabled = !map;
+    el("ct-signed").disabled = !(map && map.signed);
     for (const radio of document.querySelectorAll("input[name=ct-mode]")) radio.disabled = !map && radio.value !== "overlay";
     for (const id of ["ct-in", "ct-out", "ct-fit"]) el(id).disabled = !slice;
     if (slice && !map) document.querySelector("input[name=ct-mode][value=overlay]").checked = true;
@@ -517,7 +527,7 @@
     const { centre, width } = windowNow();
     const text = JSON.stringify({
       centre, width, opacity: el("ct-opacity").value / 100, colour_map: el("ct-colours").value,
-      contour: el("ct-contour").checked ? CONTOUR_LEVEL : null,
+      signed: isSigned(), contour: el("ct-contour").checked ? CONTOUR_LEVEL : null,
     });
     if (box.value === text) return;
     box.value = text;

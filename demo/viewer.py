@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 
 from demo import texts
-from lungcnn import CLASSES, COLOUR_MAPS, METHODS, WINDOWS, CTSlice, Explanation, colour_table
+from lungcnn import CLASSES, COLOUR_MAPS, METHODS, SIGNS, WINDOWS, CTSlice, Explanation, colour_table
 
 # Larger pictures are reduced for the screen; results and exports keep every pixel.
 LARGEST_SIDE = 1600
@@ -73,6 +73,7 @@ def map_data(ct_slice: CTSlice | None, explanation: Explanation | None, token: s
                 "slice": token,
                 "method": explanation.method,
                 "title": METHODS[explanation.method].title,
+                "signed": METHODS[explanation.method].signed,
                 "unit": texts.UNITS.get(explanation.method, texts.UNIT),
                 "classes": list(CLASSES),
                 "class": explanation.class_name,
@@ -130,7 +131,7 @@ def frame() -> str:
     """The viewer's picture and controls, which `viewer.js` brings to life."""
     windows = {name: [window.centre, window.width] for name, window in WINDOWS.items()}
     colours = {name: _base64(colour_table(name).tobytes()) for name in COLOUR_MAPS}
-    attributes = {"windows": windows, "colours": colours, "texts": texts.VIEWER}
+    attributes = {"windows": windows, "colours": colours, "signs": SIGNS, "texts": texts.VIEWER}
     data = " ".join(f'data-{name}="{escape(json.dumps(value))}"' for name, value in attributes.items())
     return (
         f'<section id="ct" class="empty" aria-label="{texts.VIEWER_LABEL}" {data}>'
@@ -146,6 +147,7 @@ def _top_bar() -> str:
         '<div class="ct-row">'
         + _choice("ct-mode", texts.MODE_LABEL, texts.MODES, "overlay")
         + _switch("ct-heat", texts.HEATMAP, texts.HEATMAP_HINT, True)
+        + _switch("ct-signed", texts.SIGNED, texts.SIGNED_HINT)
         + _switch("ct-contour", texts.CONTOUR, texts.CONTOUR_HINT)
         + f'<label class="ct-field"><span>{texts.OPACITY}</span>'
         '<input id="ct-opacity" type="range" min="0" max="100" value="60" autocomplete="off">'
@@ -167,7 +169,7 @@ def _stage() -> str:
         '<div class="ct-corner ct-bl"><span id="ct-cursor"></span><span id="ct-level"></span></div>'
         '<div id="ct-scale" hidden></div>'
         '<div id="ct-bar" hidden><canvas id="ct-gradient" aria-hidden="true"></canvas><span id="ct-most"></span>'
-        '<span id="ct-half"></span><span id="ct-least">0</span><span id="ct-unit"></span></div>'
+        '<span id="ct-half"></span><span id="ct-least"></span><span id="ct-unit"></span></div>'
         f"{sides_of}"
         f'<div id="ct-handle" role="slider" tabindex="0" aria-label="{texts.SWIPE_LABEL}" aria-valuemin="0" '
         'aria-valuemax="100" aria-valuenow="50" hidden></div></div>'

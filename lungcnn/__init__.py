@@ -22,6 +22,7 @@ _HOMES = {
     "BUNDLED": "phantom",
     "CLASSES": "network",
     "COLOUR_MAPS": "rendering",
+    "SIGNS": "rendering",
     "CTSlice": "loading",
     "Explanation": "report",
     "LungCNNError": "errors",

@@ -27,12 +27,14 @@ class View:
     Attributes:
         window: display window. opacity: 0 to 1. colour_map: one of `rendering.COLOUR_MAPS`.
         contour: outline at this share of the map's maximum instead of colours, or None.
+        signed: also show what speaks against the class.
     """
 
     window: Window = WINDOWS["dataset"]
     opacity: float = 0.6
     colour_map: str = "inferno"
     contour: float | None = None
+    signed: bool = False
 
 
 def export_overlay(ct_slice: CTSlice, report: SliceReport, view: View | None = None) -> bytes:
@@ -94,9 +96,7 @@ def export_report(ct_slice: CTSlice, report: SliceReport, view: View | None = No
 
 
 def _overlay(ct_slice: CTSlice, report: SliceReport, view: View) -> np.ndarray:
-    return render_overlay(
-        ct_slice, report, view.window, opacity=view.opacity, colour_map=view.colour_map, contour=view.contour
-    )
+    return render_overlay(ct_slice, report, view.window, view.opacity, view.colour_map, view.signed, view.contour)
 
 
 # ---------------------------------------------------------------- the page
@@ -175,6 +175,8 @@ def _pictures(ct_slice: CTSlice, report: SliceReport, view: View, width: float, 
         )
         if view.contour is not None:
             right = f"{right.split(';')[0]}; outline at {view.contour:.0%} of the peak"
+        elif view.signed:
+            right += f" for the class (orange) and {-explanation.scale:.2f} against it (blue)"
     cells = [
         [image(render_slice(ct_slice, window)), image(_overlay(ct_slice, report, view))],
         [Paragraph(left, styles["small"]), Paragraph(right, styles["small"])],

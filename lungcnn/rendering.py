@@ -18,7 +18,7 @@ COLOUR_MAPS = {
 }
 
 # For and against a class: two colours that the colour-blind tell apart.
-FOR, AGAINST = (253, 146, 32), (62, 120, 220)
+SIGNS = FOR, AGAINST = (253, 146, 32), (62, 120, 220)
 
 
 def render_slice(ct_slice: CTSlice, window: Window = WINDOWS["dataset"]) -> np.ndarray:

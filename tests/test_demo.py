@@ -17,7 +17,7 @@ from demo.__main__ import main
 from demo.about import about, reliability_plot
 from demo.app import Explaining, PipelineInWaiting, build_demo, export_data, find_examples, look
 from demo.server import launch_settings
-from lungcnn import CLASSES, LungCNNError, read_series
+from lungcnn import CLASSES, LungCNNError, read_series, render_overlay
 from lungcnn.facts import SliceFacts
 from lungcnn.loading import CTSlice
 from lungcnn.report import Reason, SliceReport
@@ -382,6 +382,12 @@ def test_what_is_taken_away_looks_as_in_the_viewer(explaining, phantom, tmp_path
     plain = cv2.imdecode(np.frombuffer(taken("overlay", visit, json.dumps(settings)), np.uint8), cv2.IMREAD_COLOR)
     expected = np.clip((visit.ct_slice.hu + 125) * 255 / 350 + 0.5, 0, 255).astype(np.uint8)
     assert np.abs(plain[..., 0].astype(int) - expected).max() <= 1
+    visit = last(explaining.again(visit, "normal", "hires-cam"))["state"]
+    settings |= {"opacity": 0.6, "signed": True}
+    signed = cv2.imdecode(np.frombuffer(taken("overlay", visit, json.dumps(settings)), np.uint8), cv2.IMREAD_COLOR)
+    expected = render_overlay(visit.ct_slice, visit.report, Window(50, 350), signed=True)
+    np.testing.assert_array_equal(signed[..., ::-1], expected)
+    assert (expected != render_overlay(visit.ct_slice, visit.report, Window(50, 350))).any()
     for nonsense in (
         "",
         "[]",

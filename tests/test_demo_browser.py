@@ -22,7 +22,7 @@ from conftest import ROOT, dicom_bytes, missing
 from pypdf import PdfReader
 from serving import Demo
 
-from lungcnn import COLOUR_MAPS, WINDOWS, LungCNNError, colour_table, load_slice, render_overlay
+from lungcnn import COLOUR_MAPS, SIGNS, WINDOWS, LungCNNError, colour_table, load_slice, render_overlay
 from lungcnn.windowing import to_grey
 
 CHROMIUM = "/usr/bin/chromium"
@@ -299,6 +299,9 @@ def test_every_control_of_the_viewer_acts_in_the_browser_alone(page, mass):
     assert "half of the peak" in page.inner_text("#ct-peak-text")
     page.uncheck("#ct-contour")
 
+    # What speaks against the class has a colour of its own, for methods with a sign.
+    assert page.is_disabled("#ct-signed")
+
     # Side by side: plain on the left, heatmap on the right.
     page.check("input[value=side]", force=True)
     pair = canvas(page)
@@ -336,6 +339,35 @@ def test_every_control_of_the_viewer_acts_in_the_browser_alone(page, mass):
 
     assert len(page.watch.posts) - posts <= 12, "the settings for the exports, and nothing else"
     assert not any("predict" in url or "upload" in url for url in page.watch.posts[posts:])
+
+
+def test_what_speaks_against_a_class_is_shown_on_request(page, shipped):
+    ct_slice, _ = next(shipped.run_file(MASS.read_bytes()))
+    report = shipped.run(ct_slice, "normal", "hires-cam", checks=False)
+    heat = report.explanation.heatmap()
+    y, x = np.unravel_index(np.argmin(heat), heat.shape)
+    assert heat[y, x] < 0
+    example(page)
+    assert page.is_disabled("#ct-signed")  # Grad-CAM has no sign
+    page.get_by_label("normal", exact=True).check()
+    page.get_by_label("Method", exact=False).click()
+    page.get_by_role("option", name="HiResCAM").click()
+    says(page, "#ct-caption", "Evidence for normal · HiResCAM")
+    page.uncheck("#ct-peak")
+    before = at(page, canvas(page), x + 0.5, y + 0.5)
+    assert np.ptp(before) <= 2
+    page.focus("#ct-signed")
+    page.keyboard.press("Space")
+    assert page.is_checked("#ct-signed")
+    strength = min(1, -heat[y, x] / report.explanation.scale)
+    set_value(page, "#ct-opacity", 100)
+    mixed = strength * np.array(SIGNS[1]) + (1 - strength) * before
+    assert np.abs(at(page, canvas(page), x + 0.5, y + 0.5) - mixed).max() < 20
+    most, middle, least = (page.inner_text(f"#ct-{name}") for name in ("most", "half", "least"))
+    assert (middle, least) == ("0", f"−{most}")
+    page.uncheck("#ct-signed")
+    says(page, "#ct-least", "0")
+    assert np.ptp(at(page, canvas(page), x + 0.5, y + 0.5)) <= 2
 
 
 def test_windows_are_those_of_radiology_and_free_for_calibrated_slices(page, mass):
@@ -533,6 +565,7 @@ def test_dicom_results_where_the_operator_offers_them(chromium, tmp_path):
 
 
 def test_a_broken_file_a_picture_and_a_refused_one(page):
+    example(page)
     drop(page, ("slice.dcm", (ROOT / "LICENSE").read_bytes()))
     page.wait_for_selector("#message", timeout=WAIT)
     assert "This file is a text file. Accepted are CT slices as DICOM" in page.inner_text("#message")
@@ -540,6 +573,8 @@ def test_a_broken_file_a_picture_and_a_refused_one(page):
     drop(page, ("cut.dcm", MASS.read_bytes()[:90_000]))
     page.wait_for_function("() => document.querySelector('#message')?.innerText.includes('damaged')", timeout=WAIT)
     assert "empty" in page.get_attribute("#ct", "class")
+    assert not page.is_visible("#ct-left"), "nothing of the last slice stays"
+    assert not page.is_visible("#ct-scale")
 
     page.set_input_files("#upload input[type=file]", EXAMPLES / "carina-normal.png")
     checked(page)
