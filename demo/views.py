@@ -82,11 +82,7 @@ def bars(probabilities: dict[str, float], prediction: str) -> str:
 
 
 def _set(report: SliceReport) -> str:
-    if report.prediction_set is None:
-        return ""
-    everything = len(report.prediction_set) == len(CLASSES)
-    text = texts.SET_ALL if everything else texts.SET.format(names=" or ".join(report.prediction_set))
-    return f'<p id="prediction-set">{escape(text)}</p>'
+    return f'<p id="prediction-set">{escape(report.set_in_words)}</p>' if report.set_in_words else ""
 
 
 # ---------------------------------------------------------------- can I trust it

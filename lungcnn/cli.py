@@ -493,8 +493,8 @@ def _sentence(file, report) -> str:
         return f"{file}\t{report.status}\t" + " ".join(reason.message for reason in report.reasons)
     shares = ", ".join(f"{name} {share:.2f}" for name, share in report.probabilities.items())
     columns = [str(file), report.prediction, shares]
-    if report.prediction_set is not None:
-        columns.append(f"prediction set: {report.set_in_words}")
+    if report.set_in_words:
+        columns.append(report.set_in_words)
     return "\t".join(columns)
 
 

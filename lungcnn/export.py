@@ -136,8 +136,8 @@ def _story(ct_slice: CTSlice, report: SliceReport, view: View, day: date, width:
         story += [line("Not judged", "head"), line(reasons)]
     else:
         story += [line("Probabilities", "head"), _bars(report, width, styles)]
-        if report.prediction_set is not None:
-            story.append(line(f"Can't be ruled out: {_escaped(' or '.join(report.prediction_set))}."))
+        if report.set_in_words:
+            story.append(line(_escaped(report.set_in_words)))
         story += [line("Checks of the heatmap", "head"), *(line(text) for text in _checks(report))]
     if report.warnings:
         story.append(line("Remarks", "head"))

@@ -80,10 +80,12 @@ class SliceReport:
 
     @property
     def set_in_words(self) -> str | None:
-        """The prediction set as words ("benign or malignant"), an abstention where it holds every class, or None."""
+        """The prediction set as the sentence that page, command line and PDF say, or None where there is none."""
         if self.prediction_set is None:
             return None
-        return "undecided" if len(self.prediction_set) == len(CLASSES) else " or ".join(self.prediction_set)
+        if len(self.prediction_set) == len(CLASSES):
+            return "None of the three classes can be ruled out: on this slice the model abstains."
+        return f"Can't be ruled out: {' or '.join(self.prediction_set)}."
 
     def to_json(self, file: str | None = None) -> dict:
         """The record of `predict --json` as plain Python values; `file` is repeated as given."""

@@ -146,10 +146,12 @@ def test_percentages(share, shown):
 def test_result_says_class_and_set(report):
     html = views.result(report)
     assert f'<strong id="prediction">{report.prediction}</strong>' in html
-    if len(report.prediction_set) < 3:
-        assert "Can&#x27;t be ruled out: " + " or ".join(report.prediction_set) in html
-    else:
-        assert "abstains" in html
+    for names, said in (
+        (("benign", "malignant"), "Can&#x27;t be ruled out: benign or malignant."),
+        (CLASSES, "None of the three classes can be ruled out: on this slice the model abstains."),
+    ):
+        assert f">{said}</p>" in views.result(dataclasses.replace(report, prediction_set=names))
+    assert "prediction-set" not in views.result(dataclasses.replace(report, prediction_set=None))
     assert "Not a medical device" in views.head()
 
 

@@ -69,7 +69,9 @@ def test_the_record_names_no_file(report):
 
 
 def test_the_page_tells_the_result_its_checks_and_what_it_is_not_for(phantom_slice, report):
-    warned = dataclasses.replace(report, warnings=(Reason("a", "Something <odd> & so on."),))
+    warned = dataclasses.replace(
+        report, warnings=(Reason("a", "Something <odd> & so on."),), prediction_set=tuple(report.probabilities)
+    )
     pdf = export_report(phantom_slice, warned, day=DAY)
     reader = PdfReader(io.BytesIO(pdf))
     assert len(reader.pages) == 1
@@ -88,6 +90,7 @@ def test_the_page_tells_the_result_its_checks_and_what_it_is_not_for(phantom_sli
         checks.sentence.split(";")[0],
         f"Evidence for {report.prediction}, Grad-CAM (Selvaraju 2017)",
         "Something <odd> & so on.",
+        "None of the three classes can be ruled out: on this slice the model abstains.",
     ):
         assert expected in text
 
