@@ -8,8 +8,8 @@ from demo import texts
 from demo.views import COLOURS, DASHES, percent
 from lungcnn import CLASSES, ModelCard, Reading, SeriesReport
 
-WIDTH, HEIGHT = 900, 110
-LEFT, RIGHT, TOP, BOTTOM = 36, 8, 8, 16
+# The plot is stretched to the page's width; its labels are not, so that they can be read on a phone.
+WIDTH, HEIGHT, MARGIN = 900, 100, 4
 
 
 def overview(report: SeriesReport, reading: Reading, card: ModelCard | None) -> str:
@@ -33,7 +33,7 @@ def _first(report: SeriesReport) -> str:
     """Buttons to the slices to look at first."""
     buttons = "".join(
         f'<button type="button" data-slice="{index}" class="jump">{index + 1} '
-        f"<span>{percent(report.slices[index].probabilities['malignant'])}</span></button>"
+        f"<span>({percent(report.slices[index].probabilities['malignant'])})</span></button>"
         for index in report.suspicious
     )
     return f'<p class="first"><span class="quiet">{texts.LOOK_FIRST}</span> {buttons}</p>' if buttons else ""
@@ -48,30 +48,26 @@ def profile(report: SeriesReport, card: ModelCard | None) -> str:
         path = _path(report.profile[:, label])
         lines.append(f'<path d="{path}" class="curve {name}" {style}/>')
     limits = "".join(
-        f'<text x="{LEFT - 4}" y="{_y(value) + 3:.1f}" class="end">{value:.0%}</text>'
-        f'<line x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{_y(value)}" y2="{_y(value)}" class="rule"/>'
-        for value in (0, 0.5, 1)
+        f'<line x1="0" x2="{WIDTH}" y1="{_y(value)}" y2="{_y(value)}" class="rule"/>' for value in (0, 0.5, 1)
     )
+    shares = "".join(f"<span>{percent(value)}</span>" for value in (1, 0.5, 0))
     threshold = card.calibration.malignant_threshold if card else None
     if threshold is not None:
         limits += (
-            f'<line x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{_y(threshold):.1f}" y2="{_y(threshold):.1f}" '
-            f'class="threshold"><title>{texts.OPERATING_TITLE} {percent(threshold)}</title></line>'
+            f'<line x1="0" x2="{WIDTH}" y1="{_y(threshold):.1f}" y2="{_y(threshold):.1f}" class="threshold">'
+            f"<title>{texts.OPERATING_TITLE} {percent(threshold)}</title></line>"
         )
-    ends = (
-        f'<text x="{LEFT}" y="{HEIGHT - 3}">{texts.FEET}</text>'
-        f'<text x="{WIDTH - RIGHT}" y="{HEIGHT - 3}" class="end">{texts.HEAD}</text>'
-    )
-    now = f'<line id="profile-now" x1="0" x2="0" y1="{TOP}" y2="{HEIGHT - BOTTOM}"/>'
+    now = f'<line id="profile-now" x1="0" x2="0" y1="0" y2="{HEIGHT}"/>'
     legend = "".join(
         f'<span><svg viewBox="0 0 24 6" aria-hidden="true"><path d="M0 3H24" class="curve {name}" '
         f'stroke="{COLOURS[name]}" stroke-dasharray="{DASHES[name]}"/></svg>{name}</span>'
         for name in CLASSES
     )
     return (
-        f'<svg id="profile" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{texts.PROFILE_LABEL}" '
-        f'data-count="{count}" data-left="{LEFT}" data-right="{WIDTH - RIGHT}">'
-        f"{limits}{ends}{''.join(lines)}{now}</svg>"
+        f'<div class="profile quiet"><div class="shares" aria-hidden="true">{shares}</div>'
+        f'<svg id="profile" viewBox="0 0 {WIDTH} {HEIGHT}" preserveAspectRatio="none" role="img" '
+        f'aria-label="{texts.PROFILE_LABEL}" data-count="{count}">{limits}{"".join(lines)}{now}</svg>'
+        f'<div class="ends" aria-hidden="true"><span>{texts.FEET}</span><span>{texts.HEAD}</span></div></div>'
         f'<p class="legend quiet">{legend}<span>{texts.THRESHOLD_LEGEND}</span></p>'
     )
 
@@ -90,11 +86,11 @@ def _path(values: np.ndarray) -> str:
 
 
 def _x(index: int, count: int) -> float:
-    return LEFT + (index + 0.5) * (WIDTH - LEFT - RIGHT) / count
+    return (index + 0.5) * WIDTH / count
 
 
 def _y(share: float) -> float:
-    return TOP + (1 - share) * (HEIGHT - TOP - BOTTOM)
+    return MARGIN + (1 - share) * (HEIGHT - 2 * MARGIN)
 
 
 def _table(report: SeriesReport) -> str:

@@ -23,8 +23,8 @@ MODE_LABEL = "Layout"
 MODES = {"overlay": "Overlay", "side": "Side by side", "swipe": "Swipe"}
 SWIPE_LABEL = "Border between slice and overlay"
 HEATMAP, HEATMAP_HINT = "Heatmap", "Show or hide the heatmap (space bar)"
-SIGNED = "Against"
-SIGNED_HINT = "Also show, in blue, what speaks against the class: for HiResCAM and occlusion, whose maps have a sign"
+SIGNED = "Evidence against"
+SIGNED_HINT = "Also show, in blue, what speaks against the class; what speaks for it is orange then"
 CONTOUR, CONTOUR_HINT = "Contour", "Outline where the map exceeds half of its maximum, and leave the colours out"
 OPACITY = "Opacity"
 COLOURS = "Colours"
@@ -52,6 +52,9 @@ UNITS = {"smooth-grad": "logits per grey"}
 # Filled in by the browser.
 VIEWER = {
     "caption": "Evidence for {name} · {method}",
+    "caption_signed": "Evidence for and against {name} · {method}",
+    "signed": SIGNED_HINT,
+    "unsigned": "{method} shows only what speaks for a class. What speaks against it: choose HiResCAM or Occlusion.",
     "cells_mm": "{rows} × {columns} cells of {height} × {width} mm",
     "cells": "{rows} × {columns} cells, size in mm unknown",
     "peak": "Peak {value} {unit} at x {x}, y {y}",
@@ -60,9 +63,11 @@ VIEWER = {
     "window": "C {centre}  W {width} HU",
     "hu": "x {x}  y {y}   {value} HU",
     "hu_estimated": "x {x}  y {y}   about {value} HU",
+    "evidence": "   {value} {unit}",
     "mm": "{length} mm",
     "alt_slice": "The slice, without a heatmap",
     "alt_heat": "The slice with the heatmap of the evidence for {name}; strongest at x {x}, y {y}",
+    "alt_signed": "; what speaks against it is shown, too",
     "alt_no_peak": "The slice; nothing on it speaks for {name}",
 }
 
@@ -162,7 +167,7 @@ SLICE = "Slice (from the feet to the head)"
 WHICH_SERIES = "Series in the upload, the longest first"
 ONE_SERIES = "{number}: {count} slices{spacing}"
 SPACING = ", {mm:g} mm apart"
-LOOK_FIRST = "Look first at slice"
+LOOK_FIRST = "Look first at slice (probability of malignant)"
 PROFILE_LABEL = "Probabilities of the three classes along the series; the slice slider gives each slice's numbers"
 FEET, HEAD = "feet", "head"
 THRESHOLD_LEGEND = "dotted line: the operating point for malignant"

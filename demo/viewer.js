@@ -16,6 +16,7 @@
   let grey = null; // offscreen canvases at the slice's own resolution
   let heat = null;
   let heatKey = "";
+  let evidence = null; // the map on the slice's pixels
   let outline = null;
   let swipe = 0.5;
   let cursor = null;
@@ -106,7 +107,7 @@
   function allowWindows() {
     const free = Boolean(slice && slice.calibrated);
     for (const radio of document.querySelectorAll("input[name=ct-window]")) {
-      radio.disabled = radio.value === "file" ? !(slice && slice.window) : !(free || radio.value === "dataset");
+      radio.disabled = !slice || (radio.value === "file" ? !slice.window : !(free || radio.value === "dataset"));
     }
     for (const id of ["ct-centre", "ct-width"]) el(id).disabled = !free;
     el("ct-uncalibrated").hidden = !slice || free;
@@ -133,7 +134,7 @@
 
   // For and against the class, in the colours of `rendering.py`.
   const signs = () => JSON.parse(el("ct").dataset.signs);
-  const isSigned = () => Boolean(map && map.signed && el("ct-signed").checked);
+  const isSigned = () => Boolean(map && map.signed && el("ct-signed").checked && !el("ct-contour").checked);
 
   // ------------------------------------------------------------ layers at the slice's resolution
 
@@ -191,7 +192,7 @@
     const key = [map.slice, map.method, chosen, el("ct-colours").value, signed].join();
     if (key === heatKey && heat) return;
     heatKey = key;
-    const values = spread();
+    const values = (evidence = spread());
     const table = colours();
     const [pro, contra] = signs();
     heat = layer();
@@ -437,7 +438,11 @@
   function describe(pane) {
     const { centre, width } = windowNow();
     const shown = map && el("ct-heat").checked;
-    el("ct-caption").textContent = map ? say("caption", { name: map.classes[chosen], method: map.title }) : "";
+    const signed = isSigned();
+    el("ct-caption").textContent = map
+      ? say(signed ? "caption_signed" : "caption", { name: map.classes[chosen], method: map.title })
+      : "";
+    allowSigned();
     el("ct-cells").textContent = !map ? "" : map.cell_mm
       ? say("cells_mm", { rows: map.rows, columns: map.columns, height: map.cell_mm[0].toFixed(0), width: map.cell_mm[1].toFixed(0) })
       : say("cells", { rows: map.rows, columns: map.columns });
@@ -457,7 +462,6 @@
     }
     const found = map && peak();
     el("ct-bar").hidden = !shown || el("ct-contour").checked;
-    const signed = isSigned();
     if (shown) {
       const gradient = el("ct-gradient");
       gradient.width = 1;
@@ -491,31 +495,40 @@
     const label = shown && found ? "alt_heat" : shown ? "alt_no_peak" : "alt_slice";
     el("ct-canvas").setAttribute("aria-label", say(label, {
       name: map ? map.classes[chosen] : "", x: found ? whole(found.x * slice.shrink) : "", y: found ? whole(found.y * slice.shrink) : "",
-    }));
+    }) + (shown && signed ? say("alt_signed") : ""));
   }
 
   function describeCursor() {
     const at = cursor && slice && toSlice(...cursor);
     const [x, y] = at ? at.map(Math.floor) : [-1, -1];
     const inside = x >= 0 && y >= 0 && slice && x < slice.columns && y < slice.rows;
+    const i = y * slice?.columns + x;
     el("ct-cursor").textContent = inside
       ? say(slice.calibrated ? "hu" : "hu_estimated", {
-        x: x * slice.shrink, y: y * slice.shrink, value: whole(slice.hu[y * slice.columns + x]),
-      })
+        x: x * slice.shrink, y: y * slice.shrink, value: whole(slice.hu[i]),
+      }) + (map && evidence && el("ct-heat").checked ? say("evidence", { value: number(evidence[i]), unit: map.unit }) : "")
       : "";
+  }
+
+  // Maps without a sign, and the outline, show only what speaks for the class.
+  function allowSigned() {
+    const box = el("ct-signed");
+    box.disabled = !(map && map.signed) || el("ct-contour").checked;
+    box.title = box.labels[0].title = map && !map.signed ? say("unsigned", { method: map.title }) : say("signed");
+    el("ct-colours").disabled = !map || isSigned();
   }
 
   function show() {
     const root = el("ct");
     root.classList.toggle("empty", !slice);
     root.classList.toggle("plain", !map);
-    for (const id of ["ct-heat", "ct-contour", "ct-opacity", "ct-colours", "ct-grid", "ct-peak"]) el(id).disabled = !map;
-    el("ct-signed").disabled = !(map && map.signed);
+    for (const id of ["ct-heat", "ct-contour", "ct-opacity", "ct-grid", "ct-peak"]) el(id).disabled = !map;
+    allowSigned();
     for (const radio of document.querySelectorAll("input[name=ct-mode]")) radio.disabled = !map && radio.value !== "overlay";
     for (const id of ["ct-in", "ct-out", "ct-fit"]) el(id).disabled = !slice;
     if (slice && !map) document.querySelector("input[name=ct-mode][value=overlay]").checked = true;
     allowWindows();
-    grey = heat = outline = null;
+    grey = heat = outline = evidence = null;
     heatKey = "";
     redraw();
   }
@@ -719,8 +732,7 @@
   function markSlice() {
     const profile = document.getElementById("profile");
     if (!profile || !slice || !slice.series) return;
-    const { count, left, right } = profile.dataset;
-    const x = +left + ((slice.index + 0.5) * (right - left)) / count;
+    const x = ((slice.index + 0.5) * profile.viewBox.baseVal.width) / profile.dataset.count;
     const line = el("profile-now");
     line.setAttribute("x1", x);
     line.setAttribute("x2", x);
@@ -737,10 +749,8 @@
       if (button) return goTo(+button.dataset.slice);
       const profile = event.target.closest?.("#profile");
       if (!profile) return;
-      const { count, left, right } = profile.dataset;
       const box = profile.getBoundingClientRect();
-      const x = ((event.clientX - box.left) / box.width) * profile.viewBox.baseVal.width;
-      goTo(Math.floor(((x - left) / (right - left)) * count));
+      goTo(Math.floor(((event.clientX - box.left) / box.width) * profile.dataset.count));
     });
   }
 

@@ -193,13 +193,13 @@ def _bottom_bar() -> str:
             )
         )
         + f'<span id="ct-uncalibrated" hidden>{texts.UNCALIBRATED}</span>'
-        + '<span class="ct-gap"></span>'
+        + '<div class="ct-end">'
         + _switch("ct-grid", texts.GRID, texts.GRID_HINT)
         + _switch("ct-peak", texts.PEAK, texts.PEAK_HINT, True)
         + f'<span class="ct-zoom">{buttons}<output id="ct-zoom">100 %</output>'
         f'<button type="button" id="ct-fit">{texts.FIT}</button>'
         f'<button type="button" id="ct-help" aria-expanded="false" aria-controls="ct-keys">{texts.HELP}</button></span>'
-        f'</div><p id="ct-keys" hidden>{texts.KEYS}</p>'
+        f'</div></div><p id="ct-keys" hidden>{texts.KEYS}</p>'
     )
 
 

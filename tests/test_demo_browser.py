@@ -199,6 +199,7 @@ def test_before_the_model_is_there_visitors_are_told_and_stand_in_line(chromium,
             page.goto(url)
             page.wait_for_selector("#warming", timeout=WAIT)
             assert "No slice yet" in page.inner_text("#ct-stage")
+            assert page.query_selector("input[name=ct-window]:enabled") is None
         drop(pages[3], MASS)
         for page in pages[:2]:
             page.click(".examples button")
@@ -348,7 +349,8 @@ def test_what_speaks_against_a_class_is_shown_on_request(page, shipped):
     y, x = np.unravel_index(np.argmin(heat), heat.shape)
     assert heat[y, x] < 0
     example(page)
-    assert page.is_disabled("#ct-signed")  # Grad-CAM has no sign
+    assert page.is_disabled("#ct-signed")
+    assert page.get_attribute("#ct-signed", "title").startswith("Grad-CAM shows only what speaks for a class.")
     page.get_by_label("normal", exact=True).check()
     page.get_by_label("Method", exact=False).click()
     page.get_by_role("option", name="HiResCAM").click()
@@ -356,15 +358,29 @@ def test_what_speaks_against_a_class_is_shown_on_request(page, shipped):
     page.uncheck("#ct-peak")
     before = at(page, canvas(page), x + 0.5, y + 0.5)
     assert np.ptp(before) <= 2
+    assert "in blue" in page.get_attribute("#ct-signed", "title")
+    posts = len(page.watch.posts)
     page.focus("#ct-signed")
     page.keyboard.press("Space")
     assert page.is_checked("#ct-signed")
+    says(page, "#ct-caption", "Evidence for and against normal · HiResCAM")
+    assert page.get_attribute("#ct-canvas", "aria-label").endswith("what speaks against it is shown, too")
+    assert page.is_disabled("#ct-colours"), "it has two colours of its own"
+    screen = page.evaluate("([x, y]) => ctViewer.toScreen(x, y)", [float(x) + 0.5, float(y) + 0.5])
+    box = page.query_selector("#ct-stage").bounding_box()
+    page.mouse.move(box["x"] + screen[0], box["y"] + screen[1])
+    assert re.search(r"HU +−[\d.]+ logits$", page.inner_text("#ct-cursor")), "the sign in words, not by colour alone"
+    assert not any("predict" in url for url in page.watch.posts[posts:])
     strength = min(1, -heat[y, x] / report.explanation.scale)
     set_value(page, "#ct-opacity", 100)
     mixed = strength * np.array(SIGNS[1]) + (1 - strength) * before
     assert np.abs(at(page, canvas(page), x + 0.5, y + 0.5) - mixed).max() < 20
     most, middle, least = (page.inner_text(f"#ct-{name}") for name in ("most", "half", "least"))
     assert (middle, least) == ("0", f"−{most}")
+    page.check("#ct-contour")  # which goes around what speaks for the class
+    painted(page)
+    assert page.is_disabled("#ct-signed")
+    page.uncheck("#ct-contour")
     page.uncheck("#ct-signed")
     says(page, "#ct-least", "0")
     assert np.ptp(at(page, canvas(page), x + 0.5, y + 0.5)) <= 2
