@@ -70,7 +70,8 @@ def speed() -> str:
     return (
         f"From a 512 x 512 DICOM file to the overlay takes {medians['file_to_overlay']:.0f} ms on one core (median, "
         f"model warm). Probabilities with Grad-CAM and HiResCAM cost {ratios['explain_over_forward']:.1f} times a bare "
-        f"forward pass of the model as it is saved (here its first two layers run as one), the checks {ratios['checks_over_forward']:.0f} times; tf-keras-vis takes "
+        f"forward pass of the model as it is saved (here its first two layers run as one), "
+        f"the checks {ratios['checks_over_forward']:.0f} times; tf-keras-vis takes "
         f"{ratios['tf_keras_vis_over_explain']:.0f} times as long for one map."
         + series
         + "\n\n"
