@@ -11,6 +11,19 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 ROOT = Path(__file__).parent.parent
 
 
+def pytest_addoption(parser):
+    parser.addoption("--slow", action="store_true", help="run the slow tests too, as CI does")
+
+
+def pytest_collection_modifyitems(config, items):
+    """The default run stays under 5 minutes."""
+    if os.environ.get("CI") or config.getoption("--slow"):
+        return
+    for item in items:
+        if item.get_closest_marker("slow"):
+            item.add_marker(pytest.mark.skip(reason="slow: python -m pytest --slow runs it"))
+
+
 def missing(what: str):
     """Skip a test that needs something this machine lacks; in CI that is a failure."""
     if os.environ.get("CI"):

@@ -68,6 +68,7 @@ def test_figures_are_drawn(untrained, crop_set, tmp_path):
         assert cv2.imread(str(path)).std() > 5
 
 
+@pytest.mark.slow
 def test_on_the_command_line(untrained, miniature, tmp_path):
     file = tmp_path / "e.json"
     arguments = ["evaluate", str(miniature), "--cases", str(miniature / "cases.csv"), "--model", str(untrained)]
@@ -101,6 +102,7 @@ def test_localization_on_the_command_line(untrained, miniature, tmp_path, phanto
     assert (alone.exit_code, "belong to --localization" in alone.output) == (2, True)
 
 
+@pytest.mark.slow
 def test_localization_out_of_fold_needs_the_folds_networks(crop_set, tmp_path):
     recipe = Recipe(epochs=1, batch=9, width=4)
     folder = tmp_path / "folds"

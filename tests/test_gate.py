@@ -203,6 +203,7 @@ def test_the_supine_template_is_the_mean_of_phantoms():
     assert np.abs(kept.astype(int) - made).max() <= 2
 
 
+@pytest.mark.slow
 def test_most_drawn_strangers_are_refused_or_corrected():
     """Every seventh; all of them in the test with data."""
     share, missed = share_caught(itertools.islice(strangers.drawn(), 0, None, 7))

@@ -118,6 +118,7 @@ def test_weights_let_classes_count_alike_and_large_cases_less():
     assert np.allclose(slice_weights(labels, cases, 0.0)[:6], slice_weights(labels, cases, 0.0)[0])
 
 
+@pytest.mark.slow
 def test_the_same_seed_trains_the_same_network(crop_set):
     one, again, other = (train_network(crop_set, QUICK, seed) for seed in (0, 0, 1))
     logits = [predict_logits(network, crop_set.crops[:4]) for network in (one, again, other)]
@@ -170,6 +171,7 @@ def test_out_of_fold_logits_come_from_networks_that_did_not_see_the_slice(crop_s
         assert case not in seen[which]
 
 
+@pytest.mark.slow
 def test_a_killed_cross_validation_goes_on(crop_set, tmp_path, monkeypatch):
     import lungcnn.study as study
 
@@ -182,6 +184,7 @@ def test_a_killed_cross_validation_goes_on(crop_set, tmp_path, monkeypatch):
     assert len(ticks) == 3 * QUICK.epochs
 
 
+@pytest.mark.slow
 def test_a_study_writes_model_card_and_figures(crop_set, tmp_path, monkeypatch):
     quick = {name: BASELINES[name] for name in ("majority", "noise")}
     quick["lungs_out"] = quick["noise"]  # for its title only: the card compares with it
