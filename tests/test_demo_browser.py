@@ -546,6 +546,7 @@ def test_what_is_taken_away_holds_the_result_and_nothing_of_the_upload(page, mas
     assert take(page, "record")[1] == taken["record"][1], "a second download"
 
 
+@pytest.mark.slow
 def test_dicom_results_where_the_operator_offers_them(chromium, tmp_path):
     import pydicom
     from test_privacy import MARK, assert_disk_is_clean, clean
@@ -819,6 +820,7 @@ def test_two_visitors_see_their_own_slices(chromium, demo):
         leave(visitor)
 
 
+@pytest.mark.slow
 def test_screenshot_script_writes_a_picture_of_a_phantom(tmp_path):
     if shutil.which(CHROMIUM) is None:
         missing("Debian's chromium")

@@ -190,6 +190,7 @@ def test_each_bound_names_a_measure_and_every_measure_is_bounded():
     assert names - bounded == {"outside", "rind", "lettering"}  # these hold for pictures and corrected windows only
 
 
+@pytest.mark.slow
 def test_the_supine_template_is_the_mean_of_phantoms():
     import base64
 

@@ -258,6 +258,7 @@ def material_with_the_class_in(place, labels):
     return Material(whole, crops, lungs, noise)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("place", "sees", "blind"),
     [
