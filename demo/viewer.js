@@ -202,8 +202,11 @@
       const share = values[i] / (map.scale || 1);
       const strength = Math.min(1, signed ? Math.abs(share) : Math.max(0, share));
       if (strength <= 0) continue;
-      const index = 3 * ((strength * 255 + 0.5) | 0);
-      image.data.set(signed ? (share < 0 ? contra : pro) : table.subarray(index, index + 3), j);
+      const source = signed ? (share < 0 ? contra : pro) : table;
+      const index = signed ? 0 : 3 * ((strength * 255 + 0.5) | 0);
+      image.data[j] = source[index];
+      image.data[j + 1] = source[index + 1];
+      image.data[j + 2] = source[index + 2];
       image.data[j + 3] = strength * 255 + 0.5;
     }
     context.putImageData(image, 0, 0);

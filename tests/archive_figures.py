@@ -5,7 +5,6 @@ of the run once it is under way: what starting costs is left out.
 """
 
 import itertools
-import json
 import os
 import sys
 import tempfile
@@ -17,7 +16,9 @@ import click
 ROOT = Path(__file__).parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
-from lungcnn.archive import _decoded, prepare_named, read_file, score_archive  # noqa: E402
+from readme import publish  # noqa: E402
+
+from lungcnn.archive import _decoded, read_file, score_archive  # noqa: E402
 from lungcnn.gate import examine  # noqa: E402
 from lungcnn.loading import load_slice  # noqa: E402
 from lungcnn.phantom import PHANTOMS  # noqa: E402
@@ -42,7 +43,7 @@ def rate(times: list[float]) -> float:
 
 
 def decode_only(files: list[str], workers: int) -> float:
-    return rate([time.perf_counter() for _ in _decoded(files, workers, prepare_named)])
+    return rate([time.perf_counter() for _ in _decoded(files, workers)])
 
 
 def scored(folder: Path, workers: int) -> float:
@@ -85,11 +86,10 @@ def core_ms(files: list[str]) -> dict[str, float]:
 @click.option("--files", default=1000, show_default=True)
 @click.option("--json", "target", type=click.Path(dir_okay=False, path_type=Path), help="Write the figures here.")
 def main(files, target):
-    """Measure, in turns, and print the figures as JSON."""
+    """Measure, and print the figures as JSON."""
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
         paths = archive(folder, files)
-        # Each process of an environment gets a core; TensorFlow's own threads share what is left.
         figures = {
             "files": files,
             "file_kib": round(os.path.getsize(paths[0]) / 1024),
@@ -98,10 +98,7 @@ def main(files, target):
             },
             "core_ms": core_ms(paths[:BATCH]),
         }
-    text = json.dumps(figures, indent=1)
-    click.echo(text)
-    if target:
-        target.write_text(text + "\n", encoding="utf-8")
+    publish(figures, target)
 
 
 if __name__ == "__main__":

@@ -4,7 +4,6 @@ The whole gate is asked, the familiarity of the shipped model included. That mod
 slices, so for those the features are left out of count: by how its threshold is made, few held-out ones lie beyond it.
 """
 
-import json
 import statistics
 import sys
 import time
@@ -17,6 +16,7 @@ ROOT = Path(__file__).parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
 import strangers  # noqa: E402
+from readme import publish  # noqa: E402
 
 from lungcnn.dataset import read_dataset  # noqa: E402
 from lungcnn.errors import LungCNNError  # noqa: E402
@@ -25,15 +25,14 @@ from lungcnn.loading import load_slice  # noqa: E402
 
 
 def verdict(pipeline, content) -> str:
-    """ "judged", "corrected", or the code of the refusal."""
+    """ "ok", "corrected", or the code of the refusal."""
     try:
         report = pipeline.run(load_slice(content), checks=False)
     except LungCNNError as error:
         return error.code
     if report.reasons:
         return report.reasons[0].code
-    codes = {warning.code for warning in report.warnings}
-    return "corrected" if codes & {"window_corrected", "inverted_levels"} else "judged"
+    return strangers.outcome(report.warnings)
 
 
 def development(data: Path) -> dict:
@@ -70,10 +69,8 @@ def main(data, target):
     for makings in (strangers.drawn(), strangers.photographs(), strangers.from_data(data)):
         for group, name, content in makings:
             said = verdict(pipeline, content)
-            kind = said if said in {"judged", "corrected"} else "refused"
-            near = group == "other-window" and any(window in name for window in strangers.NEAR)
-            found[group]["near the dataset's" if near and kind == "judged" else kind] += 1
-            if (kind == "judged" and not near) or (kind == "corrected" and group not in strangers.CORRECTABLE):
+            found[group][said if said in {"ok", "corrected"} else "refused"] += 1
+            if not strangers.caught(group, name, said):
                 judged.append(f"{group}: {name}")
     total = sum(sum(counts.values()) for counts in found.values())
     lidc = [path.read_bytes() for path in sorted((data / "lidc-0001").glob("*.dcm"))]
@@ -85,10 +82,7 @@ def main(data, target):
         "judged_wrongly": judged,
         "share_right": round(1 - len(judged) / total, 4),
     }
-    text = json.dumps(figures, indent=1)
-    click.echo(text)
-    if target:
-        target.write_text(text + "\n", encoding="utf-8")
+    publish(figures, target)
 
 
 if __name__ == "__main__":

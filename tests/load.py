@@ -21,6 +21,7 @@ import httpx
 ROOT = Path(__file__).parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
+from readme import publish  # noqa: E402
 from serving import Demo, worker_of  # noqa: E402
 
 API = "/gradio_api/"
@@ -171,9 +172,8 @@ def main(clients, seconds, max_concurrency, target):
         "loop_throughput": [round(before, 2), round(after, 2)],
         "over_loop": round(figures["throughput"] / loop, 3),
     }
-    click.echo(json.dumps(figures | {"log": log.splitlines()[:5]}, indent=1))
-    if target:
-        target.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
+    publish(figures, target)
+    click.echo("\n".join(log.splitlines()[:5]), err=True)
 
 
 if __name__ == "__main__":

@@ -70,7 +70,7 @@ def speed() -> str:
     return (
         f"From a 512 x 512 DICOM file to the overlay takes {medians['file_to_overlay']:.0f} ms on one core (median, "
         f"model warm). Probabilities with Grad-CAM and HiResCAM cost {ratios['explain_over_forward']:.1f} times a bare "
-        f"forward pass of the model as it is saved (here its first two layers run as one), "
+        "forward pass of the model as it is saved (here its first two layers run as one), "
         f"the checks {ratios['checks_over_forward']:.0f} times; tf-keras-vis takes "
         f"{ratios['tf_keras_vis_over_explain']:.0f} times as long for one map."
         + series
@@ -82,7 +82,7 @@ def speed() -> str:
 def gate() -> str:
     measured = read("gate.json")
     known, lidc, groups = measured["development"], measured["lidc"], measured["strangers"]
-    elsewhere = sum(count for code, count in lidc.items() if code != "judged")
+    elsewhere = sum(count for code, count in lidc.items() if code != "ok")
     kinds = {"brain-mri": "brain MRI", "head-ct": "head CT", "photograph": "photographs", "radiograph": "radiographs"}
     some = "; ".join(
         f"{title} {groups[kind].get('refused', 0)} of {sum(groups[kind].values())}" for kind, title in kinds.items()
@@ -90,7 +90,7 @@ def gate() -> str:
     share = known["refused"] / known["slices"]
     return (
         f"Of the {known['slices']} development slices {known['refused']} are refused ({share:.1%}; lung on one side "
-        f"only). Of LIDC-IDRI-0001 the {lidc['judged']} slices that show both lungs are judged and the {elsewhere} "
+        f"only). Of LIDC-IDRI-0001 the {lidc['ok']} slices that show both lungs are judged and the {elsewhere} "
         f"others refused. Of {measured['made']} other images {measured['share_right']:.1%} are refused, or corrected "
         f"where that is possible (refused: {some}; the radiographs are projections that we computed). The bounds were "
         "set looking at these very images: expect less on others."
@@ -129,6 +129,14 @@ def archive() -> str:
         f"for {hours / 100:.1f} hours, at 0.05 dollars a core-hour {hours * 0.05:.0f} dollars. A core reads "
         f"{megabytes:.0f} MB/s, so run where the object store is."
     )
+
+
+def publish(figures: dict, target: Path | None) -> None:
+    """Print measured figures as JSON, and write them to `target` where there is one."""
+    text = json.dumps(figures, indent=1)
+    print(text)
+    if target:
+        target.write_text(text + "\n", encoding="utf-8")
 
 
 def read(name: str) -> dict:

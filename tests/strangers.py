@@ -42,6 +42,19 @@ LOST = {
 }
 
 
+def outcome(warnings) -> str:
+    """ "ok" or "corrected": how a slice with these warnings was admitted."""
+    codes = {warning.code for warning in warnings}
+    return "corrected" if codes & {"window_corrected", "inverted_levels"} else "ok"
+
+
+def caught(group: str, name: str, found: str) -> bool:
+    """Whether a file got what it should; `found` is "ok", "corrected", or the code of a refusal."""
+    if found == "ok":
+        return group == "other-window" and any(window in name for window in NEAR)
+    return found != "corrected" or group in CORRECTABLE
+
+
 def png(picture) -> bytes:
     """A picture as PNG; floats are taken as grey levels."""
     return cv2.imencode(".png", np.asarray(picture).clip(0, 255).astype(np.uint8))[1].tobytes()
