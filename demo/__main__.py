@@ -100,8 +100,8 @@ def main(auth, auth_file, model, share, public, dicom_results, log_level, **opti
     from demo.quiet import hush
     from demo.scratch import make_scratch, remove_scratch
     from demo.worker import close_all
-    from lungcnn.artefact import default_model_path, verify_model
     from lungcnn.errors import LungCNNError
+    from lungcnn.model.card import default_model_path, verify_model
 
     users = _users(auth, auth_file)
     os.environ.pop("LUNGCNN_DEMO_AUTH", None)  # the worker process needs no passwords

@@ -93,7 +93,8 @@ class PipelineProcess:
 
     def run_series(self, series, on_slice=lambda report: None):
         """As `Pipeline.run_series`, in batches: slices are decoded there, too."""
-        from lungcnn.pipeline import BATCH, series_report
+        from lungcnn.pipeline import BATCH
+        from lungcnn.results.series_report import series_report
 
         reports = []
         for start in range(0, len(series), BATCH):
@@ -194,7 +195,7 @@ def start_pipeline(model: Path | str | None, threads: int):
 
         def load_here():
             from lungcnn import Pipeline
-            from lungcnn.quiet import import_tensorflow
+            from lungcnn.model.tensorflow_start import import_tensorflow
 
             import_tensorflow()
             return Pipeline.load(model)
@@ -221,8 +222,8 @@ def serve(connection: Connection, threads: int, model: str | None) -> None:
     """The other side: load the pipeline, and answer calls until nobody is left to ask."""
     from concurrent.futures import ThreadPoolExecutor
 
-    from lungcnn.artefact import default_model_path, verify_model
-    from lungcnn.quiet import import_tensorflow
+    from lungcnn.model.card import default_model_path, verify_model
+    from lungcnn.model.tensorflow_start import import_tensorflow
 
     lock = threading.Lock()
 
@@ -287,7 +288,7 @@ class _Methods:
         import pydicom.filereader
         import pydicom.pixels  # noqa: F401
 
-        from lungcnn.loading import load_slice
+        from lungcnn.reading.loading import load_slice
 
         self.load_slice = load_slice
         self._open = {}
@@ -295,7 +296,7 @@ class _Methods:
 
     def take(self, pipeline) -> None:
         """The pipeline is there."""
-        from lungcnn.dicom_results import dicom_files
+        from lungcnn.results.dicom.results import dicom_files
 
         self.dicom_files = dicom_files
         self.run = pipeline.run
@@ -306,7 +307,7 @@ class _Methods:
         """Reports of `(key of a file, frame)` in order, decoded side by side and judged in one batch."""
         from concurrent.futures import ThreadPoolExecutor
 
-        from lungcnn.preparing import prepare
+        from lungcnn.gate.prepared import prepare
 
         with ThreadPoolExecutor(cores()) as pool:
             prepared = pool.map(lambda it: prepare(lambda: self.load_slice(files[it[0]], it[1]), it[1]), frames)

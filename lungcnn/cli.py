@@ -10,7 +10,7 @@ import click
 
 from lungcnn import __version__
 from lungcnn.errors import LungCNNError
-from lungcnn.quiet import import_tensorflow
+from lungcnn.model.tensorflow_start import import_tensorflow
 
 EXIT_SOME_FAILED = 3
 # As in explaining.METHODS (a test says so), which `--help` would import OpenCV for.
@@ -98,10 +98,12 @@ def predict(
 
     Exit status: 0 when every slice was judged, 3 when any was refused or could not be read, 2 for wrong usage.
     """
-    from lungcnn.dicom_results import parse_kinds
-    from lungcnn.explaining import class_index, explanation_method
+    from lungcnn.classes import class_index
+    from lungcnn.explaining.methods import explanation_method
     from lungcnn.pipeline import Pipeline
-    from lungcnn.prediction import Outputs, find_files, predict_files
+    from lungcnn.results.dicom.results import parse_kinds
+    from lungcnn.serving.many_files import find_files, predict_files
+    from lungcnn.serving.outputs import Outputs
 
     explanation_method(method)  # wrong names are told before TensorFlow is loaded
     if explain_class is not None:
@@ -127,8 +129,8 @@ def predict(
 
 def _predict_series(paths, outputs, options, model, layer, as_json: bool, quiet: bool) -> bool:
     from lungcnn.pipeline import Pipeline
-    from lungcnn.prediction import aside_records, predict_series, series_record
-    from lungcnn.series import read_series
+    from lungcnn.reading.series_reader import read_series
+    from lungcnn.serving.many_files import aside_records, predict_series, series_record
 
     reading = read_series(paths[0] if len(paths) == 1 else paths)
     import_tensorflow()
@@ -159,7 +161,7 @@ def _series_sentence(series, report) -> str:
 
 
 def _end_of_predict(outputs, every: bool, silent: bool) -> None:
-    from lungcnn.report import DISCLAIMER
+    from lungcnn.results.slice_report import DISCLAIMER
 
     for name, message in outputs.left_out:
         _note(f"no DICOM result: {name}: {message}", silent)
@@ -184,10 +186,10 @@ def pacs(url, study, dry_run, as_json, dicom_kinds, model, quiet):
 
     Exit status: 0 when every series was judged, 3 when any was refused, 2 for wrong usage or a PACS that refuses.
     """
-    from lungcnn.dicom_results import parse_kinds
-    from lungcnn.pacs import connect, run_study
     from lungcnn.pipeline import Pipeline
-    from lungcnn.report import DISCLAIMER
+    from lungcnn.results.dicom.results import parse_kinds
+    from lungcnn.results.slice_report import DISCLAIMER
+    from lungcnn.serving.pacs import connect, run_study
 
     kinds = parse_kinds(dicom_kinds)
     client = connect(url)
@@ -242,7 +244,7 @@ def batch(source, out, engine, workers, address, model, quiet):
 
     Exit status: 0 when the table is written, 2 for wrong usage.
     """
-    from lungcnn.archive import score_archive
+    from lungcnn.serving.archive.score import score_archive
 
     if address and engine != "ray":
         raise click.UsageError("--address belongs to --engine ray.")
@@ -292,7 +294,7 @@ def train(
     """
     from dataclasses import replace
 
-    from lungcnn.training import Recipe
+    from lungcnn.training.train import Recipe
 
     if folds == 1:
         raise click.UsageError("One fold leaves nothing to train on; give 0, or 2 and more.")
@@ -300,7 +302,7 @@ def train(
         raise click.UsageError("--leaky, --baselines and --localization measure on folds; give --folds as well.")
     crop_set = _crops(dataset, cases, "dev", quiet)
 
-    from lungcnn.study import Plan, run_study
+    from lungcnn.training_run import Plan, run_training
 
     import_tensorflow()
     recipe = replace(Recipe(), **({"epochs": epochs} if epochs else {}))
@@ -311,7 +313,7 @@ def train(
             bar.set_postfix(loss=f"{loss:.3f}")
             bar.update(1)
 
-        path, figures = run_study(crop_set, out, recipe, plan, on_epoch, checkpoints)
+        path, figures = run_training(crop_set, out, recipe, plan, on_epoch, checkpoints)
     for name, title in (("blocked", "patients not seen"), ("random_leaky", "random folds, LEAKY")):
         if name in figures:
             _note(f"{title}: {_headline(figures[name]['slice'])}", quiet)
@@ -355,12 +357,12 @@ def evaluate(dataset, model, cases, split, json_file, figures, leak_guard, local
         raise click.UsageError("--checkpoints and --outlines belong to --localization.")
     crop_set = _crops(dataset, cases, split, quiet)
 
-    from lungcnn.artefact import load_model
-    from lungcnn.evaluation import evaluate_localization, evaluate_model
+    from lungcnn.evaluation.evaluate import evaluate_localization, evaluate_model
+    from lungcnn.model.card import load_model
 
     import_tensorflow()
     if localization:
-        from lungcnn.model_card import localization_tables
+        from lungcnn.evaluation.model_card import localization_tables
 
         summary = evaluate_localization(*load_model(model), crop_set, checkpoints, outlines)
         if json_file:
@@ -371,11 +373,11 @@ def evaluate(dataset, model, cases, split, json_file, figures, leak_guard, local
     if json_file:
         json_file.write_text(json.dumps(found.to_json(), indent=1) + "\n", encoding="utf-8")
     if figures:
-        from lungcnn.figures import write_figures
+        from lungcnn.evaluation.plots import write_figures
 
         for path in write_figures(found.predictions, figures):
             _note(str(path), quiet)
-    from lungcnn.model_card import evaluation_report
+    from lungcnn.evaluation.model_card import evaluation_report
 
     click.echo(evaluation_report(found))
 
@@ -389,7 +391,7 @@ def evaluate(dataset, model, cases, split, json_file, figures, leak_guard, local
 @_errors_for_people
 def cases(dataset, out, quiet):
     """Infer which slices of DATASET belong to one case, and write them as a case list with case-blocked folds."""
-    from lungcnn.cases import write_case_list
+    from lungcnn.dataset.case_groups import write_case_list
 
     with _bar(desc="reading", unit="slice", quiet=quiet) as bar:
 
@@ -421,7 +423,7 @@ def examples(out, download, quiet):
     The real slices are public, from LIDC-IDRI at The Cancer Imaging Archive (CC BY 3.0); they go into the user's cache
     with their licence and citation, never into this project, and the demo then offers them beside the phantoms.
     """
-    from lungcnn.phantom import write_examples
+    from lungcnn.phantoms.bundled import write_examples
 
     if not download:
         for path in write_examples(out or Path("examples")):
@@ -429,7 +431,7 @@ def examples(out, download, quiet):
         return
     if out:
         raise click.UsageError("--out belongs to the phantoms; real slices go to the cache (LUNGCNN_CACHE moves it).")
-    from lungcnn.downloads import CITATION, LICENCE, REAL_SLICES, download_examples
+    from lungcnn.serving.real_examples import CITATION, LICENCE, REAL_SLICES, download_examples
 
     with _bar(total=len(REAL_SLICES), desc="fetching", unit="file", quiet=quiet) as bar:
         files = download_examples(on_file=lambda: bar.update(1))
@@ -460,7 +462,7 @@ def examples(out, download, quiet):
 @_errors_for_people
 def benchmark(json_file, runs, memory_calls, cold_starts, model, quiet):
     """Measure speed on one core: medians of each step from file to overlay, and ratios in one run."""
-    from lungcnn.benchmark import describe, run_benchmark
+    from lungcnn.benchmark.speed import describe, run_benchmark
 
     import_tensorflow()
     with _bar(desc="measuring", unit="step", quiet=quiet) as bar:
@@ -472,7 +474,8 @@ def benchmark(json_file, runs, memory_calls, cold_starts, model, quiet):
 
 def _crops(dataset, cases, split: str, quiet: bool):
     """The lung crops of a dataset, having said what was found in it."""
-    from lungcnn.dataset import crop_dataset, read_dataset
+    from lungcnn.dataset.crops import crop_dataset
+    from lungcnn.dataset.folder import read_dataset
 
     found = read_dataset(dataset, cases, split)
     _note(found.describe(), quiet)

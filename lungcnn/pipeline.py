@@ -1,6 +1,5 @@
 """The one way through: crop, classify, explain, check, report. Nothing else calls these in sequence."""
 
-import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -9,21 +8,23 @@ from pathlib import Path
 
 import numpy as np
 
-from lungcnn.anatomy import Anatomy
-from lungcnn.artefact import ModelCard, load_model
-from lungcnn.classifier import Classifier, calibrate, prediction_set
+from lungcnn.classes import CLASSES, class_index
 from lungcnn.errors import LungCNNError, Reason, RefusalError
-from lungcnn.explaining import DEFAULT_METHOD, Explainer, class_index, explanation_method
-from lungcnn.faithfulness import check_explanation, shares
-from lungcnn.gate import examine
-from lungcnn.levels import correct_levels
-from lungcnn.loading import CTSlice, iter_slices
-from lungcnn.network import CLASSES
-from lungcnn.preparing import Prepared, prepare
-from lungcnn.report import Explanation, ModelInfo, SliceReport, failed
-from lungcnn.series import Series
-from lungcnn.series_report import NO_RULE, NOTHING_JUDGED, SeriesReport, SeriesResult
-from lungcnn.series_rule import SeriesRule
+from lungcnn.explaining.explanation import explanation_of
+from lungcnn.explaining.faithfulness import check_explanation
+from lungcnn.explaining.methods import DEFAULT_METHOD, Explainer, explanation_method
+from lungcnn.gate.examine import examine
+from lungcnn.gate.prepared import Prepared, prepare
+from lungcnn.model.calibration import calibrate, prediction_set
+from lungcnn.model.card import ModelCard, load_model
+from lungcnn.model.classifier import Classifier
+from lungcnn.reading.ct_slice import CTSlice
+from lungcnn.reading.exported_window import correct_levels
+from lungcnn.reading.loading import iter_slices
+from lungcnn.reading.series import Series
+from lungcnn.results.series_report import SeriesReport, series_report
+from lungcnn.results.slice_report import ModelInfo, SliceReport, failed
+from lungcnn.system import usable_cores
 
 BATCH = 32
 
@@ -84,7 +85,7 @@ class Pipeline:
         label = int(found.probabilities[0].argmax()) if wanted is None else wanted
         maps = self.explainer.maps(method, anatomy.crop, found)
         layer = "input" if chosen.gradient_of_input else self.classifier.layer
-        explanation = _explanation(maps, label, anatomy, ct_slice.spacing, method=method, layer=layer)
+        explanation = explanation_of(maps, label, anatomy, ct_slice.spacing, method=method, layer=layer)
         if checks:
             tested = check_explanation(self.classifier, anatomy, found, chosen, maps[label], label)
             explanation = replace(explanation, faithfulness=tested)
@@ -132,7 +133,7 @@ class Pipeline:
             A report without explanations: `run(series.slices[i].read())` makes those of the slices looked at.
         """
         reports: list[SliceReport] = []
-        with ThreadPoolExecutor(workers or _cores()) as pool:
+        with ThreadPoolExecutor(workers or usable_cores()) as pool:
             ahead = _ahead(pool, lambda one: prepare(one.read, one.frame), series.slices)
             for batch in _batches(ahead):
                 for report in self.judge(batch):
@@ -158,44 +159,6 @@ def _shown(ct_slice: CTSlice) -> CTSlice:
         return correct_levels(ct_slice) if np.isfinite(ct_slice.hu).all() else ct_slice
     except RefusalError:
         return ct_slice
-
-
-def series_report(series: Series, reports: Sequence[SliceReport], card: ModelCard) -> SeriesReport:
-    """The report of a series from those of its slices."""
-    model, rule = ModelInfo(card.name, card.sha256), SeriesRule.from_card(card.series)
-    malignant = [report.probabilities["malignant"] for report in reports if report.status == "ok"]
-    result, reasons = None, ()
-    if not malignant:
-        reasons = (NOTHING_JUDGED,)
-    elif rule is None:
-        reasons = (NO_RULE,)
-    else:
-        p = rule.probability(malignant)
-        result = SeriesResult(p, p >= rule.threshold, rule.threshold, rule.rule, len(malignant))
-    notes = series.notes
-    if result and len(malignant) > rule.slices[1]:
-        notes += (
-            Reason(
-                "longer_than_measured",
-                f"The rule for series was fitted on cases of {rule.slices[0]} to {rule.slices[1]} slices. So one in "
-                f"{rule.stride(len(malignant))} of the {len(malignant)} judged here was taken, from each start, and "
-                "the mean is given; how well that does on whole series was not measured.",
-            ),
-        )
-    return SeriesReport(
-        status="ok" if malignant else "refused",
-        slices=tuple(reports),
-        positions=series.positions,
-        result=result,
-        reasons=reasons,
-        notes=notes,
-        spacing_mm=series.spacing_mm,
-        model=model,
-    )
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _ahead(pool: ThreadPoolExecutor, work: Callable, items: Iterable, limit: int = 3 * BATCH) -> Iterator:
@@ -226,22 +189,3 @@ def _judgement(p: np.ndarray, card: ModelCard) -> dict:
         "probabilities": {name: float(value) for name, value in zip(CLASSES, p, strict=True)},
         "prediction_set": prediction_set(p, card.calibration),
     }
-
-
-def _explanation(maps, label, anatomy: Anatomy, spacing, method, layer) -> Explanation:
-    cells, box = maps[label], anatomy.box
-    row, column = np.unravel_index(np.argmax(cells), cells.shape)
-    marked = bool(cells[row, column] > 0)
-    return Explanation(
-        method=method,
-        class_name=CLASSES[label],
-        layer=layer,
-        cells=cells,
-        maps=maps,
-        box=box,
-        cell_mm=spacing and (box.height * spacing[0] / cells.shape[0], box.width * spacing[1] / cells.shape[1]),
-        peak_xy=box.point_to_slice(column + 0.5, row + 0.5, cells.shape) if marked else None,
-        lung_fraction=shares(box.to_slice(cells), anatomy)[0] if marked else None,
-        scale=float(max(0.0, maps.max())),
-        signed=explanation_method(method).signed,
-    )

@@ -33,9 +33,10 @@ class Window:
         return self.centre + self.width / 2
 
 
+# Air, by the definition of the Hounsfield unit.
+AIR_HU = -1000.0
 # The window the IQ-OTH/NCCD slices were exported with: air lies at grey 38-42, soft tissue near 219.
 DATASET = Window(-500, 1500)
-
 WINDOWS = {
     "lung": Window(-600, 1500),
     "dataset": DATASET,

@@ -18,10 +18,12 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
 from readme import publish  # noqa: E402
 
-from lungcnn.archive import _decoded, read_file, score_archive  # noqa: E402
-from lungcnn.gate import examine  # noqa: E402
-from lungcnn.loading import load_slice  # noqa: E402
-from lungcnn.phantom import PHANTOMS  # noqa: E402
+from lungcnn.gate.examine import examine
+from lungcnn.phantoms.bundled import PHANTOMS
+from lungcnn.reading.loading import load_slice
+from lungcnn.serving.archive.decoding import decoded
+from lungcnn.serving.archive.listing import read_file
+from lungcnn.serving.archive.score import score_archive
 
 SETTLED = 128  # files after which the rate is taken
 BATCH = 64
@@ -43,7 +45,7 @@ def rate(times: list[float]) -> float:
 
 
 def decode_only(files: list[str], workers: int) -> float:
-    return rate([time.perf_counter() for _ in _decoded(files, workers)])
+    return rate([time.perf_counter() for _ in decoded(files, workers)])
 
 
 def scored(folder: Path, workers: int) -> float:
@@ -59,8 +61,8 @@ def scored(folder: Path, workers: int) -> float:
 
 def core_ms(files: list[str]) -> dict[str, float]:
     """Processor milliseconds a slice of each step, on one core."""
+    from lungcnn.gate.prepared import prepare_file
     from lungcnn.pipeline import Pipeline
-    from lungcnn.preparing import prepare_file
 
     pipeline = Pipeline.load()
     contents = [read_file(file) for file in files]
@@ -102,7 +104,7 @@ def main(files, target):
 
 
 if __name__ == "__main__":
-    from lungcnn.quiet import import_tensorflow
+    from lungcnn.model.tensorflow_start import import_tensorflow
 
     import_tensorflow()
     main()

@@ -43,7 +43,7 @@ def data() -> Path:
 @pytest.fixture(scope="session")
 def phantom():
     """A phantom with a lesion."""
-    from lungcnn.phantom import PHANTOMS, draw
+    from lungcnn.phantoms.bundled import PHANTOMS, draw
 
     return draw(next(name for name in PHANTOMS if "mass" in name))
 
@@ -51,7 +51,7 @@ def phantom():
 @pytest.fixture(scope="session")
 def phantom_slice(phantom):
     """That phantom as a `CTSlice`."""
-    from lungcnn.loading import CTSlice
+    from lungcnn.reading.ct_slice import CTSlice
 
     return CTSlice(hu=phantom.hu, spacing=phantom.spacing, calibrated=True)
 
@@ -61,8 +61,9 @@ def untrained(tmp_path_factory):
     """Path of a saved network with random weights, and its card."""
     import keras
 
-    from lungcnn.artefact import Calibration, save_model
-    from lungcnn.network import build_network
+    from lungcnn.model.calibration import Calibration
+    from lungcnn.model.card import save_model
+    from lungcnn.model.network import build_network
 
     keras.utils.set_random_seed(7)
     folder = tmp_path_factory.mktemp("untrained")

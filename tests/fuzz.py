@@ -22,9 +22,9 @@ import cv2  # noqa: E402
 from conftest import dicom_bytes  # noqa: E402
 
 from lungcnn.errors import LungCNNError  # noqa: E402
-from lungcnn.gate import examine  # noqa: E402
-from lungcnn.loading import iter_slices  # noqa: E402
-from lungcnn.phantom import draw  # noqa: E402
+from lungcnn.gate.examine import examine
+from lungcnn.phantoms.bundled import draw
+from lungcnn.reading.loading import iter_slices
 from lungcnn.windowing import to_grey  # noqa: E402
 
 LONGEST = 2.0
@@ -102,7 +102,7 @@ def feed(content: bytes) -> str:
 
 
 def _feed_archive(content: bytes) -> str:
-    from lungcnn.series import read_series
+    from lungcnn.reading.series_reader import read_series
 
     try:
         reading = read_series(content)

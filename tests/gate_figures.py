@@ -18,10 +18,10 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 import strangers  # noqa: E402
 from readme import publish  # noqa: E402
 
-from lungcnn.dataset import read_dataset  # noqa: E402
+from lungcnn.dataset.folder import read_dataset
 from lungcnn.errors import LungCNNError  # noqa: E402
-from lungcnn.gate import examine  # noqa: E402
-from lungcnn.loading import load_slice  # noqa: E402
+from lungcnn.gate.examine import examine
+from lungcnn.reading.loading import load_slice
 
 
 def verdict(pipeline, content) -> str:
@@ -60,8 +60,8 @@ def development(data: Path) -> dict:
 @click.option("--json", "target", type=click.Path(dir_okay=False, path_type=Path), help="Write the figures here.")
 def main(data, target):
     """The figures as JSON; strangers that were judged are named."""
+    from lungcnn.model.tensorflow_start import import_tensorflow
     from lungcnn.pipeline import Pipeline
-    from lungcnn.quiet import import_tensorflow
 
     import_tensorflow()
     pipeline = Pipeline.load()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from lungcnn.model_card import (
+from lungcnn.evaluation.model_card import (
     baselines_table,
     confusion_table,
     figures_table,

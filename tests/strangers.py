@@ -12,9 +12,9 @@ import cv2
 import numpy as np
 from conftest import dicom_bytes
 
-from lungcnn.abdomen import draw_abdomen
-from lungcnn.phantom import PHANTOMS, PhantomSpec, draw
-from lungcnn.thorax import LEVELS
+from lungcnn.phantoms.abdomen import draw_abdomen
+from lungcnn.phantoms.bundled import PHANTOMS, PhantomSpec, draw
+from lungcnn.phantoms.thorax import LEVELS
 from lungcnn.windowing import Window, from_grey, to_grey
 
 CORRECTABLE = {"other-window", "inverted"}

@@ -4,19 +4,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lungcnn.anatomy import (
-    AIR_HU,
-    CROP_SIZE,
-    CropBox,
-    NoBodyError,
-    NoLungsError,
-    cut_crop,
-    find_anatomy,
-    find_masks,
-    lung_box,
-)
-from lungcnn.loading import CTSlice
-from lungcnn.windowing import to_unit
+from lungcnn.preprocessing.anatomy import find_anatomy, find_masks
+from lungcnn.preprocessing.body import NoBodyError
+from lungcnn.preprocessing.lung_crop import CROP_SIZE, CropBox, cut_crop, lung_box
+from lungcnn.preprocessing.lungs import NoLungsError
+from lungcnn.reading.ct_slice import CTSlice
+from lungcnn.windowing import AIR_HU, to_unit
 
 AIR = float(to_unit(np.float32(AIR_HU)))
 
@@ -30,7 +23,7 @@ def resized(hu, rows, columns):
 
 
 def test_masks_agree_with_the_phantoms_truth():
-    from lungcnn.phantom import PHANTOMS, draw
+    from lungcnn.phantoms.bundled import PHANTOMS, draw
 
     for name in PHANTOMS:
         truth = draw(name)

@@ -13,13 +13,15 @@ import pytest
 from click.testing import CliRunner
 from conftest import ROOT, dicom_bytes
 
-from lungcnn import archive
-from lungcnn.archive import COLUMNS, list_files, read_file, row, score_archive
 from lungcnn.cli import main
 from lungcnn.errors import LungCNNError, UnreadableFileError, UsageError
-from lungcnn.phantom import draw
-from lungcnn.preparing import Prepared
-from lungcnn.report import ModelInfo, failed
+from lungcnn.gate.prepared import Prepared
+from lungcnn.phantoms.bundled import draw
+from lungcnn.results.slice_report import ModelInfo, failed
+from lungcnn.serving.archive.decoding import decoded
+from lungcnn.serving.archive.listing import list_files, read_file
+from lungcnn.serving.archive.score import ENGINES, score_archive
+from lungcnn.serving.archive.table import COLUMNS, Parts, _read_table, row
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +53,7 @@ def expected(folder, untrained) -> list[dict]:
 
 
 def rows_of(out: Path) -> list[dict]:
-    return archive._read_table(out).to_pylist()
+    return _read_table(out).to_pylist()
 
 
 def assert_same(found: list[dict], expected: list[dict]):
@@ -154,9 +156,9 @@ def fake(monkeypatch, tmp_path):
         (tmp_path / "files").mkdir(exist_ok=True)
         (tmp_path / "files" / f"{index:02d}.dcm").write_bytes(b"x")
     monkeypatch.setattr(archive, "PART_FILES", 8)
-    monkeypatch.setitem(archive._ENGINES, "local", lambda files, *_: map(fake_rows, files))
+    monkeypatch.setitem(ENGINES, "local", lambda files, *_: map(fake_rows, files))
     card = type("Card", (), {"sha256": SHA})
-    monkeypatch.setattr("lungcnn.artefact.load_card", lambda path: card)
+    monkeypatch.setattr("lungcnn.model.card.load_card", lambda path: card)
     return str(tmp_path / "files")
 
 
@@ -211,7 +213,7 @@ def test_new_files_are_added_and_another_model_is_refused(fake, tmp_path, monkey
     (Path(fake) / "99.dcm").write_bytes(b"x")
     scored = score_archive(fake, out)
     assert (scored.files, scored.before, sum(scored.rows.values())) == (41, 40, 49)
-    monkeypatch.setattr("lungcnn.artefact.load_card", lambda path: type("Card", (), {"sha256": "e" * 64}))
+    monkeypatch.setattr("lungcnn.model.card.load_card", lambda path: type("Card", (), {"sha256": "e" * 64}))
     with pytest.raises(UsageError, match=r"rows of another model \(ffffffffffff\)"):
         score_archive(fake, out)
     assert len(rows_of(out)) == 49
@@ -219,7 +221,7 @@ def test_new_files_are_added_and_another_model_is_refused(fake, tmp_path, monkey
 
 def test_one_run_at_a_time(fake, tmp_path):
     out = tmp_path / "rows.csv"
-    with archive._Parts(out), pytest.raises(UsageError, match="Another run is writing"):
+    with Parts(out), pytest.raises(UsageError, match="Another run is writing"):
         score_archive(fake, out)
     score_archive(fake, out)
     assert len(rows_of(out)) == 48
@@ -243,7 +245,7 @@ def work_of_a_bad_decoder(name: str) -> list[Prepared]:
 
 def test_a_decoder_that_crashes_costs_its_own_file_only():
     names = ["1", "2", "bad", "3", "4"]
-    found = dict(archive._decoded(names, 2, work_of_a_bad_decoder))
+    found = dict(decoded(names, 2, work_of_a_bad_decoder))
     assert set(found) == set(names)
     assert [name for name in names if found[name][0].error] == ["bad"]
     assert "ended its process" in str(found["bad"][0].error)
@@ -272,7 +274,7 @@ def test_a_real_kill(untrained, tmp_path):
     for index in range(60):
         (source / f"{index:02d}.dcm").write_bytes(slice_)
     out = tmp_path / "rows.jsonl"
-    code = "import sys; from lungcnn import archive, cli; archive.PART_FILES = 4\nif __name__ == '__main__': cli.main()"
+    code = "import sys; from lungcnn import cli; from lungcnn.serving.archive import score; score.PART_FILES = 4\nif __name__ == '__main__': cli.main()"
     (tmp_path / "program.py").write_text(code)
     command = [
         sys.executable,

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from lungcnn.cases import contiguous_folds, infer_groups, write_case_list
 from lungcnn.cli import main
-from lungcnn.dataset import CASE_LIST, read_case_list, read_dataset
+from lungcnn.dataset.case_groups import contiguous_folds, infer_groups, write_case_list
+from lungcnn.dataset.case_list import CASE_LIST, read_case_list
+from lungcnn.dataset.folder import read_dataset
 
 
 def vector(*angles):

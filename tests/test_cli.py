@@ -10,8 +10,8 @@ from conftest import ROOT, dicom_bytes
 
 from lungcnn import __version__
 from lungcnn.cli import main
-from lungcnn.loading import load_slice
-from lungcnn.phantom import BUNDLED
+from lungcnn.phantoms.bundled import BUNDLED
+from lungcnn.reading.loading import load_slice
 
 EXAMPLES = ROOT / "examples"
 
@@ -152,7 +152,7 @@ def test_help(run, command):
 
 def test_help_names_every_method(run):
 
-    from lungcnn.explaining import METHODS
+    from lungcnn.explaining.methods import METHODS
 
     text = re.sub(r"\s+", " ", run("predict", "--help").output).replace("-cam, ", "-cam, ")
     assert f"Explanation method: {', '.join(METHODS)}." in text.replace("score- cam", "score-cam")

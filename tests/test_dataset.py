@@ -4,18 +4,13 @@ import shutil
 import numpy as np
 import pytest
 
-from lungcnn.dataset import (
-    BOX_LIST,
-    CASE_LIST,
-    SECOND_LOOK,
-    crop_dataset,
-    read_boxes,
-    read_case_list,
-    read_dataset,
-    thumbnail,
-)
+from lungcnn.classes import CLASSES
+from lungcnn.dataset.case_list import CASE_LIST, read_case_list
+from lungcnn.dataset.crops import crop_dataset
+from lungcnn.dataset.folder import read_dataset
+from lungcnn.dataset.lesion_boxes import BOX_LIST, SECOND_LOOK, read_boxes
+from lungcnn.dataset.thumbnails import thumbnail
 from lungcnn.errors import DatasetError
-from lungcnn.network import CLASSES
 
 
 @pytest.fixture

@@ -18,9 +18,10 @@ from demo.about import about, reliability_plot
 from demo.app import Explaining, PipelineInWaiting, build_demo, export_data, find_examples, look
 from demo.server import launch_settings
 from lungcnn import CLASSES, LungCNNError, read_series, render_overlay
-from lungcnn.facts import SliceFacts
-from lungcnn.loading import CTSlice
-from lungcnn.report import Reason, SliceReport
+from lungcnn.errors import Reason
+from lungcnn.reading.acquisition import SliceFacts
+from lungcnn.reading.ct_slice import CTSlice
+from lungcnn.results.slice_report import SliceReport
 from lungcnn.windowing import Window
 
 

@@ -11,8 +11,14 @@ import pytest
 from click.testing import CliRunner
 from conftest import ROOT, dicom_bytes, missing
 
+from lungcnn.classes import CLASSES
 from lungcnn.cli import main
-from lungcnn.dicom_results import (
+from lungcnn.errors import UsageError
+from lungcnn.phantoms.bundled import draw
+from lungcnn.pipeline import Pipeline
+from lungcnn.reading.loading import load_slice
+from lungcnn.reading.series_reader import read_series
+from lungcnn.results.dicom.results import (
     KINDS,
     DicomResults,
     Judged,
@@ -22,15 +28,9 @@ from lungcnn.dicom_results import (
     to_bytes,
     with_notice,
 )
-from lungcnn.errors import UsageError
-from lungcnn.loading import load_slice
-from lungcnn.network import CLASSES
-from lungcnn.phantom import draw
-from lungcnn.pipeline import Pipeline
-from lungcnn.prediction import look_at
-from lungcnn.rendering import render_overlay
-from lungcnn.series import read_series
-from lungcnn.series_rule import SeriesRule
+from lungcnn.results.rendering import render_overlay
+from lungcnn.results.series_rule import SeriesRule
+from lungcnn.serving.many_files import look_at
 
 MASS = ROOT / "examples" / "arch-spiculated-mass.dcm"
 NOT_A_CHECK = ("P_NORMAL", "P_BENIGN", "P_MALIGNANT")
@@ -95,7 +95,7 @@ def test_each_is_valid_and_filed_with_its_source(made, source, kind, tmp_path):
 
 
 def _sha() -> str:
-    from lungcnn.artefact import load_card
+    from lungcnn.model.card import load_card
 
     return load_card(ROOT / "models" / "cancer_classification_model.keras").sha256
 

@@ -10,10 +10,10 @@ import pytest
 from click.testing import CliRunner
 from conftest import dicom_bytes
 
-from lungcnn import downloads
 from lungcnn.cli import main
-from lungcnn.downloads import REAL_SLICES, RealSlice, cache_folder, download_examples, downloaded_examples
-from lungcnn.loading import load_slice
+from lungcnn.reading.loading import load_slice
+from lungcnn.serving import real_examples as downloads
+from lungcnn.serving.real_examples import REAL_SLICES, RealSlice, cache_folder, download_examples, downloaded_examples
 
 
 @pytest.fixture

@@ -4,16 +4,17 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from lungcnn.artefact import load_model
 from lungcnn.cli import main
-from lungcnn.dataset import crop_dataset, read_dataset
+from lungcnn.dataset.crops import crop_dataset
+from lungcnn.dataset.folder import read_dataset
 from lungcnn.errors import DatasetError
-from lungcnn.evaluation import evaluate_localization, evaluate_model
-from lungcnn.figures import write_figures
-from lungcnn.leakage import perceptual_hashes
-from lungcnn.model_card import evaluation_report
-from lungcnn.study import Plan, run_study
-from lungcnn.training import Recipe
+from lungcnn.evaluation.evaluate import evaluate_localization, evaluate_model
+from lungcnn.evaluation.leak_guard import perceptual_hashes
+from lungcnn.evaluation.model_card import evaluation_report
+from lungcnn.evaluation.plots import write_figures
+from lungcnn.model.card import load_model
+from lungcnn.training.train import Recipe
+from lungcnn.training_run import Plan, run_training
 
 
 @pytest.fixture(scope="module")
@@ -106,7 +107,7 @@ def test_localization_on_the_command_line(untrained, miniature, tmp_path, phanto
 def test_localization_out_of_fold_needs_the_folds_networks(crop_set, tmp_path):
     recipe = Recipe(epochs=1, batch=9, width=4)
     folder = tmp_path / "folds"
-    path, _ = run_study(crop_set, tmp_path, recipe, Plan(folds=3, resamples=5), checkpoints=folder)
+    path, _ = run_training(crop_set, tmp_path, recipe, Plan(folds=3, resamples=5), checkpoints=folder)
     network, card = load_model(path)
     found = evaluate_localization(network, card, crop_set, checkpoints=folder, resamples=20)
     assert found["inserted"]["slices"] > 5, "training slices count when another network explains them"

@@ -4,14 +4,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from lungcnn.anatomy import Anatomy, CropBox
-from lungcnn.artefact import Calibration
-from lungcnn.classifier import Classifier, calibrate, prediction_set
+from lungcnn.classes import CLASSES, class_index
 from lungcnn.errors import ModelStructureError, UsageError
-from lungcnn.explaining import METHODS, Explainer, class_index, explanation_method, grad_cam, hires_cam
-from lungcnn.faithfulness import check_explanation, rank_correlation, shares
-from lungcnn.network import CLASSES, LAST_CONVOLUTION, LOGITS, MAP_CELLS, build_network
-from lungcnn.rendering import FOR, contours, render_overlay, render_slice
+from lungcnn.explaining.cam import grad_cam, hires_cam
+from lungcnn.explaining.faithfulness import check_explanation, rank_correlation, shares
+from lungcnn.explaining.methods import METHODS, Explainer, explanation_method
+from lungcnn.model.calibration import Calibration, calibrate, prediction_set
+from lungcnn.model.classifier import Classifier
+from lungcnn.model.network import LAST_CONVOLUTION, LOGITS, MAP_CELLS, build_network
+from lungcnn.preprocessing.anatomy import Anatomy
+from lungcnn.preprocessing.lung_crop import CropBox
+from lungcnn.results.rendering import FOR, contours, render_overlay, render_slice
 from lungcnn.windowing import to_unit
 
 
@@ -34,7 +37,7 @@ def classifier(network):
 
 @pytest.fixture(scope="module")
 def crops(phantom_slice):
-    from lungcnn.anatomy import find_anatomy
+    from lungcnn.preprocessing.anatomy import find_anatomy
 
     crop = find_anatomy(phantom_slice).crop
     return np.stack([crop, crop[:, ::-1], np.clip(crop * 1.1, 0, 1)])

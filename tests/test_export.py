@@ -20,9 +20,9 @@ from lungcnn import (
     export_report,
     render_overlay,
 )
-from lungcnn.errors import UsageError
-from lungcnn.loading import CTSlice
-from lungcnn.report import Reason, SliceReport
+from lungcnn.errors import Reason, UsageError
+from lungcnn.reading.ct_slice import CTSlice
+from lungcnn.results.slice_report import SliceReport
 
 DAY = date(2026, 11, 25)
 FIELDS = (

@@ -28,7 +28,7 @@ def convolved_and_pooled(size=(128, 128, 1), pool=2, dtype=None, readers=1, **op
 @pytest.mark.parametrize("activation", ["relu", "linear"])
 @pytest.mark.parametrize("use_bias", [True, False])
 def test_the_fused_pair_gives_the_same_numbers(activation, use_bias):
-    from lungcnn.fusing import fuse_first_pooling
+    from lungcnn.model.fused_pooling import fuse_first_pooling
 
     network = convolved_and_pooled(activation=activation, use_bias=use_bias)
     fused = fuse_first_pooling(network, keep="last")
@@ -67,14 +67,14 @@ def test_the_fused_pair_gives_the_same_numbers(activation, use_bias):
     ids=str,
 )
 def test_what_is_not_the_pair_stays(other):
-    from lungcnn.fusing import fuse_first_pooling
+    from lungcnn.model.fused_pooling import fuse_first_pooling
 
     network = convolved_and_pooled(**other)
     assert fuse_first_pooling(network, keep="last") is network
 
 
 def test_the_explained_convolution_stays():
-    from lungcnn.fusing import fuse_first_pooling
+    from lungcnn.model.fused_pooling import fuse_first_pooling
 
     network = convolved_and_pooled()
     assert fuse_first_pooling(network, keep="first") is network

@@ -17,9 +17,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from lungcnn.bounds import codestream_size
 from lungcnn.errors import LungCNNError
-from lungcnn.loading import load_slice, without_notes
+from lungcnn.reading.limits import codestream_size
+from lungcnn.reading.loading import load_slice
+from lungcnn.reading.pictures import without_notes
 
 CLEAR = Path("/proc/self/clear_refs")
 SEEDS = seeds()
@@ -200,7 +201,7 @@ def test_hostile_files_are_refused_quickly_and_in_little_memory(name):
 
 @pytest.mark.parametrize("name", ARCHIVES)
 def test_hostile_archives_are_refused_quickly_and_in_little_memory(name):
-    from lungcnn.series import read_series
+    from lungcnn.reading.series_reader import read_series
 
     content = ARCHIVES[name]()
     with little():

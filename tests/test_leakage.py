@@ -2,10 +2,10 @@ import cv2
 import numpy as np
 import pytest
 
-from lungcnn.anatomy import find_anatomy
-from lungcnn.leakage import near_duplicates, perceptual_hashes
-from lungcnn.loading import load_slice
-from lungcnn.phantom import PHANTOMS, PhantomSpec, draw
+from lungcnn.evaluation.leak_guard import near_duplicates, perceptual_hashes
+from lungcnn.phantoms.bundled import PHANTOMS, PhantomSpec, draw
+from lungcnn.preprocessing.anatomy import find_anatomy
+from lungcnn.reading.loading import load_slice
 from lungcnn.windowing import to_grey
 
 

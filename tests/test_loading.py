@@ -11,8 +11,11 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from lungcnn.errors import LungCNNError, UnreadableFileError, UnsupportedFileError
-from lungcnn.facts import SliceFacts
-from lungcnn.loading import AIR_HU, CTSlice, iter_slices, load_slice, sniff
+from lungcnn.reading.acquisition import SliceFacts
+from lungcnn.reading.ct_slice import CTSlice
+from lungcnn.reading.dicom import LOWEST_HU
+from lungcnn.reading.loading import iter_slices, load_slice
+from lungcnn.reading.sniffing import sniff
 
 RAMP = (np.arange(40 * 48).reshape(40, 48) % 3000).astype(np.uint16)  # HU -1024 to 895
 HU = RAMP.astype(np.float32) - 1024
@@ -94,7 +97,7 @@ def test_padding_value_becomes_air_before_the_rescale():
     stored = RAMP.astype(np.int16)
     stored[:5] = -2000
     loaded = load_slice(dicom_bytes(stored, PixelPaddingValue=-2000))
-    assert (loaded.hu[:5] == AIR_HU).all()
+    assert (loaded.hu[:5] == LOWEST_HU).all()
     np.testing.assert_array_equal(loaded.hu[5:], HU[5:])
 
 
@@ -103,13 +106,13 @@ def test_padding_range_and_padding_written_unsigned():
     stored[0], stored[1], stored[2] = -2000, -1990, -1900
     raw = dicom_bytes(stored, PixelPaddingRangeLimit=-1950, PixelPaddingValue=-2000)
     loaded = load_slice(raw)
-    assert (loaded.hu[:2] == AIR_HU).all()
+    assert (loaded.hu[:2] == LOWEST_HU).all()
     assert (loaded.hu[2] == -1900 - 1024).all()
     wrapped = pydicom.dcmread(io.BytesIO(dicom_bytes(stored)))
     wrapped.add_new("PixelPaddingValue", "US", 65536 - 2000)  # as GE writes it
     stream = io.BytesIO()
     wrapped.save_as(stream)
-    assert (load_slice(stream.getvalue()).hu[0] == AIR_HU).all()
+    assert (load_slice(stream.getvalue()).hu[0] == LOWEST_HU).all()
 
 
 def test_frames_of_an_enhanced_object_have_their_own_rescale_and_spacing():

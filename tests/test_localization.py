@@ -7,20 +7,12 @@ import numpy as np
 import pytest
 
 from lungcnn.errors import DatasetError
-from lungcnn.explaining import Explainer
-from lungcnn.localization import (
-    Target,
-    dataset_targets,
-    locate,
-    mean_by_case,
-    outline_targets,
-    phantom_targets,
-    series_calls,
-    summarise_findings,
-)
-from lungcnn.model_card import localization_tables
-from lungcnn.phantom import draw, to_dicom
-from lungcnn.sanity import sanity_check
+from lungcnn.evaluation.localization import locate, mean_by_case, summarise_findings
+from lungcnn.evaluation.model_card import localization_tables
+from lungcnn.evaluation.targets import Target, dataset_targets, outline_targets, phantom_targets, series_calls
+from lungcnn.explaining.methods import Explainer
+from lungcnn.explaining.weight_randomisation import sanity_check
+from lungcnn.phantoms.bundled import draw, to_dicom
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +20,7 @@ def explainer():
     """A network that calls a crop malignant by the brightness of one cell of 4 x 4."""
     from test_explaining import brightness_network
 
-    from lungcnn.classifier import Classifier
+    from lungcnn.model.classifier import Classifier
 
     return Explainer(Classifier(brightness_network(1, 3)))
 
@@ -71,7 +63,8 @@ def test_intervals_come_from_cases():
 
 
 def test_targets_of_phantoms_and_of_a_dataset(miniature):
-    from lungcnn.dataset import crop_dataset, read_dataset
+    from lungcnn.dataset.crops import crop_dataset
+    from lungcnn.dataset.folder import read_dataset
 
     phantoms = phantom_targets()
     assert len(phantoms) == 4
@@ -146,7 +139,7 @@ def test_outlines_of_the_lidc_series(data):
 def test_a_network_that_learnt_fails_to_keep_its_maps_when_randomised():
     import keras
 
-    from lungcnn.network import build_network
+    from lungcnn.model.network import build_network
 
     keras.utils.set_random_seed(3)
     network = build_network(width=4)
@@ -163,7 +156,7 @@ def test_a_network_that_learnt_fails_to_keep_its_maps_when_randomised():
 def test_a_network_whose_map_needs_no_weights_survives_and_is_flagged():
     from test_explaining import brightness_network
 
-    from lungcnn.model_card import sanity_sentence
+    from lungcnn.evaluation.model_card import sanity_sentence
 
     network = brightness_network(1, 3)
     network.layers[-1].set_weights([np.tile([[0, 0, 1.0]], (16, 1)), np.zeros(3)])

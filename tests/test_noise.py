@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from lungcnn.noise import noise_level
+from lungcnn.evaluation.noise import noise_level
 
 
 def crop_of_tissue(noise=0.0, seed=1):
@@ -31,7 +31,8 @@ def test_without_tissue_there_is_no_level():
 def test_noise_alone_tells_the_class_of_real_slices(data):
     from sklearn.metrics import roc_auc_score
 
-    from lungcnn.dataset import crop_dataset, read_dataset
+    from lungcnn.dataset.crops import crop_dataset
+    from lungcnn.dataset.folder import read_dataset
 
     found = read_dataset(data / "iq-oth-nccd")
     crop_set = crop_dataset(replace(found, slices=found.slices[::4]))

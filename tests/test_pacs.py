@@ -14,11 +14,11 @@ import pytest
 from click.testing import CliRunner
 from conftest import dicom_bytes, missing
 
-from lungcnn import pacs
 from lungcnn.cli import main
 from lungcnn.errors import UsageError
-from lungcnn.pacs import PacsError, connect, run_study
-from lungcnn.phantom import draw
+from lungcnn.phantoms.bundled import draw
+from lungcnn.serving import pacs
+from lungcnn.serving.pacs import PacsError, connect, run_study
 
 USER, PASSWORD = "reader", "a-password"
 PLUGIN = Path("/usr/share/orthanc/plugins/libOrthancDicomWeb.so")
@@ -94,7 +94,7 @@ def store(client, files):
 @pytest.mark.orthanc
 @pytest.mark.data
 def test_a_real_study_goes_there_and_back(orthanc, account, data, tmp_path):
-    from lungcnn.artefact import default_model_path
+    from lungcnn.model.card import default_model_path
 
     client = connect(orthanc)
     sources = store(client, sorted((data / "lidc-0001").glob("*.dcm")))

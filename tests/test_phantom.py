@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from lungcnn.errors import UsageError
-from lungcnn.loading import load_slice
-from lungcnn.phantom import AS_PNG, BUNDLED, PHANTOMS, PhantomSpec, draw, to_dicom, to_png, write_examples
-from lungcnn.thorax import LEVELS, NOISE, Lesion
+from lungcnn.phantoms.bundled import AS_PNG, BUNDLED, PHANTOMS, PhantomSpec, draw, to_dicom, to_png, write_examples
+from lungcnn.phantoms.canvas import NOISE
+from lungcnn.phantoms.thorax import LEVELS, Lesion
+from lungcnn.reading.loading import load_slice
 from lungcnn.windowing import to_grey
 
 

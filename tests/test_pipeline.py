@@ -6,13 +6,15 @@ import numpy as np
 import pytest
 from conftest import dicom_bytes
 
-from lungcnn.artefact import load_card, load_model, save_model
+from lungcnn.classes import CLASSES
 from lungcnn.errors import ModelFileError, UsageError
-from lungcnn.loading import CTSlice, load_slice
-from lungcnn.network import CLASSES, build_network
+from lungcnn.model.card import load_card, load_model, save_model
+from lungcnn.model.network import build_network
 from lungcnn.pipeline import Pipeline
-from lungcnn.rendering import encode_png, render_overlay, render_slice
-from lungcnn.report import SliceReport
+from lungcnn.reading.ct_slice import CTSlice
+from lungcnn.reading.loading import load_slice
+from lungcnn.results.rendering import encode_png, render_overlay, render_slice
+from lungcnn.results.slice_report import SliceReport
 
 KEYS = {
     "file",

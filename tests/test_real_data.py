@@ -8,12 +8,12 @@ import pytest
 from click.testing import CliRunner
 from conftest import ROOT
 
-from lungcnn.artefact import load_card
+from lungcnn.classes import CLASSES
 from lungcnn.cli import main
-from lungcnn.dataset import read_dataset
-from lungcnn.gate import OneLungError, admit
-from lungcnn.loading import iter_slices, load_slice
-from lungcnn.network import CLASSES
+from lungcnn.dataset.folder import read_dataset
+from lungcnn.gate.examine import OneLungError, admit
+from lungcnn.model.card import load_card
+from lungcnn.reading.loading import iter_slices, load_slice
 
 pytestmark = pytest.mark.data
 MODEL = ROOT / "models" / "cancer_classification_model.keras"

@@ -8,8 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lungcnn.errors import UnreadableFileError, UnsupportedFileError
-from lungcnn.loading import load_slice
-from lungcnn.series import natural, read_series
+from lungcnn.reading.loading import load_slice
+from lungcnn.reading.series_files import natural
+from lungcnn.reading.series_reader import read_series
 
 AXIAL = [1, 0, 0, 0, 1, 0]
 CORONAL = [1, 0, 0, 0, 0, -1]
@@ -186,10 +187,10 @@ def test_a_zip_is_read_in_memory_and_names_cannot_climb(tmp_path, as_path):
 
 
 def test_archives_that_are_too_much_are_refused_before_they_are_unpacked(monkeypatch):
-    monkeypatch.setattr("lungcnn.series.MAX_MEMBERS", 3)
+    monkeypatch.setattr("lungcnn.reading.series_files.MAX_MEMBERS", 3)
     with pytest.raises(UnsupportedFileError, match="holds 4 files; accepted are up to 3"):
         read_series(packed({str(i): b"x" for i in range(4)}))
-    monkeypatch.setattr("lungcnn.series.MAX_UNPACKED", 2 * 2**20)
+    monkeypatch.setattr("lungcnn.reading.series_files.MAX_UNPACKED", 2 * 2**20)
     bomb = packed({"bomb.dcm": bytes(3 * 2**20)})
     assert len(bomb) < 10_000
     with pytest.raises(UnsupportedFileError, match="unpacks to 3 MiB; accepted are up to 2 MiB"):

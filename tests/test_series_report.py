@@ -9,13 +9,14 @@ from conftest import dicom_bytes
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lungcnn.loading import load_slice
-from lungcnn.metrics import Predictions
-from lungcnn.phantom import draw
+from lungcnn.evaluation.metrics import Predictions
+from lungcnn.evaluation.series_rule_fit import fit_series_rule
+from lungcnn.phantoms.bundled import draw
 from lungcnn.pipeline import Pipeline
-from lungcnn.series import read_series
-from lungcnn.series_report import SeriesReport
-from lungcnn.series_rule import RULES, SeriesRule, fit_series_rule
+from lungcnn.reading.loading import load_slice
+from lungcnn.reading.series_reader import read_series
+from lungcnn.results.series_report import SeriesReport
+from lungcnn.results.series_rule import RULES, SeriesRule
 
 
 def predictions(per_case: list[tuple[int, list[float]]]) -> tuple[Predictions, np.ndarray]:

@@ -5,12 +5,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from lungcnn.dataset import crop_dataset, read_boxes, read_dataset
-from lungcnn.lesions import boxes_mask, draw_dome, erase_lesion, transplant_lesion
-from lungcnn.surgery import MALIGNANT, NORMAL, Surgery
+from lungcnn.classes import MALIGNANT, NORMAL
+from lungcnn.dataset.crops import crop_dataset
+from lungcnn.dataset.folder import read_dataset
+from lungcnn.dataset.lesion_boxes import read_boxes
+from lungcnn.training.lesion_editing import LesionEditing
+from lungcnn.training.lesions import boxes_mask, draw_dome, erase_lesion, transplant_lesion
 
-ALWAYS = Surgery(insert=1.0, transplant=1.0, erase=1.0, decoy=0.0, dome=0.0)
-NEVER = Surgery(insert=0.0, erase=0.0, decoy=0.0, dome=0.0)
+ALWAYS = LesionEditing(insert=1.0, transplant=1.0, erase=1.0, decoy=0.0, dome=0.0)
+NEVER = LesionEditing(insert=0.0, erase=0.0, decoy=0.0, dome=0.0)
 BOX = np.array([[20.0, 50.0, 40.0, 70.0]])
 
 
@@ -143,7 +146,7 @@ def test_decoys_mend_where_nothing_was_and_keep_the_label(crop_set):
 
 
 def test_weights_of_what_shows_nothing_and_of_what_nobody_looked_at(crop_set):
-    surgery = Surgery(blank_weight=0.5, unseen_weight=0.25)
+    surgery = LesionEditing(blank_weight=0.5, unseen_weight=0.25)
     weights = surgery.weights(crop_set)
     malignant = np.flatnonzero(crop_set.labels == MALIGNANT)
     assert weights[crop_set.labels != MALIGNANT].tolist() == [1.0] * 12

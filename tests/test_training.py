@@ -5,14 +5,11 @@ import numpy as np
 import pytest
 from test_localization import write_series
 
-from lungcnn.artefact import load_model
-from lungcnn.augmentation import Augmentation, augment
-from lungcnn.baselines import BASELINES, BORDER, SIDE, Material, probabilities
-from lungcnn.calibration import conformal_thresholds, fit_calibration, set_membership
-from lungcnn.dataset import crop_dataset, read_dataset
+from lungcnn.dataset.crops import crop_dataset
+from lungcnn.dataset.folder import read_dataset
 from lungcnn.errors import UsageError
-from lungcnn.lesions import insert_lesion
-from lungcnn.metrics import (
+from lungcnn.evaluation.baselines import BASELINES, BORDER, SIDE, Material, probabilities
+from lungcnn.evaluation.metrics import (
     Predictions,
     cross_calibrated,
     expected_calibration_error,
@@ -22,11 +19,16 @@ from lungcnn.metrics import (
     summarise,
     with_intervals,
 )
-from lungcnn.model_card import model_card
-from lungcnn.phantom import draw
-from lungcnn.study import Plan, case_folds, cross_validate, random_folds, run_study
-from lungcnn.surgery import Surgery
-from lungcnn.training import Recipe, predict_logits, slice_weights, train_network
+from lungcnn.evaluation.model_card import model_card
+from lungcnn.model.calibration import conformal_thresholds, fit_calibration, set_membership
+from lungcnn.model.card import load_model
+from lungcnn.phantoms.bundled import draw
+from lungcnn.training.augmentation import Augmentation, augment
+from lungcnn.training.folds import case_folds, cross_validate, random_folds
+from lungcnn.training.lesion_editing import LesionEditing
+from lungcnn.training.lesions import insert_lesion
+from lungcnn.training.train import Recipe, predict_logits, slice_weights, train_network
+from lungcnn.training_run import Plan, run_training
 
 QUICK = Recipe(epochs=2, batch=8, width=4)
 STILL = Augmentation(flip=0, rotation=0, shift=0, zoom=0, contrast=0, brightness=0, noise=0)
@@ -128,7 +130,7 @@ def test_the_same_seed_trains_the_same_network(crop_set):
 
 def test_training_lowers_the_loss_and_tells_each_epoch(crop_set):
     losses = []
-    still = {"surgery": Surgery(insert=0, erase=0, decoy=0), "augmentation": STILL}
+    still = {"surgery": LesionEditing(insert=0, erase=0, decoy=0), "augmentation": STILL}
     recipe = Recipe(epochs=6, batch=6, width=4, map_weight=0.0, dropout=0.0, **still)
     train_network(crop_set, recipe, on_epoch=losses.append)
     assert len(losses) == 6
@@ -156,7 +158,7 @@ def test_random_folds_do_split_cases(crop_set):
 
 
 def test_out_of_fold_logits_come_from_networks_that_did_not_see_the_slice(crop_set, monkeypatch):
-    import lungcnn.study as study
+    import lungcnn.training.folds as folds
 
     seen = []
 
@@ -164,8 +166,8 @@ def test_out_of_fold_logits_come_from_networks_that_did_not_see_the_slice(crop_s
         seen.append(set(crop_set.cases))
         return len(seen) - 1
 
-    monkeypatch.setattr(study, "train_network", spy)
-    monkeypatch.setattr(study, "predict_logits", lambda network, crops: np.full((len(crops), 3), network))
+    monkeypatch.setattr(folds, "train_network", spy)
+    monkeypatch.setattr(folds, "predict_logits", lambda network, crops: np.full((len(crops), 3), network))
     logits = cross_validate(crop_set, crop_set.folds, QUICK)
     for case, which in zip(crop_set.cases, logits[:, 0].astype(int), strict=True):
         assert case not in seen[which]
@@ -173,11 +175,11 @@ def test_out_of_fold_logits_come_from_networks_that_did_not_see_the_slice(crop_s
 
 @pytest.mark.slow
 def test_a_killed_cross_validation_goes_on(crop_set, tmp_path, monkeypatch):
-    import lungcnn.study as study
+    import lungcnn.training.folds as folds
 
     first = cross_validate(crop_set, crop_set.folds, QUICK, checkpoints=tmp_path)
     assert len(list(tmp_path.glob("*-fold*.npy"))) == 3
-    monkeypatch.setattr(study, "train_network", lambda *_: pytest.fail("trained a finished fold again"))
+    monkeypatch.setattr(folds, "train_network", lambda *_: pytest.fail("trained a finished fold again"))
     ticks = []
     again = cross_validate(crop_set, crop_set.folds, QUICK, on_epoch=ticks.append, checkpoints=tmp_path)
     np.testing.assert_array_equal(first, again)
@@ -188,13 +190,13 @@ def test_a_killed_cross_validation_goes_on(crop_set, tmp_path, monkeypatch):
 def test_a_study_writes_model_card_and_figures(crop_set, tmp_path, monkeypatch):
     quick = {name: BASELINES[name] for name in ("majority", "noise")}
     quick["lungs_out"] = quick["noise"]  # for its title only: the card compares with it
-    monkeypatch.setattr("lungcnn.study.BASELINES", quick)
+    monkeypatch.setattr("lungcnn.training_run.BASELINES", quick)
     series = tmp_path / "series"
     series.mkdir()
     write_series(series, draw("arch-spiculated-mass"), (150, 180, 210, 240))
     plan = Plan(folds=2, seeds=(3, 4), leaky=True, baselines=True, localization=True, outlines=series, resamples=30)
     ticks = []
-    path, figures = run_study(crop_set, tmp_path, QUICK, plan, on_epoch=ticks.append)
+    path, figures = run_training(crop_set, tmp_path, QUICK, plan, on_epoch=ticks.append)
     assert len(ticks) == plan.epochs(QUICK) == QUICK.epochs * (4 + 2 + 1)
     assert path.name == "cancer_classification_model.keras"
     network, card = load_model(path)
@@ -295,8 +297,7 @@ def test_temperature_is_found_and_mends_the_calibration():
     logits, labels, cases = made_up()
     fitted = fit_calibration(logits, labels, cases)
     assert fitted.temperature == pytest.approx(2.5, rel=0.08)
-    from lungcnn.artefact import Calibration
-    from lungcnn.classifier import calibrate
+    from lungcnn.model.calibration import Calibration, calibrate
 
     before = expected_calibration_error(calibrate(logits, Calibration()), labels)
     after = expected_calibration_error(calibrate(logits, fitted), labels)
@@ -308,7 +309,7 @@ def test_prediction_sets_cover_their_share():
     logits, labels, cases = made_up(n=6000)
     half = np.arange(len(labels)) < 3000
     fitted = fit_calibration(logits[half], labels[half], cases[half])
-    from lungcnn.classifier import calibrate
+    from lungcnn.model.calibration import calibrate
 
     inside = set_membership(calibrate(logits[~half], fitted), fitted.set_thresholds)
     for label in range(3):
@@ -416,7 +417,7 @@ def test_each_fold_is_calibrated_on_the_others():
     logits[folds == 2] *= 4  # a fold that is far too sure doesn't set its own temperature
     found = cross_calibrated(logits, labels, cases, folds)
     others = fit_calibration(logits[folds != 2], labels[folds != 2], cases[folds != 2])
-    from lungcnn.classifier import calibrate
+    from lungcnn.model.calibration import calibrate
 
     np.testing.assert_allclose(found.p[folds == 2], calibrate(logits[folds == 2], others), atol=1e-6)
     assert len(set(found.threshold)) == 3

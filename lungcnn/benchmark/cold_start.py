@@ -1,0 +1,146 @@
+"""How long one waits for a fresh `python -m demo`: for the page, and for the first result."""
+
+import contextlib
+import http.client
+import json
+import os
+import re
+import socket
+import statistics
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+
+from lungcnn.errors import LungCNNError
+
+ROOT = Path(__file__).parents[2]
+PATIENCE = 300  # seconds
+# As little as a page of Gradio can be, served the same way; and what no first result can do without.
+BARE = """
+import sys
+import gradio as gr
+with gr.Blocks() as page:
+    gr.Markdown("Hello")
+page.launch(server_port=int(sys.argv[1]), quiet=True, ssr_mode=False, prevent_thread_lock=True)
+page.block_thread()
+"""
+LOADED = """
+import sys
+from lungcnn import Pipeline, import_tensorflow
+import_tensorflow()
+Pipeline.load(sys.argv[1] or None)
+print("loaded", flush=True)
+"""
+
+
+def measure_cold_starts(
+    rounds: int, model: Path | None = None, on_step: Callable[[], None] = lambda: None
+) -> dict[str, float]:
+    """Start each program afresh, in turn, `rounds` times after one that warms the disk's cache.
+
+    Returns:
+        `page_over_bare_gradio`: time to the first page over that of a bare Gradio Blocks page;
+        `first_result_over_import`: time to the first result over that of importing TensorFlow and loading the model.
+        Medians over medians.
+
+    Raises `LungCNNError` where a program doesn't start.
+    """
+    example = (ROOT / "examples" / "arch-spiculated-mass.dcm").read_bytes()
+    seconds: dict[str, list[float]] = {"bare": [], "page": [], "loaded": [], "result": []}
+    for turn in range(rounds + 1):
+        found = _time_page([sys.executable, "-c", BARE]), _time_loading(model), *_time_demo(model, example)
+        if turn:
+            for name, value in zip(("bare", "loaded", "page", "result"), found, strict=True):
+                seconds[name].append(value)
+        on_step()
+    medians = {name: statistics.median(values) for name, values in seconds.items()}
+    return {
+        "page_over_bare_gradio": medians["page"] / medians["bare"],
+        "first_result_over_import": medians["result"] / medians["loaded"],
+    }
+
+
+def _time_page(command: list[str]) -> float:
+    port = _free_port()
+    with _started([*command, str(port)]) as (start, _):
+        _await_page(port)
+        return time.perf_counter() - start
+
+
+def _time_loading(model: Path | None) -> float:
+    with _started([sys.executable, "-c", LOADED, str(model or "")], stdout=subprocess.PIPE) as (start, process):
+        if process.stdout.readline().strip() != b"loaded":
+            raise LungCNNError("TensorFlow or the model could not be loaded.")
+        return time.perf_counter() - start
+
+
+def _time_demo(model: Path | None, content: bytes) -> tuple[float, float]:
+    port = _free_port()
+    command = [sys.executable, "-m", "demo", "--port", str(port), *(["--model", str(model)] if model else [])]
+    with _started(command) as (start, _):
+        _await_page(port)
+        page = time.perf_counter() - start
+        _explain(port, content)
+        return page, time.perf_counter() - start
+
+
+@contextlib.contextmanager
+def _started(command, stdout=subprocess.DEVNULL):
+    """A program in a process of its own, ended afterwards; gives the time of its start, and it."""
+    settings = {"GRADIO_ANALYTICS_ENABLED": "False", "PYTHONPATH": str(ROOT), "TF_CPP_MIN_LOG_LEVEL": "3"}
+    start = time.perf_counter()
+    process = subprocess.Popen(  # noqa: S603 - our own programs
+        command, cwd=ROOT, stdout=stdout, stderr=subprocess.DEVNULL, env=os.environ | settings
+    )
+    try:
+        yield start, process
+    finally:
+        process.terminate()
+        process.wait(10)
+        if process.stdout:
+            process.stdout.close()
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def _ask(port: int, method: str, path: str, body: bytes | None = None, kind: str = "application/json") -> bytes:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
+    try:
+        connection.request(method, path, body, {"content-type": kind} if body else {})
+        answer = connection.getresponse()
+        found = answer.read()
+        if answer.status != 200:
+            raise LungCNNError(f"The demo answered {answer.status} to {path}.")
+        return found
+    finally:
+        connection.close()
+
+
+def _await_page(port: int) -> None:
+    end = time.monotonic() + PATIENCE
+    while time.monotonic() < end:
+        with contextlib.suppress(OSError):
+            _ask(port, "GET", "/")
+            return
+        time.sleep(0.01)
+    raise LungCNNError(f"No page was served within {PATIENCE} seconds.")
+
+
+def _explain(port: int, content: bytes) -> None:
+    mark = uuid.uuid4().hex
+    head = f'--{mark}\r\nContent-Disposition: form-data; name="files"; filename="slice"\r\n\r\n'.encode()
+    body = head + content + f"\r\n--{mark}--\r\n".encode()
+    (path,) = json.loads(_ask(port, "POST", "/gradio_api/upload", body, f"multipart/form-data; boundary={mark}"))
+    file = {"path": path, "meta": {"_type": "gradio.FileData"}}
+    call = json.dumps({"data": [file, "", "grad-cam"]}).encode()
+    event = json.loads(_ask(port, "POST", "/gradio_api/call/explain", call))["event_id"]
+    said = _ask(port, "GET", f"/gradio_api/call/explain/{event}").decode()
+    if not re.search(r'event: complete\ndata: \[\{.*"status": ?"ok"', said):
+        raise LungCNNError("The demo gave no result for a bundled slice.")

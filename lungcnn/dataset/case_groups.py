@@ -1,0 +1,123 @@
+"""Which slices of the dataset belong to one case? Inferred, since the release names no patients.
+
+Slices that look almost the same (correlation of 64 x 64 thumbnails above 0.97) belong together, and so do neighbours in
+file number within a class that look alike (above 0.80), since numbers mostly follow the case. Connected slices are
+one group. A case can still be split over neighbouring groups; folds are therefore cut as contiguous blocks of groups.
+"""
+
+import csv
+import re
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from lungcnn.dataset.case_list import CASE_LIST, COLUMNS, read_case_list
+from lungcnn.dataset.folder import find_images
+from lungcnn.dataset.thumbnails import thumbnail
+from lungcnn.errors import LungCNNError
+from lungcnn.reading.loading import load_slice
+
+SAME_SCAN = 0.97
+SAME_CASE = 0.80
+FOLDS = 5
+
+
+def infer_groups(thumbnails: np.ndarray, labels: Sequence[str], numbers: Sequence[int]) -> np.ndarray:
+    """Group of each slice, int `[n]`, counted from 0 in order of their first slice.
+
+    Args:
+        thumbnails: float32 `[n, 4096]` as `dataset.thumbnail` makes them.
+        labels: `[n]`. numbers: `[n]`, the number in the file name; -1 where there is none.
+    """
+    from scipy.sparse.csgraph import connected_components
+
+    alike = thumbnails @ thumbnails.T
+    labels, numbers = np.asarray(labels), np.asarray(numbers)
+    neighbours = (labels[:, None] == labels[None]) & (np.abs(numbers[:, None] - numbers[None]) == 1)
+    neighbours &= (numbers >= 0)[:, None] & (numbers >= 0)[None]
+    joined = (alike > SAME_SCAN) | (neighbours & (alike > SAME_CASE))
+    _, found = connected_components(joined, directed=False)
+    _, first = np.unique(found, return_index=True)
+    return np.argsort(np.argsort(first))[found]
+
+
+def contiguous_folds(groups: np.ndarray, labels: Sequence[str], count: int = FOLDS) -> np.ndarray:
+    """Fold of each slice, int `[n]`: within each class, contiguous blocks of groups with about as many slices each.
+
+    A group under two labels goes where its first slice's label puts it. Slices are taken in the order given.
+    """
+    labels = np.asarray(labels)
+    _, first = np.unique(groups, return_index=True)
+    fold_of = {}
+    for label in dict.fromkeys(labels.tolist()):
+        mine = [group for group in np.argsort(first) if labels[first[group]] == label]
+        sizes = np.array([(groups == group).sum() for group in mine])
+        middles = (np.cumsum(sizes) - sizes / 2) / sizes.sum()
+        fold_of.update(zip(mine, (middles * count).astype(int), strict=True))
+    return np.array([fold_of[group] for group in groups])
+
+
+def write_case_list(root: Path, out: Path, progress: Callable = iter) -> dict[str, int]:
+    """Infer the case groups of a dataset folder and write them as a case list.
+
+    Slices that the built-in list keeps apart as a test set stay so: a model must not learn from them.
+
+    Args:
+        root: the dataset's folder. out: the CSV. progress: wraps the sequence of files.
+
+    Returns:
+        Counts: `slices`, `groups`, `kept_apart`, `unreadable`.
+
+    Raises:
+        DatasetError: as `dataset.find_images`.
+    """
+    root, images = find_images(root)
+    built_in = read_case_list(CASE_LIST)
+    rows, thumbnails, unreadable = [], [], 0
+    for image in sorted(progress(images), key=lambda image: (image.label, _number(image.path), image.path.name)):
+        try:
+            hu = load_slice(image.path).hu
+        except LungCNNError:
+            unreadable += 1
+            continue
+        listed = built_in.get((image.sha256, image.label))
+        thumbnails.append(thumbnail(hu))
+        rows.append(
+            {
+                "file": image.path.relative_to(root).as_posix(),
+                "label": image.label,
+                "sha256": image.sha256,
+                "width": hu.shape[1],
+                "height": hu.shape[0],
+                "split": listed["split"] if listed else "dev",
+            }
+        )
+    labels = [row["label"] for row in rows]
+    groups = infer_groups(np.stack(thumbnails), labels, [_number(Path(row["file"])) for row in rows])
+    develop = np.array([row["split"] == "dev" for row in rows])
+    # A group with a test slice is a test case: none of it may be learnt from.
+    develop &= ~np.isin(groups, groups[~develop])
+    folds = np.full(len(rows), -1)
+    if develop.any():
+        _, inner = np.unique(groups[develop], return_inverse=True)
+        folds[develop] = contiguous_folds(inner, np.array(labels)[develop])
+    for row, group, fold, learn in zip(rows, groups, folds, develop, strict=True):
+        row |= {"case_group": f"G{group + 1:03d}", "split": "dev" if learn else "test", "fold": fold if learn else ""}
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with out.open("w", newline="", encoding="utf-8") as stream:
+        writer = csv.DictWriter(stream, COLUMNS)
+        writer.writeheader()
+        writer.writerows(rows)
+    return {
+        "slices": len(rows),
+        "groups": len(set(groups)),
+        "kept_apart": int((~develop).sum()),
+        "unreadable": unreadable,
+    }
+
+
+def _number(path: Path) -> int:
+    """The number in a file name such as 'Normal case (12).jpg', or -1."""
+    found = re.findall(r"\d+", path.stem)
+    return int(found[-1]) if found else -1

@@ -1,0 +1,103 @@
+"""The lung crops of a dataset."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from lungcnn.classes import CLASSES
+from lungcnn.dataset.folder import Dataset, DatasetSlice
+from lungcnn.dataset.lesion_boxes import LesionBox
+from lungcnn.errors import DatasetError, LungCNNError
+from lungcnn.preprocessing.anatomy import find_anatomy
+from lungcnn.preprocessing.lung_crop import CROP_SIZE, CropBox
+from lungcnn.reading.loading import load_slice
+
+
+@dataclass(frozen=True, eq=False)
+class CropSet:
+    """Lung crops of a dataset.
+
+    Attributes:
+        slices: the `n` slices that could be read and cropped, in the dataset's order.
+        crops: float32 `[n, 128, 128]`, grey 0 to 1.
+        lungs: bool `[n, 128, 128]`, the lung mask on the crop.
+        boxes, second_look: of the `n` slices, those of `DatasetSlice` in pixels of the crop: corners (x0, y0, x1, y1)
+            float `[boxes, 4]`, and whether each is sure, bool `[boxes]`; None where nobody looked.
+        failed: file and reason of those that could not.
+    """
+
+    slices: tuple[DatasetSlice, ...]
+    crops: np.ndarray
+    lungs: np.ndarray
+    boxes: tuple[tuple[np.ndarray, np.ndarray] | None, ...]
+    second_look: tuple[tuple[np.ndarray, np.ndarray] | None, ...]
+    failed: tuple[tuple[str, str], ...] = field(default=())
+
+    @property
+    def labels(self) -> np.ndarray:
+        """int64 `[n]`."""
+        return np.array([item.label for item in self.slices])
+
+    @property
+    def cases(self) -> np.ndarray:
+        """str `[n]`."""
+        return np.array([item.case for item in self.slices])
+
+    @property
+    def sure_lesions(self) -> dict[str, np.ndarray]:
+        """Malignant slices on which a lesion is surely seen, bool `[n]`, by the first list and by the second look."""
+        malignant = self.labels == CLASSES.index("malignant")
+        return {
+            name: malignant & np.array([found is not None and found[1].any() for found in boxes], bool)
+            for name, boxes in (("sure_lesions", self.boxes), ("second_look", self.second_look))
+        }
+
+    def take(self, index: np.ndarray) -> "CropSet":
+        """The slices at `index` (int or bool `[n]`)."""
+        chosen = np.arange(len(self.slices))[index]
+        return CropSet(
+            slices=tuple(self.slices[i] for i in chosen),
+            crops=self.crops[chosen],
+            lungs=self.lungs[chosen],
+            boxes=tuple(self.boxes[i] for i in chosen),
+            second_look=tuple(self.second_look[i] for i in chosen),
+        )
+
+    @property
+    def folds(self) -> np.ndarray:
+        """int64 `[n]`, -1 for slices outside the folds."""
+        return np.array([-1 if item.fold is None else item.fold for item in self.slices])
+
+
+def crop_dataset(dataset: Dataset, progress=iter) -> CropSet:
+    """Cut the lung crop of every slice; `progress` wraps the sequence (for instance `tqdm.tqdm`).
+
+    Raises `DatasetError` when no slice of some class could be cropped.
+    """
+    kept, crops, lungs, boxes, second_look, failed = [], [], [], [], [], []
+    for item in progress(dataset.slices):
+        try:
+            anatomy = find_anatomy(load_slice(item.path))
+        except LungCNNError as error:
+            failed.append((item.file, str(error)))
+            continue
+        kept.append(item)
+        crops.append(anatomy.crop)
+        lungs.append(anatomy.crop_lungs)
+        boxes.append(_on_crop(item.boxes, anatomy.box))
+        second_look.append(_on_crop(item.second_look, anatomy.box))
+    lacking = set(range(len(CLASSES))) - {item.label for item in kept}
+    if lacking:
+        names = ", ".join(CLASSES[label] for label in sorted(lacking))
+        raise DatasetError(f"No slice of the class(es) {names} could be read and cropped; {len(failed)} files failed.")
+    return CropSet(tuple(kept), np.stack(crops), np.stack(lungs), tuple(boxes), tuple(second_look), tuple(failed))
+
+
+def _on_crop(boxes: tuple[LesionBox, ...] | None, crop: CropBox):
+    if boxes is None:
+        return None
+    size = (CROP_SIZE, CROP_SIZE)
+    corners = [
+        (*crop.point_from_slice(box.x0, box.y0, size), *crop.point_from_slice(box.x1, box.y1, size)) for box in boxes
+    ]
+    return np.array(corners, float).reshape(-1, 4), np.array([box.sure for box in boxes], bool)

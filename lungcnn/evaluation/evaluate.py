@@ -1,0 +1,127 @@
+"""A trained model on a folder of slices: figures that its own training slices can't flatter."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from lungcnn.classes import CLASSES
+from lungcnn.dataset.crops import CropSet
+from lungcnn.errors import DatasetError
+from lungcnn.evaluation.leak_guard import near_duplicates, perceptual_hashes
+from lungcnn.evaluation.localization import locate, summarise_findings
+from lungcnn.evaluation.metrics import RESAMPLES, Predictions, summarise
+from lungcnn.evaluation.targets import dataset_targets, outline_targets, phantom_targets
+from lungcnn.explaining.methods import Explainer
+from lungcnn.model.calibration import calibrate
+from lungcnn.model.classifier import Classifier
+from lungcnn.training.folds import fold_networks
+from lungcnn.training.train import predict_logits
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluation:
+    """Figures of a model on slices it has not seen.
+
+    Attributes:
+        summary: as `metrics.summarise` gives it.
+        predictions: of the slices that counted.
+        identical, near: how many slices were left out (or, where `guarded` is false, would have been) because the same
+            file, or a near-duplicate, is among the model's training slices.
+        unreadable: how many could not be read or show no lungs.
+    """
+
+    summary: dict
+    predictions: Predictions
+    identical: int
+    near: int
+    unreadable: int
+    guarded: bool
+    model: str
+
+    def to_json(self) -> dict:
+        """For `evaluate --json`."""
+        leaked = {"identical": self.identical, "near_duplicate": self.near, "left_out": self.guarded}
+        return {
+            **self.summary,
+            "seen_in_training": leaked,
+            "unreadable": self.unreadable,
+            "model": {"sha256": self.model},
+        }
+
+
+def evaluate_model(network, card, crop_set: CropSet, guard: bool = True, resamples: int = RESAMPLES) -> Evaluation:
+    """Measure a network on slices, leaving out those it was trained on.
+
+    Args:
+        network: `keras.Model`. card: its `ModelCard`. guard: False counts training slices as well: LEAKY.
+
+    Raises:
+        DatasetError: the guard leaves no slice of some class.
+    """
+    identical, near = _seen_in_training(card, crop_set)
+    counted = crop_set.take(~(identical | near)) if guard else crop_set
+    lacking = set(range(len(CLASSES))) - set(counted.labels.tolist())
+    if lacking:
+        names = ", ".join(CLASSES[label] for label in sorted(lacking))
+        raise DatasetError(
+            f"No slice of the class(es) {names} is left to evaluate on: {identical.sum()} of {len(identical)} slices "
+            f"are among the model's training slices and {near.sum()} are near-duplicates of one. Give slices that the "
+            "model has not seen, or count these as well with --no-leak-guard; the figures then mean nothing for a new "
+            "patient."
+        )
+    count, calibration = len(counted.slices), card.calibration
+    unset = np.nan if calibration.malignant_threshold is None else calibration.malignant_threshold
+    predictions = Predictions(
+        p=calibrate(predict_logits(network, counted.crops), calibration),
+        labels=counted.labels,
+        cases=counted.cases,
+        threshold=np.full(count, unset),
+        limits=np.tile(calibration.set_thresholds or (np.nan,) * len(CLASSES), (count, 1)),
+    )
+    return Evaluation(
+        summary=summarise([predictions], counted.sure_lesions, resamples),
+        predictions=predictions,
+        identical=int(identical.sum()),
+        near=int(near.sum()),
+        unreadable=len(crop_set.failed),
+        guarded=guard,
+        model=card.sha256,
+    )
+
+
+def evaluate_localization(
+    network, card, crop_set: CropSet, checkpoints: Path | None = None, outlines: Path | None = None, resamples=RESAMPLES
+) -> dict:
+    """Whether heatmaps point at lesions: on phantoms, on slices not seen in training, on slices with outlines.
+
+    Args:
+        network: `keras.Model`. card: its `ModelCard`.
+        checkpoints: folder of the training run's fold networks; each slice is then explained by the network that has
+            not seen it. None leaves training slices out.
+        outlines: folder as `localization.outline_targets`.
+
+    Returns:
+        As `localization.summarise_findings`.
+
+    Raises:
+        DatasetError: fold networks are missing, or no outlines are in their folder.
+    """
+    explainer = Explainer(Classifier(network, card.calibration))
+    targets = phantom_targets() + (outline_targets(outlines) if outlines else [])
+    findings = locate(explainer, targets)
+    if checkpoints is None:
+        identical, near = _seen_in_training(card, crop_set)
+        findings += locate(explainer, dataset_targets(crop_set.take(~(identical | near))))
+    else:
+        for held_out, fold_network in fold_networks(crop_set, card, checkpoints):
+            fold_explainer = Explainer(Classifier(fold_network, card.calibration))
+            findings += locate(fold_explainer, dataset_targets(crop_set.take(held_out)))
+    return summarise_findings(findings, resamples)
+
+
+def _seen_in_training(card, crop_set: CropSet) -> tuple[np.ndarray, np.ndarray]:
+    """Which slices are training slices, and which are near-duplicates of one: bool `[n]` each."""
+    identical = np.isin([item.sha256 for item in crop_set.slices], list(card.training.get("files", {}).values()))
+    near = near_duplicates(perceptual_hashes(crop_set.crops), card.training.get("perceptual_hashes", ())) & ~identical
+    return identical, near

@@ -1,0 +1,178 @@
+"""May the model judge this slice at all? What is refused gets no probability.
+
+Asked in this order: the file's facts (`from_file`), the window and polarity of a picture (`levels.correct_levels`),
+the anatomy, and what the picture measures (`picture`). How familiar the network finds it comes after it
+(`familiarity`).
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from lungcnn.errors import Reason, RefusalError
+from lungcnn.gate.bounds import cautions, first_broken
+from lungcnn.gate.measures import Measures, measure
+from lungcnn.preprocessing.anatomy import Anatomy, find_anatomy
+from lungcnn.reading.acquisition import SliceFacts
+from lungcnn.reading.ct_slice import CTSlice
+from lungcnn.reading.exported_window import correct_levels
+
+# Share of the body's area that lung has on either side: less on 1 % of the development slices (large masses, collapse).
+LEAST_LUNG_ON_A_SIDE = 0.02
+LARGEST_COLOURED = 0.004
+# The dataset was scanned with 1 mm; 5 mm is what routine chest CT goes up to.
+THICKEST = 5.5
+# Cosine of the angle between the slice's normal and the body's long axis: 30 degrees, beyond any tilt of a gantry.
+LEAST_AXIAL = 0.866
+_CHEST = "CHEST THORAX LUNG LUNGS MEDIASTINUM HEART BREAST RIB STERNUM TSPINE SPINE TRUNK BODY WHOLEBODY"
+CHEST_PARTS = frozenset(_CHEST.split(" ")) | {"CHESTABDOMEN", "CHESTABDPELVIS"}
+SHARP_KERNELS = ("BONE", "EDGE", "ULTRA")
+SHARPEST_SIEMENS = 75
+
+
+class NotFiniteError(RefusalError):
+    """The slice holds NaN or infinite values: a network would answer them with a plausible number."""
+
+    code = "not_finite"
+
+
+class OneLungError(RefusalError):
+    """Lung on one side of the body only, or next to none on the other."""
+
+    code = "one_lung"
+
+
+class NotChestCTError(RefusalError):
+    """Something like a body and lungs was found, but it does not measure as a chest CT; `code` tells what is off."""
+
+    code = "not_chest_ct"
+
+    def __init__(self, message: str, code: str = "not_chest_ct"):
+        super().__init__(message)
+        self.code = code
+
+
+class FileFactsError(RefusalError):
+    """The DICOM file itself says that it holds no axial chest-CT slice; `code` tells what it says."""
+
+    def __init__(self, message: str, code: str):
+        super().__init__(message)
+        self.code = code
+
+
+class ColourError(RefusalError):
+    """A picture in colour: a photograph, a screenshot, or a slice with graphics drawn over it."""
+
+    code = "in_colour"
+
+
+@dataclass(frozen=True, eq=False)
+class Admission:
+    """A slice that may be judged.
+
+    Attributes:
+        ct_slice: the slice, its window and polarity corrected where that was needed and possible.
+        anatomy: what was found on it. measures: what was measured on it.
+        warnings: the slice's own and those of the gate.
+    """
+
+    ct_slice: CTSlice
+    anatomy: Anatomy
+    measures: Measures
+    warnings: tuple[Reason, ...] = ()
+
+
+def admit(ct_slice: CTSlice) -> Anatomy:
+    """The anatomy of a slice that may be judged; raises as `examine`."""
+    return examine(ct_slice).anatomy
+
+
+def examine(ct_slice: CTSlice) -> Admission:
+    """Admit a slice, corrected where its levels were read wrongly, or refuse it.
+
+    Raises:
+        FileFactsError: the file says localizer, secondary capture, not axial, another body part, burned-in annotation.
+        NotFiniteError: NaN or infinite pixels.
+        ColourError: a picture in colour.
+        WrongWindowError: a window that clips lung to black or soft tissue to white.
+        NoBodyError, NoLungsError: as `find_anatomy`.
+        OneLungError: no two lungs, as above the apices, below the bases and after the loss of a lung.
+        NotChestCTError: not the measures of a whole, upright, axial slice of the chest.
+    """
+    from_file = check_facts(ct_slice.facts) if ct_slice.facts else ()
+    if not np.isfinite(ct_slice.hu).all():
+        raise NotFiniteError("The slice holds values that are not finite numbers. Export it again.")
+    if ct_slice.coloured > LARGEST_COLOURED:
+        raise ColourError(
+            f"The picture is in colour ({ct_slice.coloured:.1%} of it). Accepted are grey-scale chest-CT slices "
+            "without graphics drawn over them."
+        )
+    ct_slice = correct_levels(ct_slice)
+    anatomy = find_anatomy(ct_slice)
+    if min(anatomy.lung_sides()) < LEAST_LUNG_ON_A_SIDE:
+        raise OneLungError(
+            "Lung was found on one side of the body only: the slice may lie above the apices or below the bases, or "
+            "one lung holds no air. Accepted are axial slices that show both lungs."
+        )
+    measures = measure(ct_slice, anatomy)
+    corrected = any(warning.code == "window_corrected" for warning in ct_slice.warnings)
+    broken = first_broken(measures, not ct_slice.calibrated, corrected)
+    if broken:
+        bound, says = broken
+        raise NotChestCTError(
+            f"This does not look like a whole axial chest-CT slice that can be judged: {says}. Accepted are axial "
+            "slices that show both lungs whole, the back down, as DICOM or exported under a lung window "
+            "(centre -500, width 1500 HU).",
+            bound.code,
+        )
+    return Admission(ct_slice, anatomy, measures, (*ct_slice.warnings, *from_file, *cautions(measures)))
+
+
+def check_facts(facts: SliceFacts) -> tuple[Reason, ...]:
+    """Warnings from what a DICOM file says of a slice; raises `FileFactsError` where it rules a chest slice out."""
+    if "Secondary Capture" in facts.sop_class or "SCREEN SAVE" in facts.image_type:
+        raise _ruled_out("a secondary capture (a picture of a screen), not the CT image", "secondary_capture")
+    if {"LOCALIZER", "SCOUT"} & set(facts.image_type):
+        raise _ruled_out("a localizer, the overview picture that a scan is planned on", "localizer")
+    if {"PROJECTION", "MAX_IP", "MIP", "MIN_IP", "MINIP", "CSA 3D"} & set(facts.image_type):
+        raise _ruled_out("a projection through many slices", "projection")
+    if facts.burned_in:
+        raise _ruled_out("a picture with annotation burned in", "burned_in")
+    if facts.body_part and facts.body_part not in CHEST_PARTS:
+        raise _ruled_out(f"a slice of another part of the body ({facts.body_part})", "body_part")
+    if facts.orientation:
+        row, column = np.reshape(facts.orientation, (2, 3))
+        normal = np.cross(row, column)
+        if abs(normal[2]) < LEAST_AXIAL:
+            plane = ("sagittal", "coronal")[int(abs(normal[1]) > abs(normal[0]))]
+            raise _ruled_out(f"a {plane} or oblique plane", "not_axial")
+        if abs(row[0]) < LEAST_AXIAL or column[1] < 0:
+            raise _ruled_out("an axial slice that is turned: its rows do not run across, back down", "turned")
+    notes = []
+    if facts.thickness and facts.thickness > THICKEST:
+        notes.append(
+            Reason(
+                "thick_slice",
+                f"The slice is {facts.thickness:g} mm thick; the model learnt from thin slices (1 mm), and small "
+                "findings fade in thick ones.",
+            )
+        )
+    if facts.kernel and _is_sharp(facts.kernel):
+        notes.append(
+            Reason(
+                "sharp_kernel",
+                f"The slice was reconstructed with a sharp kernel ({facts.kernel}), noisier than what the model learnt "
+                "from.",
+            )
+        )
+    return tuple(notes)
+
+
+def _is_sharp(kernel: str) -> bool:
+    digits = "".join(letter for letter in kernel if letter.isdigit())
+    siemens = kernel[:1] in "BHIQ" and len(digits) == 2 and int(digits) >= SHARPEST_SIEMENS
+    return siemens or any(name in kernel.upper() for name in SHARP_KERNELS)
+
+
+def _ruled_out(what: str, code: str) -> FileFactsError:
+    return FileFactsError(f"The DICOM file says that it holds {what}. Accepted are axial CT slices of the chest.", code)

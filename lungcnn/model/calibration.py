@@ -1,0 +1,108 @@
+"""From logits to calibrated probabilities, prediction sets and an operating point: fitted out of fold, and used."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from lungcnn.classes import CLASSES
+
+COVERAGE = 0.9
+SENSITIVITY = 0.9
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """How logits become calibrated probabilities and prediction sets; fitted on cases out of fold.
+
+    Attributes:
+        temperature: logits are divided by it before the softmax (Guo 2017).
+        set_thresholds: per class, the largest `1 - probability` at which the class stays in the prediction set.
+        coverage: the nominal share of cases whose class is in the set.
+        malignant_threshold: malignant probability from which sensitivity was `malignant_sensitivity` out of fold.
+    """
+
+    temperature: float = 1.0
+    set_thresholds: tuple[float, ...] | None = None
+    coverage: float | None = None
+    malignant_threshold: float | None = None
+    malignant_sensitivity: float | None = None
+    malignant_specificity: float | None = None
+
+
+def calibrate(logits: np.ndarray, calibration: Calibration) -> np.ndarray:
+    """Probabilities float32 `[n, classes]` of logits: softmax after division by the temperature."""
+    scaled = np.asarray(logits, np.float64) / calibration.temperature
+    scaled -= scaled.max(axis=-1, keepdims=True)
+    odds = np.exp(scaled)
+    return (odds / odds.sum(axis=-1, keepdims=True)).astype(np.float32)
+
+
+def prediction_set(probabilities: np.ndarray, calibration: Calibration) -> tuple[str, ...] | None:
+    """Classes that can't be ruled out for one slice (split conformal), or None for a model without thresholds.
+
+    Args:
+        probabilities: float `[classes]`. The most probable class is always in the set.
+    """
+    if calibration.set_thresholds is None:
+        return None
+    top = int(np.argmax(probabilities))
+    pairs = enumerate(zip(CLASSES, calibration.set_thresholds, strict=True))
+    return tuple(name for i, (name, limit) in pairs if i == top or 1 - probabilities[i] <= limit)
+
+
+def set_membership(p: np.ndarray, thresholds) -> np.ndarray:
+    """Bool `[n, 3]`: which classes stand in each slice's prediction set; the most probable one always does."""
+    inside = 1 - p <= np.asarray(thresholds)
+    inside[np.arange(len(p)), p.argmax(axis=1)] = True
+    return inside
+
+
+def fit_calibration(logits: np.ndarray, labels: np.ndarray, cases: np.ndarray) -> Calibration:
+    """Fit temperature, conformal thresholds and operating point on slices the network has not seen.
+
+    The temperature minimises the negative log-likelihood (Guo 2017). The thresholds are class-conditional split
+    conformal quantiles (Vovk 2012); slices of one case are not exchangeable, cases are, so each case
+    weighs one and the number of cases, not of slices, sets the finite-sample correction.
+
+    Args:
+        logits: float `[n, 3]`. labels: int `[n]`. cases: str `[n]`.
+    """
+    from scipy.optimize import minimize_scalar
+
+    def loss(log_temperature):
+        p = calibrate(logits, Calibration(temperature=float(np.exp(log_temperature))))
+        return -np.log(np.maximum(p[np.arange(len(labels)), labels], 1e-12)).mean()
+
+    fitted = minimize_scalar(loss, bounds=(np.log(0.2), np.log(10)), method="bounded")
+    temperature = float(np.exp(fitted.x))
+    p = calibrate(logits, Calibration(temperature=temperature))
+    malignant = CLASSES.index("malignant")
+    diseased = p[labels == malignant, malignant]
+    threshold = float(np.quantile(diseased, 1 - SENSITIVITY, method="lower"))
+    return Calibration(
+        temperature=temperature,
+        set_thresholds=conformal_thresholds(p, labels, cases),
+        coverage=COVERAGE,
+        malignant_threshold=threshold,
+        malignant_sensitivity=float((diseased >= threshold).mean()),
+        malignant_specificity=float((p[labels != malignant, malignant] < threshold).mean()),
+    )
+
+
+def conformal_thresholds(p: np.ndarray, labels: np.ndarray, cases: np.ndarray, coverage: float = COVERAGE):
+    """Per class, the `1 - probability` below which `coverage` of its cases lie: tuple of 3 floats, at most 1."""
+    thresholds = []
+    for label in range(len(CLASSES)):
+        mine = labels == label
+        number = len(set(cases[mine]))
+        level = min(1.0, coverage * (number + 1) / number)
+        thresholds.append(
+            float(np.quantile(1 - p[mine, label], level, weights=case_weights(cases[mine]), method="inverted_cdf"))
+        )
+    return tuple(thresholds)
+
+
+def case_weights(cases: np.ndarray) -> np.ndarray:
+    """Weight of each slice so that every case counts alike: float `[n]`, one over its case's size."""
+    _, inverse, counts = np.unique(cases, return_inverse=True, return_counts=True)
+    return 1 / counts[inverse]

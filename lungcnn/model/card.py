@@ -1,0 +1,139 @@
+"""Saving, loading and verifying the trained model and its card.
+
+The card is a JSON file beside the model: what the network expects, what it learnt from, how its
+logits become probabilities, and the sha256 that the model file must have to be opened at all.
+"""
+
+import hashlib
+import json
+import os
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from lungcnn.classes import CLASSES
+from lungcnn.errors import ModelFileError
+from lungcnn.gate.familiarity import Familiarity
+from lungcnn.model.calibration import Calibration
+from lungcnn.preprocessing.lung_crop import CROP_SIZE, CROP_VERSION
+from lungcnn.windowing import DATASET
+
+MODEL_NAME = "cancer_classification_model"
+_RETRAIN = "Fetch the model and its card again, or train one: python -m lungcnn train DATASET --out models"
+
+
+@dataclass(frozen=True)
+class ModelCard:
+    """What stands in `<model>.json`.
+
+    Attributes:
+        training: recipe, seed, date, number of slices and cases, `files` (name to sha256 of each training slice).
+        versions: of the packages that made the model.
+        figures: from cross-validation; empty where none was run.
+        familiarity: how far from the training slices' features a slice may lie; None: not checked.
+        series: the rule for whole series (`series_rule.SeriesRule`); empty where none was fitted.
+    """
+
+    sha256: str
+    name: str = MODEL_NAME
+    classes: tuple[str, ...] = CLASSES
+    input_shape: tuple[int, ...] = (CROP_SIZE, CROP_SIZE, 1)
+    window: dict = field(default_factory=lambda: asdict(DATASET))
+    crop_version: int = CROP_VERSION
+    calibration: Calibration = field(default_factory=Calibration)
+    training: dict = field(default_factory=dict)
+    versions: dict = field(default_factory=dict)
+    figures: dict = field(default_factory=dict)
+    familiarity: Familiarity | None = None
+    series: dict = field(default_factory=dict)
+
+
+def default_model_path() -> Path:
+    """The model that ships with the project, or the one that the environment variable LUNGCNN_MODEL names."""
+    chosen = os.environ.get("LUNGCNN_MODEL")
+    return Path(chosen) if chosen else Path(__file__).parents[2] / "models" / f"{MODEL_NAME}.keras"
+
+
+def save_model(network, folder: Path, card: dict) -> Path:
+    """Write `<name>.keras` (without an optimizer) and its card into `folder`; returns the model's path.
+
+    Args:
+        network: `keras.Model`. card: fields of `ModelCard` other than the sha256.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{MODEL_NAME}.keras"
+    # Both are complete before either replaces what was there: a killed run leaves the old pair.
+    draft = folder / f".{MODEL_NAME}.draft.keras"
+    network.save(draft, include_optimizer=False)
+    text = json.dumps(asdict(ModelCard(sha256=_sha256(draft), **card)), indent=1) + "\n"
+    draft.replace(path)
+    card_path(path).write_text(text, encoding="utf-8")
+    return path
+
+
+def card_path(model: Path) -> Path:
+    """The card that belongs to a model file."""
+    return model.with_suffix(".json")
+
+
+def load_card(model: Path) -> ModelCard:
+    """Read a model's card. Raises `ModelFileError` when it is missing, damaged, or of another kind of model."""
+    path = card_path(model)
+    try:
+        fields = json.loads(path.read_text(encoding="utf-8"))
+        calibration = dict(fields.pop("calibration"))
+        thresholds = calibration.pop("set_thresholds")
+        familiarity = fields.pop("familiarity", None)
+        card = ModelCard(
+            **{name: tuple(value) if isinstance(value, list) else value for name, value in fields.items()},
+            calibration=Calibration(set_thresholds=tuple(thresholds) if thresholds else None, **calibration),
+            familiarity=Familiarity(**familiarity) if familiarity else None,
+        )
+    except FileNotFoundError:
+        raise ModelFileError(f"The model's card {path.name} is missing beside the model. {_RETRAIN}.") from None
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        raise ModelFileError(f"The model's card {path.name} cannot be read or is damaged. {_RETRAIN}.") from None
+    expected = ModelCard(sha256="")
+    for what in ("classes", "input_shape", "window", "crop_version"):
+        if getattr(card, what) != getattr(expected, what):
+            raise ModelFileError(
+                f"The model was made for {what} {getattr(card, what)}; this version of lungcnn needs "
+                f"{getattr(expected, what)}. {_RETRAIN}."
+            )
+    return card
+
+
+def verify_model(path: Path) -> ModelCard:
+    """The card of a model whose bytes are those it names; the model isn't opened. Raises as `load_model`."""
+    if not path.is_file():
+        raise ModelFileError(f"There is no model at {path}. {_RETRAIN}.")
+    card = load_card(path)
+    if _sha256(path) != card.sha256:
+        raise ModelFileError(
+            f"The model file {path.name} is not the one its card describes (sha256 differs): it was changed or "
+            f"cut short. It was not opened. {_RETRAIN}."
+        )
+    return card
+
+
+def load_model(path: Path | str | None = None):
+    """Open a model after checking that its bytes are those the card names.
+
+    Returns:
+        `(keras.Model, ModelCard)`.
+
+    Raises:
+        ModelFileError: model or card missing or damaged, or the sha256 differs.
+    """
+    path = Path(path) if path else default_model_path()
+    card = verify_model(path)
+    import keras
+
+    try:
+        return keras.saving.load_model(path, compile=False, safe_mode=True), card
+    except (ValueError, TypeError, OSError, KeyError) as error:
+        raise ModelFileError(f"Keras could not open {path.name} ({type(error).__name__}). {_RETRAIN}.") from error
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

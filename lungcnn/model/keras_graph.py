@@ -1,0 +1,167 @@
+"""Any trained Keras model, laid flat: where its convolutions are, and its logits before the softmax.
+
+Models come Sequential or functional, built or not, with the softmax as a layer or as an activation, with a backbone
+nested inside. Explanations need one flat graph from the input over a convolution's map to the logits.
+"""
+
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+
+from lungcnn.classes import CLASSES
+from lungcnn.errors import ModelStructureError, UsageError
+from lungcnn.preprocessing.lung_crop import CROP_SIZE
+
+
+@dataclass(frozen=True, eq=False)
+class Structure:
+    """A model ready to be explained.
+
+    Attributes:
+        model: `keras.Model`, crops `[n, rows, columns, channels]` to logits `[n, classes]`; flat, a copy.
+        layer: name of the convolution whose map explains.
+        tapped: `keras.Model`, crops to that map and the logits; its first layers may be fused for speed.
+        bias: logits float32 `[classes]` of an all-zero map, or None where a way around the map reaches the logits.
+        size: rows and columns of the input.
+    """
+
+    model: object
+    layer: str
+    tapped: object
+    bias: np.ndarray | None
+    size: tuple[int, int]
+
+
+def lay_flat(network, layer: str | None = None) -> Structure:
+    """Copy a model into a flat graph that ends in logits; the model itself is left as it is.
+
+    Args:
+        network: a Sequential or functional `keras.Model`, `[n, 128, 128, 1]` to a softmax over the three classes.
+        layer: name of a convolution; None for the last one.
+
+    Raises:
+        ModelStructureError: a subclassed model, one without convolution or without a softmax over the classes, or
+            one for other images. UsageError: no convolution of that name.
+    """
+    import keras
+
+    from lungcnn.model.fused_pooling import fuse_first_pooling
+
+    inputs, end = _copy(network)
+    logits = _before_softmax(end)
+    model = keras.Model(inputs, logits)
+    maps = {found.name: found.output for found in model.layers if _is_convolution(found)}
+    if not maps:
+        raise ModelStructureError("The model has no convolution, so there is no map to explain it by.")
+    name = layer or list(maps)[-1]
+    if name not in maps:
+        raise UsageError(f"The model has no convolution '{name}'. Accepted: {', '.join(maps)}.")
+    tapped = fuse_first_pooling(keras.Model(inputs, [maps[name], logits]), keep=name)
+    return Structure(model, name, tapped, _bias(maps[name], logits), tuple(inputs.shape[1:3]))
+
+
+def _is_convolution(layer) -> bool:
+    from keras import layers
+
+    kinds = layers.Conv2D, layers.DepthwiseConv2D, layers.SeparableConv2D, layers.Conv2DTranspose
+    return isinstance(layer, kinds) and len(layer.output.shape) == 4
+
+
+def _copy(network):
+    """Input and output tensor of a flat copy with the same weights."""
+    import keras
+
+    if isinstance(network, keras.Sequential) and not network.built:
+        network.build((None, CROP_SIZE, CROP_SIZE, 1))
+    if not _is_graph(network):
+        raise ModelStructureError(
+            f"The model is a subclass of keras.Model ({type(network).__name__}), whose layers can't be told apart "
+            "from outside. Accepted are Sequential and functional models."
+        )
+    shapes = [tuple(tensor.shape[1:]) for tensor in (*network.inputs, *network.outputs)]
+    if shapes != [(CROP_SIZE, CROP_SIZE, 1), (len(CLASSES),)]:
+        raise ModelStructureError(
+            f"The model takes and gives {' and '.join(map(str, shapes))}; expected one image "
+            f"({CROP_SIZE}, {CROP_SIZE}, 1) and {len(CLASSES)} probabilities."
+        )
+    inputs = keras.Input(network.inputs[0].shape[1:], name=network.inputs[0].name, dtype=network.inputs[0].dtype)
+    names, pairs = set(), []
+
+    def clone(layer):
+        if _is_graph(layer) or not isinstance(layer, keras.Layer):
+            return layer
+        config = layer.get_config()
+        name, number = layer.name, 1
+        while name in names:  # a nested model may use a name again
+            number += 1
+            name = f"{layer.name}_{number}"
+        names.add(name)
+        copy = type(layer).from_config({**config, "name": name})
+        pairs.append((layer, copy))
+        return copy
+
+    def call(layer, *args, **kwargs):
+        return walk(layer, args[0]) if _is_graph(layer) else layer(*args, **kwargs)
+
+    def walk(graph, tensor):
+        if isinstance(graph, keras.Sequential):
+            for layer in graph.layers:
+                tensor = call(clone(layer), tensor)
+            return tensor
+        copies = {}
+
+        def operation(layer):
+            copies[layer] = copies.get(layer) or clone(layer)  # a layer used twice stays one layer
+            return partial(call, copies[layer])
+
+        # `clone_model` can't start from a tensor inside another graph; what it rests on can.
+        return graph._run_through_graph(tensor, operation)
+
+    try:
+        end = walk(network, inputs)
+    except (TypeError, ValueError, NotImplementedError) as error:
+        raise ModelStructureError(f"The model's layers can't be copied ({type(error).__name__}).") from error
+    for layer, copy in pairs:
+        copy.set_weights(layer.get_weights())
+    return inputs, end
+
+
+def _is_graph(layer) -> bool:
+    """Sequential or functional: a model whose layers and connections are known."""
+    import keras
+
+    return isinstance(layer, keras.Sequential) or type(layer).__name__ == "Functional"
+
+
+def _before_softmax(end):
+    """The logits under a softmax that is a layer or the last layer's activation."""
+    import keras
+
+    layer = end._keras_history.operation
+    activation = getattr(layer, "activation", None)
+    if isinstance(layer, keras.layers.Softmax) or (
+        isinstance(layer, keras.layers.Activation) and activation is keras.activations.softmax
+    ):
+        return layer.input
+    if activation is not keras.activations.softmax:
+        raise ModelStructureError(
+            f"The model ends in {type(layer).__name__} '{layer.name}'; expected a softmax over {len(CLASSES)} logits, "
+            "as a layer or as the last layer's activation."
+        )
+    linear = type(layer).from_config({**layer.get_config(), "activation": "linear"})
+    logits = linear(layer.input)
+    linear.set_weights(layer.get_weights())
+    return logits
+
+
+def _bias(found, logits):
+    """Logits of an all-zero map, where the logits depend on the input through that map alone."""
+    import keras
+
+    try:
+        head = keras.Model(found, logits)
+    except ValueError:
+        return None
+    zeros = np.zeros((1, *found.shape[1:]), np.float32)
+    return np.asarray(keras.ops.cast(head(zeros, training=False), "float32"))[0]

@@ -1,0 +1,70 @@
+"""Body, lungs and lung crop of a slice."""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from lungcnn.preprocessing.body import body_mask
+from lungcnn.preprocessing.lung_crop import CropBox, cut_crop, cut_lungs, lung_box, middle_of
+from lungcnn.preprocessing.lungs import lung_mask
+from lungcnn.reading.ct_slice import CTSlice
+from lungcnn.windowing import to_grey
+
+TISSUE_HU = -480.0
+# The masks are found on a copy of about this many pixels a side: finer detail doesn't move the crop.
+WORKING_SIZE = 256
+
+
+@dataclass(frozen=True, eq=False)
+class Anatomy:
+    """What was found on a slice.
+
+    Attributes:
+        body, lungs: bool `[rows, columns]`; `lungs` includes vessels and what lies enclosed in lung.
+        box: the lung crop's rectangle.
+        crop: float32 `[128, 128]`, grey 0 to 1 under the dataset's window, air outside the body.
+        crop_lungs: bool `[128, 128]`, the lung mask on the crop.
+    """
+
+    body: np.ndarray
+    lungs: np.ndarray
+    box: CropBox
+    crop: np.ndarray
+    crop_lungs: np.ndarray
+
+    def lung_sides(self) -> tuple[float, float]:
+        """Area of the lungs to the left and to the right of the body's middle on the image, as shares of the body's."""
+        across, area = self.lungs.sum(axis=0), self.body.sum()
+        middle = int(middle_of(self.body))
+        return float(across[:middle].sum() / area), float(across[middle:].sum() / area)
+
+
+def find_anatomy(ct_slice: CTSlice) -> Anatomy:
+    """Find body and lungs on a slice and cut the lung crop.
+
+    Raises:
+        NoBodyError: nothing that could be a body in cross-section.
+        NoLungsError: a body without air-filled lungs (another body part, or a window that hides them).
+    """
+    body, lungs = find_masks(ct_slice.hu, ct_slice.aspect)
+    box = lung_box(body, lungs, ct_slice.aspect)
+    return Anatomy(body, lungs, box, cut_crop(ct_slice.hu, body, box), cut_lungs(lungs, box))
+
+
+def find_masks(hu: np.ndarray, aspect: float = 1.0) -> tuple[np.ndarray, np.ndarray]:
+    """Body and lung masks, bool `[rows, columns]`, of a slice in HU whose pixels are `aspect` times as high as wide.
+
+    Raises `NoBodyError` and `NoLungsError` as `find_anatomy`.
+    """
+    rows, columns = hu.shape
+    scale = WORKING_SIZE / max(rows * aspect, columns)
+    size = max(16, round(columns * scale)), max(16, round(rows * aspect * scale))
+    method = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+    grey = cv2.medianBlur(cv2.resize(to_grey(hu), size, interpolation=method), 3)
+    tissue = (grey > to_grey(np.float32(TISSUE_HU))).astype(np.uint8)
+    body = body_mask(tissue)
+    lungs = lung_mask(tissue, body)
+    return tuple(
+        cv2.resize(mask, (columns, rows), interpolation=cv2.INTER_LINEAR) > 127 for mask in (body * 255, lungs * 255)
+    )

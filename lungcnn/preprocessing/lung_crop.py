@@ -1,0 +1,116 @@
+"""The lung crop, what the network sees, and the map from it back to the slice.
+
+The crop takes away what gives a case's class away without being disease: the couch, the field of view,
+the size of the image and everything else outside the body.
+
+Coordinates: `x` runs right, `y` down, in pixels of the slice, with pixel centres at half-integers
+(the first pixel's centre is 0.5, 0.5), so that every enlargement maps centres exactly.
+"""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from lungcnn.windowing import AIR_HU, to_unit
+
+CROP_SIZE = 128
+# Raise it when anything below changes what the network sees: models trained on another version are refused.
+CROP_VERSION = 1
+MARGIN = 0.04
+
+
+@dataclass(frozen=True)
+class CropBox:
+    """The rectangle of a slice that the network sees, in whole pixels; it may reach beyond the image.
+
+    Its sides are equal in mm, so they differ in pixels where pixels are not square.
+    """
+
+    left: int
+    top: int
+    width: int
+    height: int
+    rows: int
+    columns: int
+
+    def cut(self, image: np.ndarray, fill: float) -> np.ndarray:
+        """The box's own pixels of `image` `[rows, columns]`, with `fill` beyond its border."""
+        cut = np.full((self.height, self.width), fill, image.dtype)
+        on_slice, on_box = self._overlap()
+        cut[on_box] = image[on_slice]
+        return cut
+
+    def to_slice(self, crop_map: np.ndarray) -> np.ndarray:
+        """Place a map `[h, w]` over the box (cells of any size) on the slice: float32 `[rows, columns]`, 0 outside.
+
+        Bilinear between cell centres with half-pixel alignment: an impulse in a cell peaks at its centre.
+        """
+        size = self.width, self.height
+        enlarged = cv2.resize(np.asarray(crop_map, np.float32), size, interpolation=cv2.INTER_LINEAR)
+        placed = np.zeros((self.rows, self.columns), np.float32)
+        on_slice, on_box = self._overlap()
+        placed[on_slice] = enlarged[on_box]
+        return placed
+
+    def _overlap(self) -> tuple[tuple[slice, slice], tuple[slice, slice]]:
+        """The part of the box that lies on the image, as index of the slice and of the box."""
+        spans = (self.top, self.height, self.rows), (self.left, self.width, self.columns)
+        ends = [(max(start, 0), max(0, start, min(start + length, limit))) for start, length, limit in spans]
+        return (
+            tuple(slice(low, high) for low, high in ends),
+            tuple(slice(low - span[0], high - span[0]) for (low, high), span in zip(ends, spans, strict=True)),
+        )
+
+    def point_to_slice(self, x: float, y: float, cells: tuple[int, int]) -> tuple[float, float]:
+        """Slice coordinates of the point (x, y) of a map with `cells` (rows, columns) over the box."""
+        return self.left + x * self.width / cells[1], self.top + y * self.height / cells[0]
+
+    def point_from_slice(self, x: float, y: float, cells: tuple[int, int]) -> tuple[float, float]:
+        """Where slice coordinates (x, y) lie on a map with `cells` (rows, columns) over the box."""
+        return (x - self.left) * cells[1] / self.width, (y - self.top) * cells[0] / self.height
+
+
+def lung_box(body: np.ndarray, lungs: np.ndarray, aspect: float = 1.0) -> CropBox:
+    """The square (in mm) around the lungs with a margin of 4 % of its side on each side.
+
+    Where air is left on one side of the body only (collapse, effusion, a large mass), the box reaches as far to
+    the other side of the body's middle, because what took the lung's place is what a reader wants to see.
+    """
+    ys, xs = np.flatnonzero(lungs.any(axis=1)), np.flatnonzero(lungs.any(axis=0))
+    top, bottom, left, right = ys[0], ys[-1] + 1, xs[0], xs[-1] + 1
+    middle = middle_of(body)
+    reach = max(middle - left, right - middle)
+    if min(middle - left, right - middle) < 0.4 * reach:
+        left, right = middle - reach, middle + reach
+    side = max(right - left, (bottom - top) * aspect) * (1 + 2 * MARGIN)
+    width, height = max(1, round(side)), max(1, round(side / aspect))
+    return CropBox(
+        left=round((left + right - width) / 2),
+        top=round((top + bottom - height) / 2),
+        width=width,
+        height=height,
+        rows=lungs.shape[0],
+        columns=lungs.shape[1],
+    )
+
+
+def middle_of(body: np.ndarray) -> float:
+    """Where the body's centre of mass lies from left to right."""
+    return float(np.average(np.arange(body.shape[1]) + 0.5, weights=body.sum(axis=0)))
+
+
+def cut_crop(hu: np.ndarray, body: np.ndarray, box: CropBox) -> np.ndarray:
+    """The network's input of a slice: float32 `[128, 128]`, grey 0 to 1, everything outside the body air."""
+    unit = to_unit(np.where(body, hu, np.float32(AIR_HU)))
+    return _shrink(box.cut(unit, fill=float(to_unit(np.float32(AIR_HU)))))
+
+
+def cut_lungs(lungs: np.ndarray, box: CropBox) -> np.ndarray:
+    """The lung mask on the crop: bool `[128, 128]`."""
+    return _shrink(box.cut(lungs.astype(np.float32), fill=0.0)) > 0.5
+
+
+def _shrink(cut: np.ndarray) -> np.ndarray:
+    method = cv2.INTER_AREA if min(cut.shape) >= CROP_SIZE else cv2.INTER_LINEAR
+    return cv2.resize(cut, (CROP_SIZE, CROP_SIZE), interpolation=method)

@@ -1,0 +1,42 @@
+"""The lungs' mask: air inside the body, closed over vessels and what lies enclosed."""
+
+import cv2
+import numpy as np
+
+from lungcnn.errors import RefusalError
+from lungcnn.masks import disc
+
+
+class NoLungsError(RefusalError):
+    """No lungs were found inside the body."""
+
+    code = "no_lungs"
+
+
+def lung_mask(tissue: np.ndarray, body: np.ndarray) -> np.ndarray:
+    """Air inside the body in pieces large enough for a lung, closed over vessels and what lies enclosed."""
+    # A margin of skin is taken off: folds of air at the surface are not lung.
+    inner = cv2.erode(body, disc(5), borderType=cv2.BORDER_CONSTANT, borderValue=1)
+    air = cv2.morphologyEx(inner & (1 - tissue), cv2.MORPH_OPEN, disc(3))
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(air, connectivity=4)
+    areas = stats[:, cv2.CC_STAT_AREA]
+    least = 0.012 * body.sum()
+    keep = [label for label in range(1, count) if areas[label] >= least]
+    if not keep or areas[keep].sum() < 0.03 * body.sum():
+        raise NoLungsError(
+            "No lungs were found on the image. Accepted are axial slices of the chest, under a window that shows "
+            "lung tissue (centre near -600, width near 1500 HU)."
+        )
+    lungs = np.isin(labels, keep).astype(np.uint8)
+    closed = cv2.morphologyEx(
+        cv2.copyMakeBorder(lungs, 16, 16, 16, 16, cv2.BORDER_CONSTANT, value=0), cv2.MORPH_CLOSE, disc(11)
+    )[16:-16, 16:-16]
+    return _fill_small_holes(closed, largest=int(0.04 * body.sum())) & body
+
+
+def _fill_small_holes(mask: np.ndarray, largest: int) -> np.ndarray:
+    """Fill holes of up to `largest` pixels: vessels and masses, not a heart that the lungs meet around."""
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(1 - mask, connectivity=4)
+    small = [label for label in range(1, count) if stats[label, cv2.CC_STAT_AREA] <= largest]
+    touches_border = np.unique(np.concatenate([labels[0], labels[-1], labels[:, 0], labels[:, -1]]))
+    return mask | np.isin(labels, np.setdiff1d(small, touches_border)).astype(np.uint8)

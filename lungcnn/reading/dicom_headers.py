@@ -1,0 +1,209 @@
+"""The header of a CT image object: only the attributes listed in `TAGS` are parsed.
+
+So nothing that names a patient is ever held in memory as a value, but by `parse_identity`, for results that must be
+filed under the patient.
+"""
+
+import io
+import logging
+import warnings
+from dataclasses import dataclass
+
+import numpy as np
+
+from lungcnn.errors import NotCTError, UnreadableFileError, UnsupportedFileError
+from lungcnn.reading.acquisition import SliceFacts, read_facts
+from lungcnn.reading.limits import MAX_FRAMES, MAX_PIXELS, ElementCounter
+
+TAGS = [
+    "SOPClassUID",
+    "ImageType",
+    "Modality",
+    "BodyPartExamined",
+    "BurnedInAnnotation",
+    "ConvolutionKernel",
+    "ImageOrientationPatient",
+    "ImagePositionPatient",
+    "SliceThickness",
+    "PixelSpacing",
+    "SamplesPerPixel",
+    "PhotometricInterpretation",
+    "PlanarConfiguration",
+    "NumberOfFrames",
+    "Rows",
+    "Columns",
+    "BitsAllocated",
+    "BitsStored",
+    "HighBit",
+    "PixelRepresentation",
+    "PixelPaddingValue",
+    "PixelPaddingRangeLimit",
+    "RescaleIntercept",
+    "RescaleSlope",
+    "RescaleType",
+    "WindowCenter",
+    "WindowWidth",
+    "SharedFunctionalGroupsSequence",
+    "PerFrameFunctionalGroupsSequence",
+    "ExtendedOffsetTable",
+    "ExtendedOffsetTableLengths",
+    "PixelData",
+]
+PLACE_TAGS = ["SeriesInstanceUID", "SOPInstanceUID", "InstanceNumber", "AcquisitionNumber"]
+
+
+@dataclass(frozen=True)
+class Headers:
+    """What places the frames of a DICOM file in a series.
+
+    Attributes:
+        series, instance: UIDs, to group files by and then to be forgotten: they lead to a patient.
+        number: InstanceNumber, infinite where there is none. acquisition: AcquisitionNumber.
+        facts: of each frame.
+    """
+
+    series: str
+    instance: str
+    number: float
+    acquisition: str
+    facts: tuple[SliceFacts, ...]
+
+    @property
+    def frames(self) -> int:
+        """Number of frames in the file."""
+        return len(self.facts)
+
+
+def read_headers(path_or_bytes) -> Headers:
+    """The headers of a DICOM file (a path or bytes), its pixels left unread. Raises as `load_slice`."""
+    if isinstance(path_or_bytes, bytes):
+        ds = parse_dicom(io.BytesIO(path_or_bytes), TAGS + PLACE_TAGS, stop_before_pixels=True)
+    else:
+        try:
+            with open(path_or_bytes, "rb") as stream:
+                ds = parse_dicom(stream, TAGS + PLACE_TAGS, stop_before_pixels=True)
+        except OSError as error:
+            raise UnreadableFileError(f"The file could not be opened: {error.strerror}.") from None
+    frames = check_ct(ds)
+    facts = [
+        read_facts(lambda keyword, sequence="", frame=frame: functional(ds, frame, sequence, keyword))
+        for frame in range(frames)
+    ]
+    number = finite_number(ds.get("InstanceNumber"))
+    return Headers(
+        series=str(ds.get("SeriesInstanceUID", "")),
+        instance=str(ds.get("SOPInstanceUID", "")),
+        number=float("inf") if number is None else number,
+        acquisition=str(ds.get("AcquisitionNumber", "")),
+        facts=tuple(facts),
+    )
+
+
+def parse_identity(path_or_bytes):
+    """Every element of a DICOM file's header but private ones, patient and study included, as a pydicom Dataset.
+
+    For results that must be filed under the patient they are of, and for nothing else. Raises as `load_slice`.
+    """
+    pydicom = import_pydicom()
+    stream = io.BytesIO(path_or_bytes) if isinstance(path_or_bytes, bytes) else path_or_bytes
+    try:
+        ds = pydicom.dcmread(stream, force=True, stop_before_pixels=True)
+        ds.remove_private_tags()
+        return ds
+    except Exception:  # noqa: BLE001 - pydicom raises anything on damaged bytes
+        raise UnreadableFileError("The DICOM header could not be read again; was the file moved?") from None
+
+
+def check_ct(ds) -> int:
+    """The number of frames of an object that is a CT image; raises what `load_slice` does for any other."""
+    modality = str(ds.get("Modality", "") or "").strip()
+    if "Rows" not in ds and "NumberOfFrames" not in ds:
+        raise UnsupportedFileError("The DICOM object holds no image. Send a CT image object.")
+    if modality != "CT":
+        # Two letters (PS3.3 C.7.3.1.1.1: MR, US, PT ...) name no person; anything longer may, in a wrong place.
+        shown = modality if modality.isalpha() and len(modality) == 2 else "not stated"
+        raise NotCTError(f"The DICOM object's modality is {shown}; accepted is CT.")
+    rows, columns = (positive_int(ds, name) for name in ("Rows", "Columns"))
+    frames = positive_int(ds, "NumberOfFrames", 1)
+    if rows * columns > MAX_PIXELS or frames > MAX_FRAMES:
+        raise UnsupportedFileError(
+            f"The DICOM object claims {frames} frames of {rows} x {columns} pixels; "
+            f"accepted are up to {MAX_PIXELS >> 20} megapixels a frame and {MAX_FRAMES} frames."
+        )
+    if positive_int(ds, "SamplesPerPixel", 1) != 1:
+        raise UnsupportedFileError("The DICOM image is in colour; accepted are CT images with one sample a pixel.")
+    return frames
+
+
+def functional(ds, frame: int, sequence: str, keyword: str):
+    """An attribute of the frame: own functional group, shared one, or the top level (PS3.3 C.7.6.16)."""
+    per_frame, shared = ds.get("PerFrameFunctionalGroupsSequence"), ds.get("SharedFunctionalGroupsSequence")
+    groups = []
+    if per_frame and frame < len(per_frame):
+        groups.append(per_frame[frame])
+    if shared:
+        groups.append(shared[0])
+    for group in groups if sequence else ():
+        macro = group.get(sequence)
+        if macro and keyword in macro[0]:
+            return macro[0].get(keyword)
+    return ds.get(keyword)
+
+
+def import_pydicom():
+    """pydicom, kept from repeating header values, which may name a patient, in warnings and logs."""
+    import pydicom
+
+    pydicom.config.settings.reading_validation_mode = pydicom.config.IGNORE
+    logging.getLogger("pydicom").setLevel(logging.CRITICAL)
+    warnings.filterwarnings("ignore", module="pydicom")
+    return pydicom
+
+
+def parse_dicom(stream, tags: list[str] = TAGS, stop_before_pixels: bool = False):
+    import_pydicom()
+    from pydicom.filereader import read_partial
+    from pydicom.tag import Tag
+    from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
+
+    try:
+        counter = ElementCounter(stop_before_pixels)
+        ds = read_partial(stream, counter, force=True, specific_tags=[Tag(tag) for tag in tags])
+        if "TransferSyntaxUID" not in ds.file_meta:
+            implicit, little = ds.original_encoding
+            explicit = ExplicitVRLittleEndian if little else ExplicitVRBigEndian
+            ds.file_meta.TransferSyntaxUID = ImplicitVRLittleEndian if implicit else explicit
+        for element in ds:  # parse every value now: damage shows here, not halfway through a batch
+            element.value  # noqa: B018
+        return ds
+    except UnsupportedFileError:
+        raise
+    except Exception:  # noqa: BLE001 - pydicom raises anything on damaged bytes
+        raise UnreadableFileError(
+            "The file begins like DICOM but is damaged or cut short. Export the slice again."
+        ) from None
+
+
+def positive_int(ds, keyword: str, default: int | None = None) -> int:
+    value = finite_number(ds.get(keyword, default))
+    if value is None or value < 1 or value != int(value):
+        raise UnreadableFileError(f"The DICOM attribute {keyword} is missing or not a positive number: damaged file.")
+    return int(value)
+
+
+def finite_number(value) -> float | None:
+    """A finite float from a DICOM value, None for anything else."""
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        return None
+    return number if np.isfinite(number) else None
+
+
+def first_finite(value) -> float | None:
+    if value is None or isinstance(value, str):
+        return finite_number(value)
+    try:
+        return finite_number(value[0])
+    except (TypeError, IndexError):
+        return finite_number(value)

@@ -1,0 +1,78 @@
+"""A file becomes a `CTSlice`, or several: the kind is read from its bytes, never from its name."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from lungcnn.errors import UnreadableFileError, UnsupportedFileError
+from lungcnn.reading.ct_slice import ACCEPTED, CTSlice
+from lungcnn.reading.dicom import DicomFile
+from lungcnn.reading.limits import MAX_BYTES
+from lungcnn.reading.pictures import Picture
+from lungcnn.reading.sniffing import describe, sniff
+
+
+def load_slice(path_or_bytes, frame: int = 0) -> CTSlice:
+    """Read one slice from a path, bytes, or a binary file object.
+
+    Raises:
+        UnreadableFileError: missing, empty or damaged file, or pixels that no decoder here can read.
+        UnsupportedFileError: another kind of file, not CT, or a frame index out of range.
+    """
+    return open_source(path_or_bytes).read(frame)
+
+
+def iter_slices(path_or_bytes) -> Iterator[CTSlice]:
+    """Yield every frame of a file in order, decoding each when it is asked for. Raises as `load_slice`."""
+    source = open_source(path_or_bytes)
+    for frame in range(source.frames):
+        yield source.read(frame)
+
+
+def open_source(path_or_bytes):
+    """A file opened once for all its frames: has `frames` and `read(frame)`. Raises as `load_slice`."""
+    data = _read_bytes(path_or_bytes)
+    kind = sniff(data)
+    if kind is None:
+        raise UnsupportedFileError(f"This file is {describe(data)}. {ACCEPTED}.")
+    return DicomFile(data) if kind == "dicom" else Picture(data, kind)
+
+
+def _read_bytes(source) -> bytes:
+    if isinstance(source, (bytes, bytearray, memoryview)):
+        data = bytes(source)
+    elif hasattr(source, "read"):
+        data = source.read()
+        if not isinstance(data, bytes):
+            raise UnsupportedFileError("The file object gives text; open it in binary mode ('rb').")
+    elif isinstance(source, (str, os.PathLike)):
+        data = _read_path(Path(source))
+    else:
+        raise UnsupportedFileError(
+            f"load_slice takes a path, bytes or a binary file; received {type(source).__name__}."
+        )
+    if not data:
+        raise UnreadableFileError(f"The file is empty (0 bytes). {ACCEPTED}.")
+    if len(data) > MAX_BYTES:
+        raise UnsupportedFileError(
+            f"The file holds {len(data) >> 20} MiB; accepted are files up to {MAX_BYTES >> 20} MiB."
+        )
+    return data
+
+
+def _read_path(path: Path) -> bytes:
+    # Errors name no path: the demo's uploads carry patients' names in theirs.
+    try:
+        if path.is_dir():
+            raise UnsupportedFileError("This is a folder; name the files in it. " + ACCEPTED + ".")
+        if path.stat().st_size > MAX_BYTES:
+            raise UnsupportedFileError(
+                f"The file holds {path.stat().st_size >> 20} MiB; accepted are files up to {MAX_BYTES >> 20} MiB."
+            )
+        return path.read_bytes()
+    except FileNotFoundError:
+        raise UnreadableFileError("There is no such file. Check the path.") from None
+    except OSError as error:
+        raise UnreadableFileError(f"The file could not be opened: {error.strerror}.") from None
+    except ValueError:
+        raise UnreadableFileError("This is not a valid file name. Check the path.") from None

@@ -1,0 +1,57 @@
+"""A report as files to take away: overlay, one-page PDF, JSON and heatmap. Nothing in them names the upload."""
+
+import io
+import json
+from dataclasses import dataclass
+
+import numpy as np
+
+from lungcnn.errors import UsageError
+from lungcnn.reading.ct_slice import CTSlice
+from lungcnn.results.rendering import encode_png, render_overlay
+from lungcnn.results.series_report import SeriesReport
+from lungcnn.results.slice_report import SliceReport
+from lungcnn.windowing import WINDOWS, Window
+
+
+@dataclass(frozen=True)
+class View:
+    """How slice and overlay are drawn; the defaults are those of `render_overlay`.
+
+    Attributes:
+        window: display window. opacity: 0 to 1. colour_map: one of `rendering.COLOUR_MAPS`.
+        contour: outline at this share of the map's maximum instead of colours, or None.
+        signed: also show what speaks against the class.
+    """
+
+    window: Window = WINDOWS["dataset"]
+    opacity: float = 0.6
+    colour_map: str = "inferno"
+    contour: float | None = None
+    signed: bool = False
+
+
+def export_overlay(ct_slice: CTSlice, report: SliceReport, view: View | None = None) -> bytes:
+    """The overlay at the slice's own size, as PNG; raises as `render_overlay`."""
+    return encode_png(_overlay(ct_slice, report, view or View()))
+
+
+def export_record(report: SliceReport | SeriesReport) -> bytes:
+    """The report of a slice or a series as JSON, without a file name, in UTF-8."""
+    return (json.dumps(report.to_json(), indent=1, ensure_ascii=False) + "\n").encode()
+
+
+def export_heatmap(report: SliceReport) -> bytes:
+    """The explanation's raw map on the slice's pixels, float32 `[rows, columns]`, as a NumPy file.
+
+    Raises `UsageError` for a report without an explanation.
+    """
+    if report.explanation is None:
+        raise UsageError("There is no heatmap: the slice was not judged.")
+    stream = io.BytesIO()
+    np.save(stream, report.explanation.heatmap())
+    return stream.getvalue()
+
+
+def _overlay(ct_slice: CTSlice, report: SliceReport, view: View) -> np.ndarray:
+    return render_overlay(ct_slice, report, view.window, view.opacity, view.colour_map, view.signed, view.contour)

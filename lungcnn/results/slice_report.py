@@ -1,0 +1,91 @@
+"""`SliceReport`, the one immutable result of a slice, and its JSON form."""
+
+from dataclasses import asdict, dataclass
+
+from lungcnn.classes import CLASSES
+from lungcnn.errors import Reason, RefusalError
+from lungcnn.explaining.explanation import Explanation
+
+DISCLAIMER = "For research and teaching only. Not a medical device; not for diagnosis or treatment decisions."
+
+
+@dataclass(frozen=True)
+class ModelInfo:
+    """Which model gave a result."""
+
+    name: str
+    sha256: str
+
+
+@dataclass(frozen=True, eq=False)
+class SliceReport:
+    """All that is said of one slice. It carries nothing that identifies a patient, the file's name included.
+
+    Attributes:
+        status: "ok", "refused" (the slice can't be judged) or "error" (it couldn't be read).
+        reasons: why not, where the status is not "ok".
+        warnings: what had to be assumed, and what speaks against trusting the result.
+        prediction: the most probable class. probabilities: calibrated, by class. Both None unless "ok".
+        prediction_set: classes that can't be ruled out, or None for a model without thresholds.
+        index: the frame's index in its file.
+    """
+
+    status: str
+    reasons: tuple[Reason, ...] = ()
+    warnings: tuple[Reason, ...] = ()
+    prediction: str | None = None
+    probabilities: dict[str, float] | None = None
+    prediction_set: tuple[str, ...] | None = None
+    explanation: Explanation | None = None
+    model: ModelInfo | None = None
+    index: int = 0
+
+    @property
+    def set_in_words(self) -> str | None:
+        """The prediction set as the sentence that page, command line and PDF say, or None where there is none."""
+        if self.prediction_set is None:
+            return None
+        if len(self.prediction_set) == len(CLASSES):
+            return "None of the three classes can be ruled out: on this slice the model abstains."
+        return f"Can't be ruled out: {' or '.join(self.prediction_set)}."
+
+    def to_json(self, file: str | None = None) -> dict:
+        """The record of `predict --json` as plain Python values; `file` is repeated as given."""
+        return {
+            "file": file,
+            "index": self.index,
+            "status": self.status,
+            "reasons": [asdict(reason) for reason in self.reasons],
+            "warnings": [asdict(warning) for warning in self.warnings],
+            "prediction": self.prediction,
+            "probabilities": self.probabilities and {name: _rounded(self.probabilities[name]) for name in CLASSES},
+            "prediction_set": None if self.prediction_set is None else list(self.prediction_set),
+            "explanation": self.explanation and _explanation_json(self.explanation),
+            "model": self.model and {"name": self.model.name, "sha256": self.model.sha256},
+        }
+
+
+def failed(error, index: int = 0, **fields) -> SliceReport:
+    """The report of a slice that a `LungCNNError` stopped: "refused" for a `RefusalError`, "error" for any other."""
+    status = "refused" if isinstance(error, RefusalError) else "error"
+    return SliceReport(status=status, reasons=(Reason(error.code, str(error)),), index=index, **fields)
+
+
+def _explanation_json(explanation: Explanation) -> dict:
+    checks = explanation.faithfulness
+    numbers = {} if checks is None else {name: value for name, value in vars(checks).items() if name != "curves"}
+    return {
+        "method": explanation.method,
+        "class": explanation.class_name,
+        "layer": explanation.layer,
+        "peak_xy": explanation.peak_xy and [round(value, 2) for value in explanation.peak_xy],
+        "lung_fraction": _rounded(explanation.lung_fraction),
+        "cell_mm": explanation.cell_mm and [round(value, 2) for value in explanation.cell_mm],
+        "faithfulness": checks
+        and {name: value if isinstance(value, bool) else _rounded(value) for name, value in numbers.items()}
+        | {"sentence": checks.sentence},
+    }
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(float(value), 6)

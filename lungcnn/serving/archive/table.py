@@ -1,0 +1,193 @@
+"""The table of an archive's slices, and the parts of it that are done: every file here is whole or not there."""
+
+import json
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from lungcnn.classes import CLASSES
+from lungcnn.errors import UsageError
+from lungcnn.results.slice_report import SliceReport
+
+PART_FILES = 256
+FORMATS = {".parquet": "Parquet", ".csv": "CSV", ".jsonl": "JSON lines"}
+# The record of `predict --json`, flattened; lists are joined by spaces, none of their items holds one.
+COLUMNS = {
+    "file": "string",
+    "index": "int32",
+    "status": "string",
+    "reasons": "string",
+    "message": "string",
+    "warnings": "string",
+    "prediction": "string",
+    **{f"probability_{name}": "float64" for name in CLASSES},
+    "prediction_set": "string",
+    "model": "string",
+    "model_sha256": "string",
+}
+
+
+def row(file: str, report: SliceReport) -> dict:
+    """One row of the table: the values of `COLUMNS`."""
+    record = report.to_json(file)
+    chances, chosen = record["probabilities"] or {}, record["prediction_set"]
+    return {
+        "file": file,
+        "index": record["index"],
+        "status": record["status"],
+        "reasons": " ".join(reason["code"] for reason in record["reasons"]),
+        "message": " ".join(reason["message"] for reason in record["reasons"]),
+        "warnings": " ".join(warning["code"] for warning in record["warnings"]),
+        "prediction": record["prediction"],
+        **{f"probability_{name}": chances.get(name) for name in CLASSES},
+        "prediction_set": None if chosen is None else " ".join(chosen),
+        "model": record["model"]["name"],
+        "model_sha256": record["model"]["sha256"],
+    }
+
+
+class Parts:
+    """The table and the parts of it that are done; every file here is whole or not there."""
+
+    def __init__(self, out: Path):
+        self.out = out
+        self.folder = out.with_name(f"{out.name}.parts")
+
+    def __enter__(self):
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            self._lock = (self.folder / ".lock").open("w")
+        except OSError as error:
+            raise UsageError(f"The folder {self.folder} can't be written: {error.strerror}.") from None
+        try:
+            import fcntl
+
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)  # the system lets go of it when a run is killed
+        except ImportError:
+            pass
+        except OSError:
+            self._lock.close()
+            raise UsageError(f"Another run is writing {self.out}. Wait for it, or give another --out.") from None
+        for draft in self.folder.glob(".draft-*"):
+            draft.unlink()
+        return self
+
+    def __exit__(self, *_):
+        self._lock.close()
+        if not list(self.folder.glob("*.parquet")):
+            for file in self.folder.iterdir():
+                file.unlink()
+            self.folder.rmdir()
+
+    def _paths(self) -> list[Path]:
+        return sorted(self.folder.glob("part-*.parquet"))
+
+    def tables(self) -> list:
+        """What is done: the table, where there is one, and the parts."""
+        import pyarrow.parquet as pq
+
+        return ([_read_table(self.out)] if self.out.exists() else []) + [pq.read_table(path) for path in self._paths()]
+
+    def check_model(self, sha256: str) -> None:
+        for table in self.tables():
+            others = set(table.column("model_sha256").to_pylist()) - {sha256}
+            if others:
+                raise UsageError(
+                    f"{self.out} holds rows of another model ({sorted(map(str, others))[0][:12]}). Give another --out, "
+                    "or remove it."
+                )
+
+    def done(self) -> set[str]:
+        return {file for table in self.tables() for file in table.column("file").to_pylist()}
+
+    def add(self, rows: Sequence[dict]) -> None:
+        """Write a part: under a name that is none until it is whole and on disk."""
+        import pyarrow.parquet as pq
+
+        taken = [int(path.stem.removeprefix("part-")) for path in self._paths()]
+        path = self.folder / f"part-{max(taken, default=-1) + 1:06d}.parquet"
+        self._whole(path, lambda draft: pq.write_table(_table(rows), draft))
+
+    def finish(self) -> dict[str, int]:
+        """Make the table of what there is, in order of file and frame; returns its rows by status."""
+        import pyarrow as pa
+
+        tables = self.tables()
+        table = pa.concat_tables(tables) if tables else _table([])
+        table = _once(table.sort_by([("file", "ascending"), ("index", "ascending")]))
+        if self._paths() or not self.out.exists():
+            self._whole(self.out, lambda draft: _write_table(table, draft, self.out.suffix.lower()))
+        for path in self._paths():
+            path.unlink()
+        counts = table.column("status").value_counts().to_pylist()
+        return {entry["values"]: entry["counts"] for entry in counts}
+
+    def _whole(self, path: Path, write: Callable[[Path], None]) -> None:
+        draft = self.folder / f".draft-{path.name}"
+        try:
+            write(draft)
+            with draft.open("rb") as stream:
+                os.fsync(stream.fileno())
+            draft.replace(path)
+        except OSError as error:
+            raise UsageError(f"{path} could not be written: {error.strerror or error}.") from None
+
+
+def _schema():
+    import pyarrow as pa
+
+    return pa.schema([(name, getattr(pa, kind)()) for name, kind in COLUMNS.items()])
+
+
+def _table(rows: Sequence[dict]):
+    import pyarrow as pa
+
+    return pa.Table.from_pylist(list(rows), schema=_schema())
+
+
+def _once(table):
+    """Without rows that stand in both the table and a part: a run was killed after the one and before the other."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if table.num_rows < 2:
+        return table
+    files, frames = table.column("file").combine_chunks(), table.column("index").combine_chunks()
+    same = pc.and_(pc.equal(files[1:], files[:-1]), pc.equal(frames[1:], frames[:-1]))
+    return table.filter(pa.concat_arrays([pa.array([True]), pc.invert(same)]))
+
+
+def _write_table(table, path: Path, form: str) -> None:
+    if form == ".parquet":
+        import pyarrow.parquet as pq
+
+        pq.write_table(table, path)
+    elif form == ".csv":
+        from pyarrow import csv
+
+        csv.write_csv(table, path)
+    else:
+        with path.open("w", encoding="utf-8") as stream:
+            for record in table.to_pylist():
+                stream.write(json.dumps(record, ensure_ascii=False) + "\n")
+
+
+def _read_table(path: Path):
+    import pyarrow as pa
+
+    try:
+        if path.suffix.lower() == ".parquet":
+            import pyarrow.parquet as pq
+
+            return pq.read_table(path, columns=list(COLUMNS)).cast(_schema())
+        if path.suffix.lower() == ".csv":
+            from pyarrow import csv
+
+            # Written so that an empty string is quoted and a null is not.
+            options = csv.ConvertOptions(
+                column_types=_schema(), strings_can_be_null=True, quoted_strings_can_be_null=False
+            )
+            return csv.read_csv(path, convert_options=options).select(list(COLUMNS))
+        return _table([json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()])
+    except (pa.ArrowException, ValueError, KeyError, OSError):
+        raise UsageError(f"{path} is no table of this command. Give another --out, or remove it.") from None

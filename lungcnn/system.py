@@ -1,0 +1,28 @@
+"""What the machine is asked for: cores, and files that are whole or not there."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+
+def usable_cores() -> int:
+    """Processor cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def write_whole(path: Path, write: Callable[[Path], None]) -> None:
+    """Have `write` make a draft beside `path`, which takes that name once it is complete and on disk.
+
+    A killed run leaves what was there before. The draft keeps the ending, by which some writers choose the form.
+
+    Raises what `write` raises, and `OSError`; the draft is then removed.
+    """
+    draft = path.with_name(f".{path.stem}.draft{path.suffix}")
+    try:
+        write(draft)
+        with draft.open("rb") as stream:
+            os.fsync(stream.fileno())
+        draft.replace(path)
+    except BaseException:
+        draft.unlink(missing_ok=True)
+        raise

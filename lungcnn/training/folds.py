@@ -1,0 +1,114 @@
+"""Cross-validation on folds that keep cases whole; finished folds are kept, so that a killed run goes on."""
+
+import hashlib
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from lungcnn.classes import CLASSES
+from lungcnn.dataset.crops import CropSet
+from lungcnn.errors import DatasetError, UsageError
+from lungcnn.model.card import ModelCard
+from lungcnn.training.train import Recipe, predict_logits, train_network
+
+
+def case_folds(crop_set: CropSet, count: int) -> np.ndarray:
+    """Fold of each slice, int `[n]`, no case in two: the case list's own folds where it has `count`, else new ones.
+
+    Raises `UsageError` where there are fewer cases of a class than folds.
+    """
+    listed = crop_set.folds
+    if (listed >= 0).all() and len(np.unique(listed)) == count:
+        return listed
+    fewest = min(len(set(crop_set.cases[crop_set.labels == label])) for label in range(len(CLASSES)))
+    if fewest < count:
+        raise UsageError(f"{count} folds need {count} cases of each class; one class has only {fewest}.")
+    from sklearn.model_selection import StratifiedGroupKFold
+
+    folds = np.zeros(len(crop_set.slices), int)
+    splitter = StratifiedGroupKFold(count, shuffle=True, random_state=0)
+    for fold, (_, held_out) in enumerate(splitter.split(folds, crop_set.labels, crop_set.cases)):
+        folds[held_out] = fold
+    return folds
+
+
+def random_folds(crop_set: CropSet, count: int, seed: int) -> np.ndarray:
+    """Folds as published work makes them, slices at random: LEAKY, since a case then stands on both sides."""
+    return np.random.default_rng(seed).permutation(len(crop_set.slices)) % count
+
+
+def cross_validate(
+    crop_set: CropSet,
+    folds: np.ndarray,
+    recipe: Recipe,
+    seed: int = 0,
+    on_epoch: Callable[[float], None] | None = None,
+    checkpoints: Path | None = None,
+    on_network: Callable[[np.ndarray, object], None] = lambda held_out, network: None,
+) -> np.ndarray:
+    """Logits float32 `[n, 3]` of every slice from a network trained on the other folds only.
+
+    Args:
+        folds: int `[n]`. checkpoints: a folder where finished folds are kept (logits and network), so that a
+            killed run goes on. on_network: called for each fold with its slices (bool `[n]`) and its network.
+    """
+    logits = np.zeros((len(folds), len(CLASSES)), np.float32)
+    for fold in np.unique(folds):
+        held_out = folds == fold
+        kept = checkpoints and checkpoints / f"{run_key(crop_set, folds, recipe.as_dict(), seed)}-fold{fold}.npy"
+        network = kept_network(crop_set.take(~held_out), recipe, seed, on_epoch, kept)
+        if kept and kept.exists():
+            logits[held_out] = np.load(kept)
+        else:
+            logits[held_out] = predict_logits(network, crop_set.crops[held_out])
+            if kept:
+                np.save(kept, logits[held_out])
+        on_network(held_out, network)
+    return logits
+
+
+def fold_networks(crop_set: CropSet, card: ModelCard, checkpoints: Path):
+    """Yield `(held out, network)` for each case-blocked fold of the run that made a model (its first seed).
+
+    Raises `DatasetError` where the folder doesn't hold them, or they were trained on other slices.
+    """
+    folds = case_folds(crop_set, card.training["folds"])
+    key = run_key(crop_set, folds, card.training["recipe"], card.training["seed"])
+    for fold in np.unique(folds):
+        kept = checkpoints / f"{key}-fold{fold}.npy"
+        if not kept.with_suffix(".keras").is_file():
+            raise DatasetError(
+                f"The folder {checkpoints} holds no network of fold {fold} of this model and these slices. Give the "
+                "folder that `python -m lungcnn train ... --checkpoints` wrote."
+            )
+        yield folds == fold, _saved_network(kept)
+
+
+def kept_network(crop_set: CropSet, recipe: Recipe, seed: int, on_epoch, kept: Path | None):
+    """A network trained on these slices, kept beside `kept` as a `.keras` file, or the one that was kept there."""
+    file = kept and kept.with_suffix(".keras")
+    if file and file.exists():
+        for _ in range(recipe.epochs if on_epoch else 0):
+            on_epoch(float("nan"))
+        return _saved_network(file)
+    network = train_network(crop_set, recipe, seed, on_epoch)
+    if file:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        draft = file.with_suffix(".draft.keras")  # a killed run leaves no half of a network under its name
+        network.save(draft, include_optimizer=False)
+        draft.replace(file)
+    return network
+
+
+def _saved_network(kept: Path):
+    import keras
+
+    return keras.saving.load_model(kept.with_suffix(".keras"), compile=False, safe_mode=True)
+
+
+def run_key(crop_set, folds, what: dict | str, seed) -> str:
+    files = [item.sha256 for item in crop_set.slices]
+    text = json.dumps([what, seed, files, folds.tolist()])
+    return hashlib.sha256(text.encode()).hexdigest()[:16]

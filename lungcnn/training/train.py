@@ -1,0 +1,165 @@
+"""From lung crops to a trained network: class and case weights, inserted lesions, one compiled step."""
+
+from collections import Counter
+from dataclasses import asdict, dataclass, field
+from itertools import count
+
+import numpy as np
+
+from lungcnn.classes import CLASSES, MALIGNANT
+from lungcnn.dataset.crops import CropSet
+from lungcnn.model.network import LAST_CONVOLUTION, LOGITS, build_network
+from lungcnn.training.augmentation import Augmentation, augment
+from lungcnn.training.lesion_editing import LesionEditing
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a network is trained; kept in its card.
+
+    Attributes:
+        epochs, batch: passes over the slices, slices a step.
+        learning_rate: peak, reached after one epoch and then brought to zero along a cosine. weight_decay: AdamW's.
+        smoothing: label smoothing. case_weight: a slice counts its case's size to the power of minus this.
+        map_weight: weight of the loss that asks the malignant evidence map to lie on lesions whose place is known.
+        surgery: lesions put in and taken out.
+    """
+
+    epochs: int = 20
+    batch: int = 16
+    learning_rate: float = 2e-3
+    weight_decay: float = 1e-3
+    smoothing: float = 0.05
+    case_weight: float = 0.5
+    map_weight: float = 0.3
+    width: int = 12
+    dropout: float = 0.2
+    surgery: LesionEditing = field(default_factory=LesionEditing)
+    augmentation: Augmentation = field(default_factory=Augmentation)
+
+    def as_dict(self) -> dict:
+        """Plain numbers for the card."""
+        return asdict(self)
+
+
+def slice_weights(labels: np.ndarray, cases: np.ndarray, case_weight: float) -> np.ndarray:
+    """Weight of each slice, float32 `[n]`, mean 1: classes count alike, and large cases count less a slice.
+
+    Args:
+        labels: int `[n]`. cases: str `[n]`. case_weight: 0 ignores cases; 1 lets every case of a class count alike.
+    """
+    sizes = Counter(cases)
+    weights = np.array([sizes[case] ** -case_weight for case in cases])
+    for label in np.unique(labels):
+        weights[labels == label] /= weights[labels == label].sum()
+    return (weights * len(weights) / weights.sum()).astype(np.float32)
+
+
+def train_network(crop_set: CropSet, recipe: Recipe, seed: int = 0, on_epoch=None):
+    """Train a new network; the same arguments on the same machine give the same weights.
+
+    Args:
+        on_epoch: called with the epoch's mean loss after each epoch.
+
+    Returns:
+        `keras.Model` as `build_network` makes it.
+    """
+    import keras
+    import tensorflow as tf
+
+    keras.utils.set_random_seed(seed)
+    network = build_network(recipe.width, recipe.dropout)
+    steps = -(-len(crop_set.slices) // recipe.batch)
+    schedule = keras.optimizers.schedules.CosineDecay(
+        recipe.learning_rate / 20,
+        (recipe.epochs - 1) * steps or 1,
+        alpha=0.0,
+        warmup_target=recipe.learning_rate,
+        warmup_steps=steps,
+    )
+    optimizer = keras.optimizers.AdamW(schedule, weight_decay=recipe.weight_decay)
+    step = _compile_step(network, optimizer, recipe)
+    batches = _batches(crop_set, recipe, seed)
+    for _ in range(recipe.epochs):
+        losses = [step(*batch) for batch in batches]
+        if on_epoch:
+            on_epoch(float(tf.reduce_mean(losses)))
+    return network
+
+
+def _batches(crop_set: CropSet, recipe: Recipe, seed: int):
+    """A tf.data pipeline over one epoch; each iteration over it goes on with new random numbers."""
+    import tensorflow as tf
+
+    weights = slice_weights(crop_set.labels, crop_set.cases, recipe.case_weight) * recipe.surgery.weights(crop_set)
+    donors = recipe.surgery.donors(crop_set)
+    epochs = count()
+
+    def one_epoch():
+        rng = np.random.default_rng([seed, next(epochs)])
+        order = rng.permutation(len(weights))
+        shown = [recipe.surgery.operate(crop_set, index, donors, rng) for index in order]
+        labels = np.array([label for *_, label in shown])
+        # Surgery moves slices between the classes: these factors let the classes count alike all the same.
+        totals = np.bincount(labels, weights[order], minlength=len(CLASSES))
+        factors = totals.sum() / (len(CLASSES) * np.maximum(totals, 1e-6))
+        counts = (weights[order] * factors[labels]).astype(np.float32)
+        for start in range(0, len(order), recipe.batch):
+            part = slice(start, start + recipe.batch)
+            pairs = [augment(crop, mask, recipe.augmentation, rng) for crop, mask, _ in shown[part]]
+            crops, masks = (np.stack(images)[..., None] for images in zip(*pairs, strict=True))
+            yield crops, masks, labels[part], counts[part]
+
+    size = crop_set.crops.shape[1]
+    picture = tf.TensorSpec((None, size, size, 1), tf.float32)
+    signature = (picture, picture, tf.TensorSpec((None,), tf.int64), tf.TensorSpec((None,), tf.float32))
+    return tf.data.Dataset.from_generator(one_epoch, output_signature=signature).prefetch(8)
+
+
+def _compile_step(network, optimizer, recipe: Recipe):
+    import keras
+    import tensorflow as tf
+
+    found = network.get_layer(LAST_CONVOLUTION).output
+    outputs = keras.Model(network.input, [found, network.get_layer(LOGITS).output])
+    embedding, logits_layer = network.get_layer("embedding"), network.get_layer(LOGITS)
+    optimizer.build(network.trainable_variables)
+
+    def evidence_map(maps):
+        """Malignant evidence a cell `[n, cells]`: the dense layers have no activation, so it is a weighted sum."""
+        weights = tf.linalg.matvec(embedding.kernel, logits_layer.kernel[:, MALIGNANT])
+        evidence = tf.tensordot(maps, weights, 1)
+        return tf.reshape(evidence, [tf.shape(evidence)[0], -1])
+
+    @tf.function(reduce_retracing=True)
+    def step(images, masks, labels, weights):
+        with tf.GradientTape() as tape:
+            maps, logits = outputs(images, training=True)
+            target = tf.one_hot(labels, len(CLASSES)) * (1 - recipe.smoothing) + recipe.smoothing / len(CLASSES)
+            loss = tf.reduce_mean(weights * tf.nn.softmax_cross_entropy_with_logits(target, logits))
+            if recipe.map_weight:
+                cells = masks.shape[1] // maps.shape[1]
+                covered = tf.reshape(tf.nn.avg_pool2d(masks, cells, cells, "VALID"), [tf.shape(masks)[0], -1])
+                mass = tf.reduce_sum(covered, axis=1)
+                drawn = tf.cast(mass > 0.02, tf.float32)
+                place = covered / tf.maximum(mass[:, None], 1e-6)
+                off_lesion = tf.nn.softmax_cross_entropy_with_logits(place, evidence_map(maps))
+                loss += recipe.map_weight * tf.reduce_sum(drawn * off_lesion) / tf.maximum(tf.reduce_sum(drawn), 1.0)
+        gradients = tape.gradient(loss, network.trainable_variables)
+        optimizer.apply_gradients(zip(gradients, network.trainable_variables, strict=True))
+        return loss
+
+    return step
+
+
+def predict_logits(network, crops: np.ndarray, batch: int = 64) -> np.ndarray:
+    """Logits float32 `[n, 3]` of crops float32 `[n, 128, 128]`."""
+    import keras
+    import tensorflow as tf
+
+    model = keras.Model(network.input, network.get_layer(LOGITS).output)
+    forward = tf.function(
+        lambda x: model(x, training=False), input_signature=[tf.TensorSpec((None, *model.input_shape[1:]))]
+    )
+    parts = [forward(crops[i : i + batch, ..., None]) for i in range(0, len(crops), batch)]
+    return np.concatenate([part.numpy() for part in parts])

@@ -1,0 +1,183 @@
+"""The whole of a training run: cross-validation, calibration, figures, the final network and its card."""
+
+import json
+import platform
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+
+from lungcnn.classes import CLASSES
+from lungcnn.dataset.crops import CropSet
+from lungcnn.evaluation.baselines import BASELINES, Material, probabilities
+from lungcnn.evaluation.leak_guard import perceptual_hashes
+from lungcnn.evaluation.localization import locate, summarise_findings
+from lungcnn.evaluation.metrics import RESAMPLES, Predictions, cross_calibrated, summarise, with_intervals
+from lungcnn.evaluation.model_card import model_card
+from lungcnn.evaluation.series_rule_fit import fit_series_rule
+from lungcnn.evaluation.targets import dataset_targets, outline_targets, phantom_targets, series_calls
+from lungcnn.explaining.methods import Explainer
+from lungcnn.explaining.weight_randomisation import sanity_check
+from lungcnn.gate.familiarity import fit_familiarity
+from lungcnn.model.calibration import Calibration, fit_calibration
+from lungcnn.model.card import load_card, save_model
+from lungcnn.model.classifier import Classifier
+from lungcnn.training.folds import case_folds, cross_validate, kept_network, random_folds, run_key
+from lungcnn.training.train import Recipe
+
+_PACKAGES = ("lungcnn", "tensorflow", "keras", "numpy", "opencv-python-headless")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a study measures beside training the network that it saves.
+
+    Attributes:
+        folds: number of case-blocked folds; 0 for an uncalibrated network without figures.
+        seeds: seeds of the networks in the folds; figures are means over them. The saved network takes the first.
+        leaky: also measure on random folds of slices, for comparison.
+        baselines: also measure simpler models, on both kinds of folds.
+        localization: also measure, out of fold, whether heatmaps point at lesions.
+        outlines: a series of another scanner with readers' outlines, on which the saved network is measured.
+        resamples: of the bootstrap.
+    """
+
+    folds: int = 5
+    seeds: tuple[int, ...] = (0,)
+    leaky: bool = False
+    baselines: bool = False
+    localization: bool = False
+    outlines: Path | None = None
+    resamples: int = RESAMPLES
+
+    def epochs(self, recipe: Recipe) -> int:
+        """How many epochs the study runs in all."""
+        return recipe.epochs * (1 + self.folds * (len(self.seeds) + self.leaky))
+
+
+def run_training(
+    crop_set: CropSet,
+    out: Path,
+    recipe: Recipe,
+    plan: Plan,
+    on_epoch: Callable[[float], None] | None = None,
+    checkpoints: Path | None = None,
+) -> tuple[Path, dict]:
+    """Cross-validate, calibrate, train on every slice, and write model and card (and figures) into `out`.
+
+    Args:
+        on_epoch: called with the mean loss once an epoch; there are `plan.epochs(recipe)` in all.
+        checkpoints: as `cross_validate`.
+
+    Returns:
+        The model's path and the figures as in `evaluation.json` (without folds: the sanity check alone).
+    """
+    calibration, figures, series_rule, features = Calibration(), {}, {}, []
+    labels, cases = crop_set.labels, crop_set.cases
+    if plan.folds:
+        blocked = case_folds(crop_set, plan.folds)
+        mixed = random_folds(crop_set, plan.folds, plan.seeds[0])
+
+        def out_of_fold(folds, seeds, *on_network) -> list[np.ndarray]:
+            first = [cross_validate(crop_set, folds, recipe, seeds[0], on_epoch, checkpoints, *on_network)]
+            return first + [cross_validate(crop_set, folds, recipe, seed, on_epoch, checkpoints) for seed in seeds[1:]]
+
+        findings = []
+
+        def explain(held_out, network):  # of the first seed: a slice counts once
+            classifier = Classifier(network)
+            found = classifier.features(crop_set.crops)[1]
+            features.append((found[~held_out], found[held_out]))
+            if plan.localization:
+                findings.extend(locate(Explainer(classifier), dataset_targets(crop_set.take(held_out))))
+
+        logits = out_of_fold(blocked, plan.seeds, explain)
+        count = len(plan.seeds)
+        calibration = fit_calibration(np.concatenate(logits), np.tile(labels, count), np.tile(cases, count))
+        runs = [cross_calibrated(part, labels, cases, blocked) for part in logits]
+        figures["blocked"] = summarise(runs, crop_set.sure_lesions, plan.resamples)
+        rule, figures["series"] = fit_series_rule(runs, blocked, plan.resamples)
+        series_rule = rule.as_dict()
+        if plan.localization:
+            figures["localization"] = summarise_findings(findings, plan.resamples)
+        if plan.leaky:
+            runs = [cross_calibrated(part, labels, cases, mixed) for part in out_of_fold(mixed, plan.seeds[:1])]
+            figures["random_leaky"] = summarise(runs, crop_set.sure_lesions, plan.resamples)
+        if plan.baselines:
+            folds = {"blocked": blocked, "random_leaky": mixed}
+            figures["baselines"] = _measure_baselines(crop_set, folds, plan, checkpoints)
+    everything = np.zeros(len(labels), int)
+    key = run_key(crop_set, everything, recipe.as_dict(), plan.seeds[0])
+    kept = checkpoints and checkpoints / f"{key}-all.keras"
+    network = kept_network(crop_set, recipe, plan.seeds[0], on_epoch, kept)
+    classifier = Classifier(network, calibration)
+    familiarity = None
+    if features:
+        familiarity = fit_familiarity(classifier.layer, features, classifier.features(crop_set.crops)[1])
+    if plan.localization:
+        targets = phantom_targets() + (outline_targets(plan.outlines) if plan.outlines else [])
+        figures["localization"] |= summarise_findings(locate(Explainer(classifier), targets), plan.resamples)
+    if plan.outlines:
+        figures["other_scanner"] = series_calls(classifier, plan.outlines)
+    figures["sanity"] = sanity_check(network)
+    training = {
+        "recipe": recipe.as_dict(),
+        "seed": plan.seeds[0],
+        "folds": plan.folds,
+        "seeds": list(plan.seeds),
+        "date": date.today().isoformat(),
+        "slices": len(labels),
+        "cases": len(set(cases)),
+        "files": {item.file: item.sha256 for item in crop_set.slices},
+        "perceptual_hashes": perceptual_hashes(crop_set.crops),
+    }
+    versions = {"python": platform.python_version(), **{name: _version(name) for name in _PACKAGES}}
+    path = save_model(
+        network,
+        out,
+        {
+            "calibration": calibration,
+            "training": training,
+            "versions": versions,
+            "figures": figures,
+            "series": series_rule,
+            "familiarity": familiarity,
+        },
+    )
+    if plan.folds:
+        text = json.dumps({**figures, "recipe": recipe.as_dict(), "seeds": list(plan.seeds)}, indent=1)
+        (out / "evaluation.json").write_text(text + "\n", encoding="utf-8")
+        (out / "MODEL_CARD.md").write_text(model_card(load_card(path)), encoding="utf-8")
+    return path, figures
+
+
+def _measure_baselines(crop_set: CropSet, folds: dict[str, np.ndarray], plan: Plan, checkpoints: Path | None) -> dict:
+    """By name and kind of folds, the figures by slice."""
+    material, labels = Material.of(crop_set), crop_set.labels
+    unset = np.full(len(labels), np.nan)
+    found = {}
+    for name, baseline in BASELINES.items():
+        found[name] = {"title": baseline.title}
+        for kind, fold in folds.items():
+            kept = checkpoints and checkpoints / f"{run_key(crop_set, fold, name, plan.seeds[0])}-baseline.npy"
+            if kept and kept.exists():
+                p = np.load(kept)
+            else:
+                p = probabilities(baseline, material, labels, fold, plan.seeds[0])
+            if kept:
+                checkpoints.mkdir(parents=True, exist_ok=True)
+                np.save(kept, p)
+            run = Predictions(p, labels, crop_set.cases, unset, np.tile(unset[:, None], len(CLASSES)))
+            found[name][kind] = with_intervals([run], resamples=plan.resamples)
+    return found
+
+
+def _version(package: str) -> str:
+    if package == "lungcnn":  # it need not be installed to run
+        from lungcnn import __version__
+
+        return __version__
+    return version(package)
