@@ -146,7 +146,7 @@ def miniature(tmp_path_factory) -> Path:
 @pytest.fixture(scope="session")
 def served(tmp_path_factory):
     """A running demo for all tests that leave it as they found it."""
-    from serving import Demo
+    from demo_process import Demo
 
     with Demo(tmp_path_factory.mktemp("served") / "home", "--log-level", "debug") as demo:
         yield demo

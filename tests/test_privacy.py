@@ -12,7 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 from conftest import ROOT, dicom_bytes
-from serving import API, Demo, file_data
+from demo_process import API, Demo, file_data
 
 MARK, DATE, ROOT_UID, WEIGHT = "ZQXMARKERQXZ", "18770613", "1.2.826.0.1.3680043.9.77777", "77.1234567"
 FILE_NAME = f"{MARK}^DOE^JOHN {DATE}.dcm"

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 from conftest import ROOT
-from readme import README, generated
+from write_readme import README, generated
 
 TEXT = README.read_text(encoding="utf-8")
 DATASET = "The IQ-OTHNCCD lung cancer dataset"
@@ -27,7 +27,7 @@ def blocks(language: str) -> list[str]:
 
 
 def test_generated_parts_are_what_the_models_figures_give():
-    assert generated(TEXT) == TEXT, "run: python tests/readme.py"
+    assert generated(TEXT) == TEXT, "run: python tools/write_readme.py"
     assert TEXT.count("<!-- generated: ") == TEXT.count("<!-- end -->") == 11
     assert "LEAKY" in TEXT.upper().split("## FIGURES")[1]
 

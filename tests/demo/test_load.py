@@ -6,8 +6,8 @@ import signal
 
 import pytest
 from conftest import ROOT
+from demo_process import API, file_data
 from load import FULL, run
-from serving import API, file_data
 
 
 @pytest.mark.slow

@@ -1,4 +1,4 @@
-"""`python tests/load.py [--clients 64] [--seconds 60]`: many visitors at once against a running demo.
+"""`python tools/load.py [--clients 64] [--seconds 60]`: many visitors at once against a running demo.
 
 Every answer is compared with the known answer of its own slice, the demo's memory is watched, and the throughput is
 compared with what one process reaches that calls the pipeline in a loop on the same slices, with the same checks.
@@ -21,8 +21,8 @@ import httpx
 ROOT = Path(__file__).parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
-from readme import publish  # noqa: E402
-from serving import Demo, worker_of  # noqa: E402
+from demo_process import Demo, worker_of
+from write_readme import publish
 
 API = "/gradio_api/"
 FULL = "Queue is full"

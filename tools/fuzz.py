@@ -1,4 +1,4 @@
-"""Mutated files against the way from file to report: `python tests/fuzz.py --inputs 20000`.
+"""Mutated files against the way from file to report: `python tools/fuzz.py --inputs 20000`.
 
 Seeds are drawn and encoded here: DICOM in several transfer syntaxes, PNG, JPEG, TIFF, BMP, WebP and zip; others, as
 scanners wrote them, come by `--seeds FILE ...`. Each input is a mutated seed; none may crash, raise anything but our
@@ -16,16 +16,17 @@ from pathlib import Path
 
 import numpy as np
 
-sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parent.parent)]
+ROOT = Path(__file__).parent.parent
+sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
-import cv2  # noqa: E402
-from conftest import dicom_bytes  # noqa: E402
+import cv2
+from conftest import dicom_bytes
 
-from lungcnn.errors import LungCNNError  # noqa: E402
+from lungcnn.errors import LungCNNError
 from lungcnn.gate.examine import examine
 from lungcnn.phantoms.bundled import draw
 from lungcnn.reading.loading import iter_slices
-from lungcnn.windowing import to_grey  # noqa: E402
+from lungcnn.windowing import to_grey
 
 LONGEST = 2.0
 SIDE = 96

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 from conftest import ROOT
-from serving import API, Demo, file_data
+from demo_process import API, Demo, file_data
 
 from demo import texts
 from demo.__main__ import main

@@ -1,4 +1,6 @@
-"""What the gate does with everything at hand: `python tests/gate_figures.py ../shared/data --json models/gate.json`.
+"""What the gate does with everything at hand.
+
+`python tools/gate_figures.py ../shared/data --json docs/measurements/gate.json`
 
 The whole gate is asked, the familiarity of the shipped model included. That model was trained on the development
 slices, so for those the features are left out of count: by how its threshold is made, few held-out ones lie beyond it.
@@ -15,11 +17,11 @@ import click
 ROOT = Path(__file__).parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
-import strangers  # noqa: E402
-from readme import publish  # noqa: E402
+import strangers
+from write_readme import publish
 
 from lungcnn.dataset.folder import read_dataset
-from lungcnn.errors import LungCNNError  # noqa: E402
+from lungcnn.errors import LungCNNError
 from lungcnn.gate.examine import examine
 from lungcnn.reading.loading import load_slice
 

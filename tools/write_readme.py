@@ -1,4 +1,6 @@
-"""`python tests/readme.py` writes the generated parts of README.md again, from the JSON files in `models/`."""
+"""`python tools/write_readme.py` writes the generated parts of README.md again.
+
+Their figures stand in `models/evaluation.json` and `docs/measurements/`."""
 
 import json
 import re
@@ -100,10 +102,10 @@ def gate() -> str:
 def load() -> str:
     busy, fuzzed = read("load.json"), read("fuzz.json")
     return (
-        f"`python tests/load.py` puts {busy['clients']} visitors on it for a minute and compares every answer with "
+        f"`python tools/load.py` puts {busy['clients']} visitors on it for a minute and compares every answer with "
         f"the known one: {busy['wrong']} of {busy['answers']} were wrong, {len(busy['errors'])} ended in an error, "
         f"95 in 100 came within {busy['p95_s']:.0f} s, at {busy['over_loop']:.2f} times the rate of one process that "
-        "does nothing else (two cores). `python tests/fuzz.py` feeds damaged files to the way from file to gate: of "
+        "does nothing else (two cores). `python tools/fuzz.py` feeds damaged files to the way from file to gate: of "
         f"{fuzzed['inputs']} {fuzzed['wrong']} ended in anything but a slice or a sentence, and none took more than "
         f"{fuzzed['longest_s']:.2f} s."
     )
@@ -124,7 +126,7 @@ def archive() -> str:
         f"{1000 / total:.0f} slices a second a core, {1000 / without:.0f} without the model. By the clock, on two "
         f"cores, one and two workers gave {rates['1']['batch']:.0f} and {rates['2']['batch']:.0f} slices a second; "
         f"decoding and cropping alone, {rates['1']['decode']:.0f} and {rates['2']['decode']:.0f} "
-        "(`python tests/archive_figures.py`).\n\n"
+        "(`python tools/archive_figures.py`).\n\n"
         f"*A plan for 100 million slices.* That is {hours:.0f} core-hours and {terabytes:.0f} TB to read: 100 cores "
         f"for {hours / 100:.1f} hours, at 0.05 dollars a core-hour {hours * 0.05:.0f} dollars. A core reads "
         f"{megabytes:.0f} MB/s, so run where the object store is."
@@ -140,7 +142,8 @@ def publish(figures: dict, target: Path | None) -> None:
 
 
 def read(name: str) -> dict:
-    return json.loads((ROOT / "models" / name).read_text())
+    folder = "models" if name == "evaluation.json" else "docs/measurements"
+    return json.loads((ROOT / folder / name).read_text())
 
 
 MAKERS = (

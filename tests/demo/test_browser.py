@@ -19,8 +19,8 @@ import cv2
 import numpy as np
 import pytest
 from conftest import ROOT, dicom_bytes, missing
+from demo_process import Demo
 from pypdf import PdfReader
-from serving import Demo
 
 from lungcnn import COLOUR_MAPS, SIGNS, WINDOWS, LungCNNError, colour_table, load_slice, render_overlay
 from lungcnn.windowing import to_grey

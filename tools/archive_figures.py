@@ -1,4 +1,4 @@
-"""How fast `batch` is, from one to two workers, against decoding alone: `python tests/archive_figures.py`.
+"""How fast `batch` is, from one to two workers, against decoding alone: `python tools/archive_figures.py`.
 
 The archive is the bundled phantoms many times over, so its files come from memory, not from a disk. Rates are those
 of the run once it is under way: what starting costs is left out.
@@ -16,7 +16,7 @@ import click
 ROOT = Path(__file__).parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
-from readme import publish  # noqa: E402
+from write_readme import publish
 
 from lungcnn.gate.examine import examine
 from lungcnn.phantoms.bundled import PHANTOMS

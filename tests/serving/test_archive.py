@@ -18,6 +18,7 @@ from lungcnn.errors import LungCNNError, UnreadableFileError, UsageError
 from lungcnn.gate.prepared import Prepared
 from lungcnn.phantoms.bundled import draw
 from lungcnn.results.slice_report import ModelInfo, failed
+from lungcnn.serving.archive import score
 from lungcnn.serving.archive.decoding import decoded
 from lungcnn.serving.archive.listing import list_files, read_file
 from lungcnn.serving.archive.score import ENGINES, score_archive
@@ -155,7 +156,7 @@ def fake(monkeypatch, tmp_path):
     for index in range(40):
         (tmp_path / "files").mkdir(exist_ok=True)
         (tmp_path / "files" / f"{index:02d}.dcm").write_bytes(b"x")
-    monkeypatch.setattr(archive, "PART_FILES", 8)
+    monkeypatch.setattr(score, "PART_FILES", 8)
     monkeypatch.setitem(ENGINES, "local", lambda files, *_: map(fake_rows, files))
     card = type("Card", (), {"sha256": SHA})
     monkeypatch.setattr("lungcnn.model.card.load_card", lambda path: card)
@@ -274,7 +275,10 @@ def test_a_real_kill(untrained, tmp_path):
     for index in range(60):
         (source / f"{index:02d}.dcm").write_bytes(slice_)
     out = tmp_path / "rows.jsonl"
-    code = "import sys; from lungcnn import cli; from lungcnn.serving.archive import score; score.PART_FILES = 4\nif __name__ == '__main__': cli.main()"
+    code = (
+        "from lungcnn import cli\nfrom lungcnn.serving.archive import score\nscore.PART_FILES = 4\n"
+        "if __name__ == '__main__': cli.main()"
+    )
     (tmp_path / "program.py").write_text(code)
     command = [
         sys.executable,
