@@ -88,7 +88,7 @@ def run_training(
         findings = []
 
         def explain(held_out, network):  # of the first seed: a slice counts once
-            classifier = Classifier(network)
+            classifier = Classifier.of(network)
             found = classifier.features(crop_set.crops)[1]
             features.append((found[~held_out], found[held_out]))
             if plan.localization:
@@ -113,7 +113,7 @@ def run_training(
     key = run_key(crop_set, everything, recipe.as_dict(), plan.seeds[0])
     kept = checkpoints and checkpoints / f"{key}-all.keras"
     network = kept_network(crop_set, recipe, plan.seeds[0], on_epoch, kept)
-    classifier = Classifier(network, calibration)
+    classifier = Classifier.of(network, calibration)
     familiarity = None
     if features:
         familiarity = fit_familiarity(classifier.layer, features, classifier.features(crop_set.crops)[1])

@@ -27,7 +27,7 @@ def sanity_check(network, seed: int = 0) -> dict:
 
     keras.utils.set_random_seed(seed)
     rng = np.random.default_rng(seed)
-    classifier, crops = Classifier(network), _phantom_crops()
+    classifier, crops = Classifier.of(network), _phantom_crops()
     copy, fresh = classifier.structure.model, keras.models.clone_model(classifier.structure.model)
     before = _maps(classifier, crops)
     layers = [layer.name for layer in reversed(copy.layers) if layer.weights]

@@ -32,7 +32,7 @@ def network():
 
 @pytest.fixture(scope="module")
 def classifier(network):
-    return Classifier(network)
+    return Classifier.of(network)
 
 
 @pytest.fixture(scope="module")
@@ -211,7 +211,7 @@ def brightness_network(row, column):
 def test_a_network_worked_out_by_hand():
     crop = np.full((128, 128), 0.25, np.float32)
     crop[32:64, 96:] = 1.0
-    classifier = Classifier(brightness_network(1, 3))
+    classifier = Classifier.of(brightness_network(1, 3))
     assert classifier.layer == "cells"
     found = classifier(crop[None])
     np.testing.assert_allclose(found.logits, [[0, 0, 8 - 4]], atol=1e-5)
@@ -226,7 +226,7 @@ def test_a_network_worked_out_by_hand():
     occluded = Explainer(classifier).maps("occlusion", crop, found)
     assert np.unravel_index(occluded[2].argmax(), (4, 4)) == (1, 3)
     assert occluded[2].max() == pytest.approx(8 * 0.75, rel=0.01)
-    named = Classifier(brightness_network(1, 3), layer="copy")
+    named = Classifier.of(brightness_network(1, 3), layer="copy")
     fine = hires_cam(*[(f := named(crop[None])).activations, f.gradients])[0, 2]
     assert fine.shape == (128, 128)
     np.testing.assert_allclose(fine[32:64, 96:], 8 / 32**2, rtol=1e-4)
@@ -248,7 +248,7 @@ def test_grad_cam_is_hires_cam_under_global_average_pooling(crops):
             layers.Softmax(),
         ]
     )
-    found = Classifier(network)(crops)
+    found = Classifier.of(network)(crops)
     hires = hires_cam(found.activations, found.gradients)
     np.testing.assert_allclose(grad_cam(found.activations, found.gradients), np.maximum(hires, 0), atol=1e-6)
     assert hires.max() > 0
@@ -352,7 +352,7 @@ def test_models_that_people_train_can_be_explained(kind, reloaded, crops, tmp_pa
             model.build((None, 128, 128, 1))
         model.save(tmp_path / "model.keras")
         model = keras.saving.load_model(tmp_path / "model.keras")
-    explainer = Explainer(Classifier(model))
+    explainer = Explainer(Classifier.of(model))
     found = explainer.classifier(crops)
     np.testing.assert_allclose(found.probabilities, np.asarray(model(crops[..., None]), np.float32), atol=6e-3)
     assert found.gradients.dtype == np.float32
@@ -387,9 +387,9 @@ def test_models_that_cannot_be_explained_say_why():
         (sequential(layers.Conv2D(2, 3), layers.Flatten(), layers.Dense(3), size=64), r"\(64, 64, 1\)"),
     ):
         with pytest.raises(ModelStructureError, match=message):
-            Classifier(model)
+            Classifier.of(model)
     with pytest.raises(UsageError, match=r"no convolution 'dense'. Accepted: copy, cells"):
-        Classifier(brightness_network(0, 0), layer="dense")
+        Classifier.of(brightness_network(0, 0), layer="dense")
 
 
 # ---------------------------------------------------------------- calibration and sets
@@ -416,7 +416,7 @@ def test_prediction_set():
 
 def checked(crop, lungs, cells, row=0, column=0, method="hires-cam"):
     """The checks of a map over a network that looks at one cell of 4 x 4."""
-    classifier = Classifier(brightness_network(row, column))
+    classifier = Classifier.of(brightness_network(row, column))
     box = CropBox(0, 0, 128, 128, 128, 128)
     anatomy = Anatomy(np.ones_like(lungs), lungs, box, crop, lungs)
     return check_explanation(classifier, anatomy, classifier(crop[None]), METHODS[method], cells, 2)
@@ -462,7 +462,7 @@ def test_stability_and_agreement_are_rank_correlations():
     crop += np.linspace(0, 0.5, 128, dtype=np.float32)
     found = checked(crop, lungs, right, method="hires-cam")
     assert 0.8 < found.stability <= 1
-    classifier = Classifier(brightness_network(0, 0))
+    classifier = Classifier.of(brightness_network(0, 0))
     cam = grad_cam(*[(f := classifier(crop[None])).activations[0], f.gradients[0, 2]])
     assert found.agreement == pytest.approx(rank_correlation(cam, right))
     slow = checked(crop, lungs, right, method="occlusion")
