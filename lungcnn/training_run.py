@@ -19,7 +19,7 @@ from lungcnn.evaluation.metrics import RESAMPLES, Predictions, cross_calibrated,
 from lungcnn.evaluation.model_card import model_card
 from lungcnn.evaluation.series_rule_fit import fit_series_rule
 from lungcnn.evaluation.targets import dataset_targets, outline_targets, phantom_targets, series_calls
-from lungcnn.explaining.methods import Explainer
+from lungcnn.explaining.explainer import Explainer
 from lungcnn.explaining.weight_randomisation import sanity_check
 from lungcnn.gate.familiarity import fit_familiarity
 from lungcnn.model.calibration import Calibration, fit_calibration

@@ -77,9 +77,7 @@ def test_domes_keep_the_label_and_lesions_beside_them_change_it(crop_set):
     assert label == NORMAL
     assert not mask.any()
     assert (crop - crop_set.crops[index]).max() > 0.3
-    both, mask, label = replace(domes, insert=1.0, transplant=0.0).edit(
-        crop_set, index, [], np.random.default_rng(1)
-    )
+    both, mask, label = replace(domes, insert=1.0, transplant=0.0).edit(crop_set, index, [], np.random.default_rng(1))
     assert label == MALIGNANT
     assert mask.any()
     assert not np.array_equal(both, crop)
