@@ -10,13 +10,15 @@ import numpy as np
 
 from lungcnn.classes import CLASSES, class_index
 from lungcnn.errors import LungCNNError, Reason, RefusalError
+from lungcnn.explaining.explainer import Explainer
 from lungcnn.explaining.explanation import explanation_of
 from lungcnn.explaining.faithfulness import check_explanation
-from lungcnn.explaining.methods import DEFAULT_METHOD, Explainer, explanation_method
+from lungcnn.explaining.methods import DEFAULT_METHOD, explanation_method
 from lungcnn.gate.prepared import Prepared, prepare, prepare_slice
 from lungcnn.model.calibration import calibrate, prediction_set
-from lungcnn.model.card import ModelCard, load_model
+from lungcnn.model.card import ModelCard
 from lungcnn.model.classifier import Classifier
+from lungcnn.model.opening import open_engine
 from lungcnn.reading.ct_slice import CTSlice
 from lungcnn.reading.loading import iter_slices
 from lungcnn.reading.series import Series
@@ -36,15 +38,16 @@ class Pipeline:
     explainer: Explainer
 
     @classmethod
-    def load(cls, model: Path | str | None = None, layer: str | None = None) -> "Pipeline":
-        """Verify and open a model (default: the one that ships), and warm its compiled functions.
+    def load(cls, model: Path | str | None = None, layer: str | None = None, threads: int | None = None) -> "Pipeline":
+        """Verify and open a model (default: the one that ships), warm.
 
-        `layer` names the convolution to explain (default: the last one); `UsageError` for an unknown one.
+        `layer` names the convolution to explain (default: the last one); `UsageError` for an unknown one. `threads` is
+        the number of cores that one call of the network uses (default: all that this process may use).
         Raises `ModelFileError` where the file is missing or isn't the one its card names, and
         `ModelStructureError` where it can't be explained.
         """
-        network, card = load_model(model)
-        classifier = Classifier(network, card.calibration, layer)
+        engine, card = open_engine(model, layer, threads)
+        classifier = Classifier(engine, card.calibration)
         return cls(classifier, card, Explainer(classifier))
 
     def run(

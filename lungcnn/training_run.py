@@ -19,7 +19,7 @@ from lungcnn.evaluation.metrics import RESAMPLES, Predictions, cross_calibrated,
 from lungcnn.evaluation.model_card import model_card
 from lungcnn.evaluation.series_rule_fit import fit_series_rule
 from lungcnn.evaluation.targets import dataset_targets, outline_targets, phantom_targets, series_calls
-from lungcnn.explaining.methods import Explainer
+from lungcnn.explaining.explainer import Explainer
 from lungcnn.explaining.weight_randomisation import sanity_check
 from lungcnn.gate.familiarity import fit_familiarity
 from lungcnn.model.calibration import Calibration, fit_calibration
@@ -28,6 +28,8 @@ from lungcnn.model.classifier import Classifier
 from lungcnn.training.folds import case_folds, cross_validate, kept_network, random_folds, run_key
 from lungcnn.training.train import Recipe
 
+# Slices on which the ONNX file is compared with Keras.
+_COMPARED = 64
 _PACKAGES = ("lungcnn", "tensorflow", "keras", "numpy", "opencv-python-headless")
 
 
@@ -146,6 +148,7 @@ def run_training(
             "series": series_rule,
             "familiarity": familiarity,
         },
+        crops=crop_set.crops[:: max(1, len(labels) // _COMPARED)],
     )
     if plan.folds:
         text = json.dumps({**figures, "recipe": recipe.as_dict(), "seeds": list(plan.seeds)}, indent=1)

@@ -9,11 +9,11 @@ import numpy as np
 from lungcnn.classes import MALIGNANT
 from lungcnn.evaluation.metrics import RESAMPLES
 from lungcnn.evaluation.targets import Target
+from lungcnn.explaining.explainer import Explainer
 from lungcnn.explaining.faithfulness import deletion_insertion
-from lungcnn.explaining.methods import DEFAULT_METHOD, METHODS, Explainer
+from lungcnn.explaining.methods import DEFAULT_METHOD, METHODS
 
-# Score-CAM and occlusion take seconds a slice.
-COMPARED = ("grad-cam", "hires-cam", "grad-cam++", "layer-cam")
+COMPARED = tuple(name for name, method in METHODS.items() if not method.slow)
 TITLES = {
     "boxes": "Real lesions of development slices (boxes drawn by eye, surely seen), out of fold",
     "second_look": "The same on the malignant slices that the first list leaves out (a second look)",

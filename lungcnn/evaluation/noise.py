@@ -2,7 +2,7 @@
 
 The noise in soft tissue alone tells its malignant slices from the others (ROC AUC 0.99): the malignant cases' scans
 were smoother. A network trained on the slices as they are takes that up, and then calls smooth scans of other
-hospitals malignant; training by `surgery` takes it away.
+hospitals malignant; training with `lesion_editing` takes it away.
 """
 
 import cv2

@@ -28,7 +28,7 @@ def sanity_check(network, seed: int = 0) -> dict:
     keras.utils.set_random_seed(seed)
     rng = np.random.default_rng(seed)
     classifier, crops = Classifier.of(network), _phantom_crops()
-    copy, fresh = classifier.structure.model, keras.models.clone_model(classifier.structure.model)
+    copy, fresh = classifier.engine.keras_graph().model, keras.models.clone_model(classifier.engine.keras_graph().model)
     before = _maps(classifier, crops)
     layers = [layer.name for layer in reversed(copy.layers) if layer.weights]
     correlations = []
@@ -51,7 +51,7 @@ def _randomised(layer, rng) -> list[np.ndarray]:
 
 def _maps(classifier, crops) -> np.ndarray:
     found = classifier(crops)
-    return METHODS[DEFAULT_METHOD].maps(found.activations, found.gradients)[:, CLASSES.index("malignant")]
+    return METHODS[DEFAULT_METHOD].of_map(found)[:, CLASSES.index("malignant")]
 
 
 def _phantom_crops() -> np.ndarray:

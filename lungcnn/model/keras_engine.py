@@ -3,7 +3,12 @@
 import numpy as np
 
 from lungcnn.classes import CLASSES
+from lungcnn.errors import ModelStructureError
+from lungcnn.model.calibration import Calibration, calibrate
 from lungcnn.model.keras_graph import Structure, lay_flat
+
+# By how much a probability may differ from that of the model as loaded; half precision rounds more.
+LARGEST_DIFFERENCE, LARGEST_IN_HALF_PRECISION = 1e-3, 0.02
 
 
 class KerasEngine:
@@ -13,7 +18,8 @@ class KerasEngine:
         network: any Sequential or functional Keras model, `[n, 128, 128, 1]` to a softmax over the classes.
         layer: the convolution to explain; None for the last one.
 
-    Raises `ModelStructureError` for a model that can't be explained and `UsageError` for an unknown layer.
+    Raises `ModelStructureError` for a model that can't be explained, or that gives other probabilities once it is laid
+    flat, and `UsageError` for an unknown layer.
     """
 
     def __init__(self, network, layer: str | None = None):
@@ -21,9 +27,7 @@ class KerasEngine:
         self.layer, self.size, self.bias = self._structure.layer, self._structure.size, self._structure.bias
         self.cells = tuple(self._structure.tapped.outputs[0].shape[1:3])
         self._explained, self._bare, self._mapped = _compile(self._structure)
-        blank = np.zeros((1, *self.size), np.float32)
-        for call in (self.explained, self.logits, self.mapped):
-            call(blank)
+        self._compare(network)
 
     def logits(self, crops):
         """As `Engine.logits`."""
@@ -40,6 +44,27 @@ class KerasEngine:
     def keras_graph(self) -> Structure:
         """As `Engine.keras_graph`."""
         return self._structure
+
+    def _compare(self, network) -> None:
+        """Whatever was copied, fused or rewired must not show: run every function, beside the model as loaded."""
+        import keras
+
+        rows, columns = self.size
+        ramp = np.linspace(0, 1, rows * columns, dtype=np.float32).reshape(rows, columns)
+        noise = np.random.default_rng(0).random((rows, columns), np.float32)
+        crops = np.stack([np.zeros_like(ramp), ramp, noise])
+        (said,) = keras.tree.flatten(network(_batch(crops), training=False))
+        expected = keras.ops.convert_to_numpy(keras.ops.cast(said, "float32"))
+        single = all(layer.compute_dtype == "float32" for layer in self._structure.model.layers)
+        allowed = LARGEST_DIFFERENCE if single else LARGEST_IN_HALF_PRECISION
+        for logits in (self.explained(crops)[0], self.logits(crops), self.mapped(crops)[0]):
+            found = calibrate(logits, Calibration())
+            if not np.allclose(found, expected, rtol=0, atol=allowed, equal_nan=True):
+                raise ModelStructureError(
+                    f"Taken apart to be explained, the model gives other probabilities than it does whole (up to "
+                    f"{np.abs(found - expected).max():.3f} apart): a layer keeps something beside its configuration "
+                    "and weights, or isn't the same twice. Give a model of Keras' own layers."
+                )
 
 
 def _batch(crops: np.ndarray) -> np.ndarray:

@@ -78,7 +78,8 @@ def closed_form_gradients(activations: np.ndarray, weights: np.ndarray) -> np.nd
     """The gradient of each logit with respect to a map that a maximum and a linear head read.
 
     Args:
-        activations: float32 `[n, rows, columns, channels]`. weights: float32 `[channels, classes]`, from maxima to logits.
+        activations: float32 `[n, rows, columns, channels]`. weights: float32 `[channels, classes]`, from maxima
+            to logits.
 
     Returns:
         float32 `[n, classes, rows, columns, channels]`. Of equal cells the first counts, as in TensorFlow.

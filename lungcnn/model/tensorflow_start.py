@@ -7,8 +7,10 @@ import sys
 def import_tensorflow() -> None:
     """Import TensorFlow with file descriptor 2 put aside: its C++ start-up notices heed no setting.
 
-    For programs only (the command line, the demo), before they start threads; errors still raise as usual.
+    Errors still raise as usual. What other threads write to standard error meanwhile is lost.
     """
+    if "tensorflow" in sys.modules:
+        return
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     sys.stderr.flush()
     kept = os.dup(2)

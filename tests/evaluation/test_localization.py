@@ -10,7 +10,7 @@ from lungcnn.errors import DatasetError
 from lungcnn.evaluation.localization import locate, mean_by_case, summarise_findings
 from lungcnn.evaluation.model_card import localization_tables
 from lungcnn.evaluation.targets import Target, dataset_targets, outline_targets, phantom_targets, series_calls
-from lungcnn.explaining.methods import Explainer
+from lungcnn.explaining.explainer import Explainer
 from lungcnn.explaining.weight_randomisation import sanity_check
 from lungcnn.phantoms.bundled import draw, to_dicom
 
