@@ -220,8 +220,12 @@ def _stability(classifier, crop, method, cells, label) -> float | None:
 
 def rank_correlation(one: np.ndarray, other: np.ndarray) -> float | None:
     """Spearman's rank correlation of two maps of one shape; None where one of them is constant."""
-    from scipy.stats import rankdata
-
     if np.ptp(one) == 0 or np.ptp(other) == 0:
         return None
-    return float(np.corrcoef(rankdata(one), rankdata(other))[0, 1])
+    return float(np.corrcoef(_ranks(one), _ranks(other))[0, 1])
+
+
+def _ranks(values: np.ndarray) -> np.ndarray:
+    """Mean ranks, as `scipy.stats.rankdata`, whose import takes half as long as a first answer."""
+    _, place, counts = np.unique(values, return_inverse=True, return_counts=True)
+    return (np.cumsum(counts) - (counts - 1) / 2)[place.ravel()]

@@ -17,6 +17,9 @@ from lungcnn.model.keras_graph import Structure
 # Outputs of the graph (`onnx_export`); the last two are constants.
 MAP, LOGITS, WEIGHTS, BIAS = "map", "logits", "evidence_weights", "evidence_bias"
 
+# Larger batches are no faster, and take memory that onnxruntime keeps.
+AT_ONCE = 16
+
 
 class OnnxEngine:
     """An ONNX file of `onnx_export` as an `Engine`.
@@ -49,7 +52,12 @@ class OnnxEngine:
         self._open_keras_graph = keras_graph
 
     def _run(self, outputs: tuple[str, ...], crops: np.ndarray) -> list[np.ndarray]:
-        return self._session.run(list(outputs), {self._input: np.ascontiguousarray(crops, np.float32)[..., None]})
+        crops = np.ascontiguousarray(crops, np.float32)[..., None]
+        parts = [
+            self._session.run(list(outputs), {self._input: crops[start : start + AT_ONCE]})
+            for start in range(0, len(crops), AT_ONCE)
+        ]
+        return parts[0] if len(parts) == 1 else [np.concatenate(column) for column in zip(*parts, strict=True)]
 
     def logits(self, crops):
         """As `Engine.logits`."""

@@ -30,7 +30,9 @@ def export_onnx(network, path: Path, crops: np.ndarray) -> None:
     tapped = keras.Model(network.inputs, outputs)
     expected = [np.asarray(part) for part in tapped([crops[..., None]], training=False)]
     tapped.export(path, format="onnx", verbose=False)
-    graph = _renamed(onnx.load(path), (MAP, LOGITS_OUTPUT))
+    exported = onnx.load(path)
+    _clip(exported)
+    graph = _renamed(exported, (MAP, LOGITS_OUTPUT))
     for name, value in ((WEIGHTS, weights), (BIAS, bias)):
         constant = onnx.numpy_helper.from_array(value, f"{name}_value")
         graph.graph.initializer.append(constant)
@@ -76,6 +78,21 @@ def linear_head(network) -> tuple[np.ndarray, np.ndarray]:
         kernel, shift = layer.get_weights()
         weights, bias = weights @ kernel, bias @ kernel + shift if np.ndim(bias) else shift
     return weights.astype(np.float32), bias.astype(np.float32)
+
+
+def _clip(exported):
+    """The ceiling on tissue as one `Clip`: Keras' exporter writes Relu, Min and Max, a quarter of the network's time."""
+    import onnx
+
+    nodes = exported.graph.node
+    relu, smaller, larger = nodes[:3]
+    if [node.op_type for node in (relu, smaller, larger)] != ["Relu", "Min", "Max"]:
+        return
+    ceiling, floor = (next(value for value in node.input if value not in seen)
+                      for node, seen in ((smaller, relu.output), (larger, smaller.output)))  # fmt: skip
+    clip = onnx.helper.make_node("Clip", [relu.input[0], floor, ceiling], [larger.output[0]])
+    del nodes[:3]
+    nodes.insert(0, clip)
 
 
 def _renamed(exported, names: tuple[str, ...]):
