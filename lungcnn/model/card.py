@@ -15,6 +15,7 @@ from lungcnn.errors import ModelFileError
 from lungcnn.gate.familiarity import Familiarity
 from lungcnn.model.calibration import Calibration
 from lungcnn.preprocessing.lung_crop import CROP_SIZE, CROP_VERSION
+from lungcnn.shipped import shipped_file
 from lungcnn.windowing import DATASET
 
 MODEL_NAME = "cancer_classification_model"
@@ -50,7 +51,7 @@ class ModelCard:
 def default_model_path() -> Path:
     """The model that ships with the project, or the one that the environment variable LUNGCNN_MODEL names."""
     chosen = os.environ.get("LUNGCNN_MODEL")
-    return Path(chosen) if chosen else Path(__file__).parents[2] / "models" / f"{MODEL_NAME}.keras"
+    return Path(chosen) if chosen else shipped_file(f"models/{MODEL_NAME}.keras")
 
 
 def save_model(network, folder: Path, card: dict) -> Path:
