@@ -13,13 +13,11 @@ from lungcnn.errors import LungCNNError, Reason, RefusalError
 from lungcnn.explaining.explanation import explanation_of
 from lungcnn.explaining.faithfulness import check_explanation
 from lungcnn.explaining.methods import DEFAULT_METHOD, Explainer, explanation_method
-from lungcnn.gate.examine import examine
-from lungcnn.gate.prepared import Prepared, prepare
+from lungcnn.gate.prepared import Prepared, prepare, prepare_slice
 from lungcnn.model.calibration import calibrate, prediction_set
 from lungcnn.model.card import ModelCard, load_model
 from lungcnn.model.classifier import Classifier
 from lungcnn.reading.ct_slice import CTSlice
-from lungcnn.reading.exported_window import correct_levels
 from lungcnn.reading.loading import iter_slices
 from lungcnn.reading.series import Series
 from lungcnn.results.series_report import SeriesReport, series_report
@@ -60,59 +58,65 @@ class Pipeline:
             checks: also test the explanation (`faithfulness.check_explanation`, about 80 forward passes).
 
         Returns:
-            A report with status "ok", or "refused" where the gate or the network's features rule it out.
+            A report with status "ok", or "refused" where the gate or the network's features rule it out. It carries the
+            slice as it was judged.
 
         Raises:
             UsageError: an unknown class or method.
         """
         wanted = None if explain_class is None else class_index(explain_class)
         chosen = explanation_method(method)
-        common = {
-            "index": ct_slice.frame,
-            "warnings": ct_slice.warnings,
-            "model": ModelInfo(self.card.name, self.card.sha256),
-        }
-        try:
-            admission = examine(ct_slice)
-        except RefusalError as refusal:
-            return failed(refusal, **common)
-        anatomy, common["warnings"] = admission.anatomy, admission.warnings
-        found = self.classifier(anatomy.crop[None])
-        try:
-            common["warnings"] += self._unfamiliar(found.activations[0].max(axis=(0, 1)))
-        except RefusalError as refusal:
-            return failed(refusal, **common)
+        prepared = prepare_slice(ct_slice)
+        if prepared.error is not None:
+            return self._report(prepared)
+        found = self.classifier(prepared.crop[None])
+        report = self._report(prepared, found.logits[0], found.features[0])
+        if report.status != "ok":
+            return report
         label = int(found.probabilities[0].argmax()) if wanted is None else wanted
+        anatomy = prepared.examination.anatomy
         maps = self.explainer.maps(method, anatomy.crop, found)
         layer = "input" if chosen.gradient_of_input else self.classifier.layer
         explanation = explanation_of(maps, label, anatomy, ct_slice.spacing, method=method, layer=layer)
         if checks:
             tested = check_explanation(self.classifier, anatomy, found, chosen, maps[label], label)
             explanation = replace(explanation, faithfulness=tested)
-        return SliceReport(
-            status="ok", explanation=explanation, **_judgement(found.probabilities[0], self.card), **common
-        )
+        return replace(report, explanation=explanation)
 
     def judge(self, prepared: Sequence[Prepared]) -> list[SliceReport]:
         """Judge slices that are prepared, in one batch, without explanations: what `run` says of them otherwise."""
-        model = ModelInfo(self.card.name, self.card.sha256)
         crops = [one.crop for one in prepared if one.error is None]
         judged = iter(zip(*self.classifier.features(np.stack(crops)), strict=True) if crops else ())
-        reports = []
-        for one in prepared:
-            common = {"index": one.index, "warnings": one.warnings, "model": model}
-            if one.error is not None:
-                reports.append(failed(one.error, **common))
-                continue
-            logits, features = next(judged)
-            try:
-                common["warnings"] += self._unfamiliar(features)
-            except RefusalError as refusal:
-                reports.append(failed(refusal, **common))
-                continue
-            p = calibrate(logits, self.card.calibration)
-            reports.append(SliceReport(status="ok", **_judgement(p, self.card), **common))
-        return reports
+        return [self._report(one) if one.error is not None else self._report(one, *next(judged)) for one in prepared]
+
+    def _report(
+        self, one: Prepared, logits: np.ndarray | None = None, features: np.ndarray | None = None
+    ) -> SliceReport:
+        """What is said of a slice, before any explanation.
+
+        Args:
+            logits: float32 `[classes]`. features: float32 `[channels]`. Both None for a slice with an error.
+        """
+        common = {
+            "index": one.index,
+            "warnings": one.warnings,
+            "model": ModelInfo(self.card.name, self.card.sha256),
+            "ct_slice": one.examination and one.examination.ct_slice,
+        }
+        if one.error is not None:
+            return failed(one.error, **common)
+        try:
+            common["warnings"] += self._unfamiliar(features)
+        except RefusalError as refusal:
+            return failed(refusal, **common)
+        p = calibrate(logits, self.card.calibration)
+        return SliceReport(
+            status="ok",
+            prediction=CLASSES[int(p.argmax())],
+            probabilities={name: float(value) for name, value in zip(CLASSES, p, strict=True)},
+            prediction_set=prediction_set(p, self.card.calibration),
+            **common,
+        )
 
     def _unfamiliar(self, features: np.ndarray) -> tuple[Reason, ...]:
         """Warnings by the features' distance from the training slices'; raises `UnknownImageError`."""
@@ -141,24 +145,16 @@ class Pipeline:
                     on_slice(report)
         return series_report(series, reports, self.card)
 
-    def run_file(self, path_or_bytes, **options):
-        """Yield `(CTSlice or None, SliceReport)` for every frame of a file; a file that can't be read gives one report.
+    def run_file(self, path_or_bytes, **options) -> Iterator[SliceReport]:
+        """Yield a report for every frame of a file; a file that can't be read gives one that says so.
 
         Options as `run`.
         """
         try:
             for ct_slice in iter_slices(path_or_bytes):
-                yield _shown(ct_slice), self.run(ct_slice, **options)
+                yield self.run(ct_slice, **options)
         except LungCNNError as error:
-            yield None, failed(error, model=ModelInfo(self.card.name, self.card.sha256))
-
-
-def _shown(ct_slice: CTSlice) -> CTSlice:
-    """The slice as it was judged: its window and polarity corrected where that is possible."""
-    try:
-        return correct_levels(ct_slice) if np.isfinite(ct_slice.hu).all() else ct_slice
-    except RefusalError:
-        return ct_slice
+            yield failed(error, model=ModelInfo(self.card.name, self.card.sha256))
 
 
 def _ahead(pool: ThreadPoolExecutor, work: Callable, items: Iterable, limit: int = 3 * BATCH) -> Iterator:
@@ -181,11 +177,3 @@ def _batches(items: Iterable, size: int = BATCH) -> Iterator[list]:
             batch = []
     if batch:
         yield batch
-
-
-def _judgement(p: np.ndarray, card: ModelCard) -> dict:
-    return {
-        "prediction": CLASSES[int(p.argmax())],
-        "probabilities": {name: float(value) for name, value in zip(CLASSES, p, strict=True)},
-        "prediction_set": prediction_set(p, card.calibration),
-    }

@@ -23,7 +23,7 @@ import cv2
 from conftest import dicom_bytes
 
 from lungcnn.errors import LungCNNError
-from lungcnn.gate.examine import examine
+from lungcnn.gate.examine import admit
 from lungcnn.phantoms.bundled import draw
 from lungcnn.reading.loading import iter_slices
 from lungcnn.windowing import to_grey
@@ -93,7 +93,7 @@ def feed(content: bytes) -> str:
         return _feed_archive(content)
     try:
         for index, ct_slice in enumerate(iter_slices(content)):
-            examine(ct_slice)
+            admit(ct_slice)
             if index == 2:
                 break
     except LungCNNError as error:
@@ -109,7 +109,7 @@ def _feed_archive(content: bytes) -> str:
         reading = read_series(content)
         for series in reading.series:
             for one in series.slices[:3]:
-                examine(one.read())
+                admit(one.read())
     except LungCNNError as error:
         _is_a_sentence(str(error))
         return error.code

@@ -59,14 +59,14 @@ def run_benchmark(
 
     def file_to_overlay():
         loaded = load_slice(dicom)
-        return encode_png(render_overlay(loaded, pipeline.run(loaded, checks=False)))
+        return encode_png(render_overlay(pipeline.run(loaded, checks=False)))
 
     actions = {
         "read_dicom": lambda: load_slice(dicom),
         "read_png": lambda: load_slice(png),
         "crop": lambda: admit(ct_slice),
         "model": explain,
-        "render": lambda: encode_png(render_overlay(ct_slice, report)),
+        "render": lambda: encode_png(render_overlay(report)),
         "file_to_overlay": file_to_overlay,
         "forward": lambda: forward(crop),
         "checked": lambda: pipeline.run(ct_slice),

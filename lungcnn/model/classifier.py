@@ -25,6 +25,11 @@ class Classification:
     activations: np.ndarray
     gradients: np.ndarray
 
+    @property
+    def features(self) -> np.ndarray:
+        """The map's maxima, float32 `[n, channels]`."""
+        return self.activations.max(axis=(1, 2))
+
 
 class Classifier:
     """A network behind compiled functions of fixed signature, warmed when made; safe to call from threads.

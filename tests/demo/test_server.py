@@ -484,8 +484,8 @@ def test_the_pipeline_process_gives_what_the_pipeline_gives(pipeline, untrained,
         assert there.run(phantom_slice).to_json() == pipeline.run(phantom_slice).to_json()
         data = EXAMPLE.read_bytes()
         (one,), (other,) = list(there.run_file(data, checks=False)), list(pipeline.run_file(data, checks=False))
-        assert one[1].to_json() == other[1].to_json()
-        assert (one[0].hu == other[0].hu).all()
+        assert one.to_json() == other.to_json()
+        assert (one.ct_slice.hu == other.ct_slice.hu).all()
         with pytest.raises(LungCNNError, match="tumour"):
             there.run(phantom_slice, "tumour")
         with pytest.raises(RuntimeError, match=r"TypeError|AttributeError"):

@@ -517,12 +517,12 @@ def test_classes_share_one_scale_and_the_sign_is_shown_on_request(pipeline, phan
     plain = render_slice(phantom_slice)[..., None]
 
     def changed(report, **options):
-        return np.abs(render_overlay(phantom_slice, report, **options).astype(int) - plain).max()
+        return np.abs(render_overlay(report, **options).astype(int) - plain).max()
 
     assert changed(strongest) > 80
     assert changed(weakest) <= changed(strongest)
     if method == "hires-cam":
-        picture = render_overlay(phantom_slice, weakest, signed=True, opacity=1)
+        picture = render_overlay(weakest, signed=True, opacity=1)
         assert (picture[..., 2].astype(int) - picture[..., 0] > 60).any(), "blue: against"
 
 
@@ -536,7 +536,7 @@ def test_contours_go_around_what_exceeds_the_level(pipeline, phantom_slice):
     assert len(contours(heat, 0.3)) == 2
     assert contours(-heat, 0.5) == []
     report = pipeline.run(phantom_slice, method="hires-cam", checks=False)
-    drawn = (render_overlay(phantom_slice, report, contour=0.5) == FOR).all(axis=-1)
+    drawn = (render_overlay(report, contour=0.5) == FOR).all(axis=-1)
     assert 0 < drawn.mean() < 0.05
     with pytest.raises(UsageError, match="between 0 and 1"):
-        render_overlay(phantom_slice, report, contour=2)
+        render_overlay(report, contour=2)
