@@ -72,22 +72,23 @@ def test_a_cam_method_is_one_entry(monkeypatch, pipeline, phantom_slice):
 
 
 def test_a_gate_rule_from_the_picture_is_a_measure_and_a_bound(monkeypatch, phantom_slice):
-    from lungcnn.gate import bounds, examine
+    from lungcnn.gate import bounds
+    from lungcnn.gate.examine import admit
 
     slender = bounds.Bound("aspect", 0, 0.1, "not_slender", "the body is {:.2f} times as wide as high")
     monkeypatch.setattr(bounds, "BOUNDS", (slender, *bounds.BOUNDS))
-    with pytest.raises(examine.NotChestCTError, match="times as wide as high") as refusal:
-        examine.examine(phantom_slice)
+    with pytest.raises(RefusalError, match="times as wide as high") as refusal:
+        admit(phantom_slice)
     assert refusal.value.code == "not_slender"
 
 
 def test_a_gate_rule_from_the_file_is_one_rule(monkeypatch, phantom_slice):
-    from lungcnn.gate.examine import examine
+    from lungcnn.gate.examine import admit
     from lungcnn.reading import file_rules
     from lungcnn.reading.acquisition import SliceFacts
 
     rule = file_rules.FileRule("on_a_monday", lambda facts: "a slice of a Monday")
     monkeypatch.setattr(file_rules, "RULES", (rule, *file_rules.RULES))
     with pytest.raises(RefusalError, match="holds a slice of a Monday") as refusal:
-        examine(replace(phantom_slice, facts=SliceFacts()))
+        admit(replace(phantom_slice, facts=SliceFacts()))
     assert refusal.value.code == "on_a_monday"
