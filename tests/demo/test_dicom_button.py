@@ -11,8 +11,8 @@ import numpy as np
 import pydicom
 import pytest
 from conftest import ROOT, dicom_bytes
-from test_page import last, phantom_bytes, written
 from test_dicom_results import contents, errors_of
+from test_page import last, phantom_bytes, written
 
 from demo import texts
 from demo.app import Explaining, PipelineInWaiting, Visit, build_demo
