@@ -10,11 +10,10 @@ import click
 
 from lungcnn import __version__
 from lungcnn.errors import LungCNNError
+from lungcnn.explaining.methods import DEFAULT_METHOD, METHODS
 from lungcnn.model.tensorflow_start import import_tensorflow
 
 EXIT_SOME_FAILED = 3
-# As in explaining.METHODS (a test says so), which `--help` would import OpenCV for.
-_METHODS = "grad-cam, hires-cam, grad-cam++, layer-cam, score-cam, faster-score-cam, smooth-grad, occlusion"
 _QUIET = click.option("--quiet", is_flag=True, help="No progress bar and no notes; results and errors only.")
 _MODEL = click.option(
     "--model", type=click.Path(dir_okay=False, path_type=Path), help="Model file; default: the one that ships."
@@ -58,7 +57,7 @@ def main():
 @click.option("--json", "as_json", is_flag=True, help="One JSON object per slice and line, nothing else.")
 @click.option("--overlay", type=click.Path(file_okay=False, path_type=Path), help="Write overlays (PNG) here.")
 @click.option("--heatmap", type=click.Path(file_okay=False, path_type=Path), help="Write raw maps (.npy) here.")
-@click.option("--method", default="grad-cam", show_default=True, help=f"Explanation method: {_METHODS}.")
+@click.option("--method", default=DEFAULT_METHOD, show_default=True, help=f"Explanation method: {', '.join(METHODS)}.")
 @click.option("--layer", help="Convolution to explain.  [default: the last one]")
 @click.option("--signed", is_flag=True, help="Overlays also show what speaks against the class, in blue.")
 @click.option("--contour", type=click.FloatRange(0, 1), help="Overlays as outlines at this share of the maximum.")

@@ -10,9 +10,10 @@ import numpy as np
 
 from lungcnn.classes import CLASSES, class_index
 from lungcnn.errors import LungCNNError, Reason, RefusalError
+from lungcnn.explaining.explainer import Explainer
 from lungcnn.explaining.explanation import explanation_of
 from lungcnn.explaining.faithfulness import check_explanation
-from lungcnn.explaining.methods import DEFAULT_METHOD, Explainer, explanation_method
+from lungcnn.explaining.methods import DEFAULT_METHOD, explanation_method
 from lungcnn.gate.prepared import Prepared, prepare, prepare_slice
 from lungcnn.model.calibration import calibrate, prediction_set
 from lungcnn.model.card import ModelCard, load_model

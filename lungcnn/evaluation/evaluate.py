@@ -12,7 +12,7 @@ from lungcnn.evaluation.leak_guard import near_duplicates, perceptual_hashes
 from lungcnn.evaluation.localization import locate, summarise_findings
 from lungcnn.evaluation.metrics import RESAMPLES, Predictions, summarise
 from lungcnn.evaluation.targets import dataset_targets, outline_targets, phantom_targets
-from lungcnn.explaining.methods import Explainer
+from lungcnn.explaining.explainer import Explainer
 from lungcnn.model.calibration import calibrate
 from lungcnn.model.classifier import Classifier
 from lungcnn.training.folds import fold_networks

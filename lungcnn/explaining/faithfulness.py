@@ -159,7 +159,7 @@ def deletion_insertion(
     Args:
         crop: float32 `[size, size]`. crop_lungs: bool of the same shape. cells: the map `[rows, columns]`.
     """
-    fill = np.float32(np.median(crop[crop_lungs]) if crop_lungs.any() else crop.min())
+    fill = float(np.median(crop[crop_lungs]) if crop_lungs.any() else crop.min())
     blocks = _blocks(cells, crop.shape[0])
     rng = np.random.default_rng(0)  # the same slice gets the same verdict
     orders = [rng.permutation(blocks.size) for _ in range(1 + RANDOM_ORDERS)]
@@ -220,8 +220,8 @@ def _stability(classifier, crop, method, cells, label) -> float | None:
 
 def rank_correlation(one: np.ndarray, other: np.ndarray) -> float | None:
     """Spearman's rank correlation of two maps of one shape; None where one of them is constant."""
-    from scipy.stats import rankdata
+    from scipy.stats import spearmanr
 
     if np.ptp(one) == 0 or np.ptp(other) == 0:
         return None
-    return float(np.corrcoef(rankdata(one), rankdata(other))[0, 1])
+    return float(spearmanr(one, other, axis=None).statistic)

@@ -9,6 +9,7 @@ import json
 import os
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 from lungcnn.classes import CLASSES
 from lungcnn.errors import ModelFileError
@@ -16,6 +17,7 @@ from lungcnn.gate.familiarity import Familiarity
 from lungcnn.model.calibration import Calibration
 from lungcnn.preprocessing.lung_crop import CROP_SIZE, CROP_VERSION
 from lungcnn.shipped import shipped_file
+from lungcnn.system import write_whole
 from lungcnn.windowing import DATASET
 
 MODEL_NAME = "cancer_classification_model"
@@ -62,12 +64,9 @@ def save_model(network, folder: Path, card: dict) -> Path:
     """
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{MODEL_NAME}.keras"
-    # Both are complete before either replaces what was there: a killed run leaves the old pair.
-    draft = folder / f".{MODEL_NAME}.draft.keras"
-    network.save(draft, include_optimizer=False)
-    text = json.dumps(asdict(ModelCard(sha256=_sha256(draft), **card)), indent=1) + "\n"
-    draft.replace(path)
-    card_path(path).write_text(text, encoding="utf-8")
+    write_whole(path, lambda draft: network.save(draft, include_optimizer=False))
+    text = json.dumps(asdict(ModelCard(sha256=_sha256(path), **card)), indent=1) + "\n"
+    write_whole(card_path(path), lambda draft: draft.write_text(text, encoding="utf-8"))
     return path
 
 
@@ -84,8 +83,11 @@ def load_card(model: Path) -> ModelCard:
         calibration = dict(fields.pop("calibration"))
         thresholds = calibration.pop("set_thresholds")
         familiarity = fields.pop("familiarity", None)
+        plain: dict[str, Any] = {
+            name: tuple(value) if isinstance(value, list) else value for name, value in fields.items()
+        }
         card = ModelCard(
-            **{name: tuple(value) if isinstance(value, list) else value for name, value in fields.items()},
+            **plain,
             calibration=Calibration(set_thresholds=tuple(thresholds) if thresholds else None, **calibration),
             familiarity=Familiarity(**familiarity) if familiarity else None,
         )

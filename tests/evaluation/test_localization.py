@@ -10,7 +10,7 @@ from lungcnn.errors import DatasetError
 from lungcnn.evaluation.localization import locate, mean_by_case, summarise_findings
 from lungcnn.evaluation.model_card import localization_tables
 from lungcnn.evaluation.targets import Target, dataset_targets, outline_targets, phantom_targets, series_calls
-from lungcnn.explaining.methods import Explainer
+from lungcnn.explaining.explainer import Explainer
 from lungcnn.explaining.weight_randomisation import sanity_check
 from lungcnn.phantoms.bundled import draw, to_dicom
 
@@ -125,6 +125,10 @@ def test_folders_without_outlines(tmp_path):
     with pytest.raises(DatasetError, match="no DICOM slices with LIDC readers' outlines"):
         outline_targets(tmp_path)
     (tmp_path / "readers.xml").write_text("<cut")
+    with pytest.raises(DatasetError, match=r"readers.xml is not XML"):
+        outline_targets(tmp_path)
+    bomb = '<!DOCTYPE x [<!ENTITY a "aaaa">]><LidcReadMessage xmlns="http://www.nih.gov">&a;</LidcReadMessage>'
+    (tmp_path / "readers.xml").write_text(bomb)
     with pytest.raises(DatasetError, match=r"readers.xml is not XML"):
         outline_targets(tmp_path)
 

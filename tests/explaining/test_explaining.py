@@ -7,8 +7,9 @@ from hypothesis.extra.numpy import arrays
 from lungcnn.classes import CLASSES, class_index
 from lungcnn.errors import ModelStructureError, UsageError
 from lungcnn.explaining.cam import grad_cam, hires_cam
+from lungcnn.explaining.explainer import Explainer
 from lungcnn.explaining.faithfulness import check_explanation, rank_correlation, shares
-from lungcnn.explaining.methods import METHODS, Explainer, explanation_method
+from lungcnn.explaining.methods import METHODS, explanation_method
 from lungcnn.model.calibration import Calibration, calibrate, prediction_set
 from lungcnn.model.classifier import Classifier
 from lungcnn.model.network import LAST_CONVOLUTION, LOGITS, MAP_CELLS, build_network
@@ -135,6 +136,11 @@ def test_grad_cam_is_never_negative_and_scales(activations, gradients):
     assert (one >= 0).all()
     np.testing.assert_allclose(grad_cam(2 * activations, gradients), 2 * one, rtol=1e-5)
     assert not grad_cam(activations, -gradients).any()
+
+
+def test_what_a_map_is_measured_in_stands_with_its_method():
+    assert METHODS["smooth-grad"].unit == "logits per grey level"
+    assert {method.unit for method in METHODS.values() if method.signed} == {"logits"}
 
 
 def test_names():
@@ -317,6 +323,14 @@ def trained_by_someone(kind):
         x = layers.MaxPooling2D(8)(image)
         x = layers.Concatenate()([x, conv(layers.ZeroPadding2D(1)(x))])
         return keras.Model(image, layers.Dense(3, activation="softmax")(layers.Flatten()(x)))
+    if kind == "adapted normalisation":
+        normalise = layers.Normalization()
+        normalise.adapt(np.random.default_rng(0).normal(0.4, 0.2, (64, 128, 128, 1)))
+        return keras.Sequential([*start[:1], normalise, *start[1:], conv, layers.Flatten(), layers.Dense(3, "softmax")])
+    if kind in {"softmax as an operation", "outputs named"}:
+        logits = layers.Dense(3)(layers.Flatten()(conv(layers.MaxPooling2D(8)(image))))
+        p = keras.ops.softmax(logits)
+        return keras.Model(image, {"probabilities": p} if kind == "outputs named" else p)
     policy = keras.config.dtype_policy()
     keras.config.set_dtype_policy(kind)
     try:
@@ -336,6 +350,9 @@ def trained_by_someone(kind):
         "softmax as an activation layer",
         "nested",
         "around the map",
+        "adapted normalisation",
+        "softmax as an operation",
+        "outputs named",
         "mixed_float16",
         "mixed_bfloat16",
         "float16",
@@ -354,7 +371,8 @@ def test_models_that_people_train_can_be_explained(kind, reloaded, crops, tmp_pa
         model = keras.saving.load_model(tmp_path / "model.keras")
     explainer = Explainer(Classifier(model))
     found = explainer.classifier(crops)
-    np.testing.assert_allclose(found.probabilities, np.asarray(model(crops[..., None]), np.float32), atol=6e-3)
+    (expected,) = keras.tree.flatten(model(crops[..., None]))
+    np.testing.assert_allclose(found.probabilities, np.asarray(expected, np.float32), atol=6e-3)
     assert found.gradients.dtype == np.float32
     maps = explainer.maps("hires-cam", crops[0], explainer.classifier(crops[:1]))
     assert np.isfinite(maps).all()
@@ -390,6 +408,34 @@ def test_models_that_cannot_be_explained_say_why():
             Classifier(model)
     with pytest.raises(UsageError, match=r"no convolution 'dense'. Accepted: copy, cells"):
         Classifier(brightness_network(0, 0), layer="dense")
+
+
+def test_a_model_that_answers_otherwise_once_taken_apart_is_refused():
+    import keras
+    from keras import layers
+
+    class Hidden(layers.Layer):
+        """Keeps a number beside its configuration and weights."""
+
+        factor = 1.0
+
+        def call(self, x):
+            return x * self.factor
+
+    hidden = Hidden()
+    hidden.factor = 3.0
+    stack = [keras.Input((128, 128, 1)), hidden, layers.MaxPooling2D(8), layers.Conv2D(4, 3), layers.Flatten()]
+    model = keras.Sequential([*stack, layers.Dense(3, activation="softmax")])
+    with pytest.raises(ModelStructureError, match=r"other probabilities than it does whole \(up to 0\.\d+ apart\)"):
+        Classifier(model)
+
+
+def test_faster_score_cam_takes_the_channels_that_there_are(crops):
+    explainer = Explainer(Classifier(trained_by_someone("softmax layer")))
+    found = explainer.classifier(crops[:1])
+    maps = explainer.maps("faster-score-cam", crops[0], found)
+    assert maps.shape == (3, 14, 14)
+    np.testing.assert_allclose(maps, explainer.maps("score-cam", crops[0], found), rtol=1e-4)
 
 
 # ---------------------------------------------------------------- calibration and sets
