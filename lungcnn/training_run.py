@@ -5,8 +5,10 @@ import platform
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -25,6 +27,7 @@ from lungcnn.gate.familiarity import fit_familiarity
 from lungcnn.model.calibration import Calibration, fit_calibration
 from lungcnn.model.card import load_card, save_model
 from lungcnn.model.classifier import Classifier
+from lungcnn.system import write_whole
 from lungcnn.training.folds import case_folds, cross_validate, kept_network, random_folds, run_key
 from lungcnn.training.train import Recipe
 
@@ -152,8 +155,8 @@ def run_training(
     )
     if plan.folds:
         text = json.dumps({**figures, "recipe": recipe.as_dict(), "seeds": list(plan.seeds)}, indent=1)
-        (out / "evaluation.json").write_text(text + "\n", encoding="utf-8")
-        (out / "MODEL_CARD.md").write_text(model_card(load_card(path)), encoding="utf-8")
+        for name, content in (("evaluation.json", text + "\n"), ("MODEL_CARD.md", model_card(load_card(path)))):
+            write_whole(out / name, partial(Path.write_text, data=content, encoding="utf-8"))
     return path, figures
 
 
@@ -161,7 +164,7 @@ def _measure_baselines(crop_set: CropSet, folds: dict[str, np.ndarray], plan: Pl
     """By name and kind of folds, the figures by slice."""
     material, labels = Material.of(crop_set), crop_set.labels
     unset = np.full(len(labels), np.nan)
-    found = {}
+    found: dict[str, dict[str, Any]] = {}
     for name, baseline in BASELINES.items():
         found[name] = {"title": baseline.title}
         for kind, fold in folds.items():
@@ -170,9 +173,9 @@ def _measure_baselines(crop_set: CropSet, folds: dict[str, np.ndarray], plan: Pl
                 p = np.load(kept)
             else:
                 p = probabilities(baseline, material, labels, fold, plan.seeds[0])
-            if kept:
-                checkpoints.mkdir(parents=True, exist_ok=True)
-                np.save(kept, p)
+                if kept:
+                    kept.parent.mkdir(parents=True, exist_ok=True)
+                    write_whole(kept, partial(np.save, arr=p))
             run = Predictions(p, labels, crop_set.cases, unset, np.tile(unset[:, None], len(CLASSES)))
             found[name][kind] = with_intervals([run], resamples=plan.resamples)
     return found

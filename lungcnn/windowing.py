@@ -7,6 +7,7 @@ A window (DICOM PS3.3 C.11.2.1.2, the linear form without its half-level offsets
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from lungcnn.errors import UsageError
 
@@ -45,7 +46,7 @@ WINDOWS = {
 }
 
 
-def to_unit(hu: np.ndarray, window: Window = DATASET) -> np.ndarray:
+def to_unit(hu: ArrayLike, window: Window = DATASET) -> np.ndarray:
     """Map HU of any shape to float32 in [0, 1], clipped at the window's ends."""
     unit = (np.asarray(hu, np.float32) - np.float32(window.lower)) * np.float32(1 / window.width)
     return np.clip(unit, 0, 1)

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from lungcnn.classes import CLASSES
+from lungcnn.classes import CLASSES, MALIGNANT
 from lungcnn.dataset.folder import Dataset, DatasetSlice
 from lungcnn.dataset.lesion_boxes import LesionBox
 from lungcnn.errors import DatasetError, LungCNNError
@@ -46,7 +46,7 @@ class CropSet:
     @property
     def sure_lesions(self) -> dict[str, np.ndarray]:
         """Malignant slices on which a lesion is surely seen, bool `[n]`, by the first list and by the second look."""
-        malignant = self.labels == CLASSES.index("malignant")
+        malignant = self.labels == MALIGNANT
         return {
             name: malignant & np.array([found is not None and found[1].any() for found in boxes], bool)
             for name, boxes in (("sure_lesions", self.boxes), ("second_look", self.second_look))

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -97,7 +98,7 @@ def summarise_findings(findings: Sequence[Finding], resamples: int = RESAMPLES) 
         `{kind: {"slices", "called", "chance", "better_than_random", "methods": {name: {"hit", "inside"}}}}`, each
         figure as `{"value", "low", "high"}`; `chance` is the lesion's mean share of the lungs.
     """
-    summary = {}
+    summary: dict[str, dict[str, Any]] = {}
     for kind in TITLES:
         every = [finding for finding in findings if finding.kind == kind]
         called = [finding for finding in every if finding.called]

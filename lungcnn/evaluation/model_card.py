@@ -190,8 +190,8 @@ def model_card(card: ModelCard) -> str:
         tables = [baselines_table(figures), shortcut_sentence(figures)]
         sections["baselines"] = _section("Simpler models on the same folds", *tables)
     if "localization" in figures:
-        tables = localization_tables(figures["localization"])
-        sections["localization"] = _section("Does the heatmap point at the lesion?", tables)
+        found = localization_tables(figures["localization"])
+        sections["localization"] = _section("Does the heatmap point at the lesion?", found)
     if "series" in figures and card.series:
         sections["series"] = _section("Whole series", *series_paragraphs(card.series, figures["series"]))
     if "sanity" in figures:

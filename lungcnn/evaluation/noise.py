@@ -10,7 +10,7 @@ import numpy as np
 
 from lungcnn.windowing import to_unit
 
-_TISSUE = to_unit(np.float32((-50, 145)))
+_TISSUE = to_unit((-50, 145))
 _FEWEST_PIXELS = 150
 # Immerkaer (1996), "Fast noise variance estimation": blind to edges and ramps.
 _LAPLACIAN = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], np.float32) / 6

@@ -159,7 +159,7 @@ def deletion_insertion(
     Args:
         crop: float32 `[size, size]`. crop_lungs: bool of the same shape. cells: the map `[rows, columns]`.
     """
-    fill = np.float32(np.median(crop[crop_lungs]) if crop_lungs.any() else crop.min())
+    fill = float(np.median(crop[crop_lungs]) if crop_lungs.any() else crop.min())
     blocks = _blocks(cells, crop.shape[0])
     rng = np.random.default_rng(0)  # the same slice gets the same verdict
     orders = [rng.permutation(blocks.size) for _ in range(1 + RANDOM_ORDERS)]

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from lungcnn.classes import CLASSES
+from lungcnn.classes import MALIGNANT
 from lungcnn.explaining.faithfulness import rank_correlation
 from lungcnn.explaining.methods import DEFAULT_METHOD, METHODS
 from lungcnn.model.classifier import Classifier
@@ -51,7 +51,7 @@ def _randomised(layer, rng) -> list[np.ndarray]:
 
 def _maps(classifier, crops) -> np.ndarray:
     found = classifier(crops)
-    return METHODS[DEFAULT_METHOD].of_map(found)[:, CLASSES.index("malignant")]
+    return METHODS[DEFAULT_METHOD].of_map(found)[:, MALIGNANT]
 
 
 def _phantom_crops() -> np.ndarray:

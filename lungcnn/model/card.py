@@ -9,6 +9,7 @@ import json
 import os
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -18,6 +19,8 @@ from lungcnn.gate.familiarity import Familiarity
 from lungcnn.model.calibration import Calibration
 from lungcnn.model.tensorflow_start import import_tensorflow
 from lungcnn.preprocessing.lung_crop import CROP_SIZE, CROP_VERSION
+from lungcnn.shipped import shipped_file
+from lungcnn.system import write_whole
 from lungcnn.windowing import DATASET
 
 MODEL_NAME = "cancer_classification_model"
@@ -55,7 +58,7 @@ class ModelCard:
 def default_model_path() -> Path:
     """The model that ships with the project, or the one that the environment variable LUNGCNN_MODEL names."""
     chosen = os.environ.get("LUNGCNN_MODEL")
-    return Path(chosen) if chosen else Path(__file__).parents[2] / "models" / f"{MODEL_NAME}.keras"
+    return Path(chosen) if chosen else shipped_file(f"models/{MODEL_NAME}.keras")
 
 
 def save_model(network, folder: Path, card: dict, crops: np.ndarray | None = None) -> Path:
@@ -74,19 +77,14 @@ def save_model(network, folder: Path, card: dict, crops: np.ndarray | None = Non
 
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{MODEL_NAME}.keras"
-    # All are complete before any replaces what was there: a killed run leaves the old ones.
-    draft, onnx_draft = (folder / f".{MODEL_NAME}.draft{ending}" for ending in (".keras", ".onnx"))
-    network.save(draft, include_optimizer=False)
-    sums = {"sha256": sha256_of(draft)}
+    write_whole(path, lambda draft: network.save(draft, include_optimizer=False))
+    sums = {"sha256": sha256_of(path)}
+    onnx_path(path).unlink(missing_ok=True)
     if crops is not None:
-        export_onnx(network, onnx_draft, crops)
-        sums["onnx_sha256"] = sha256_of(onnx_draft)
-        onnx_draft.replace(onnx_path(path))
-    else:
-        onnx_path(path).unlink(missing_ok=True)
+        write_whole(onnx_path(path), lambda draft: export_onnx(network, draft, crops))
+        sums["onnx_sha256"] = sha256_of(onnx_path(path))
     text = json.dumps(asdict(ModelCard(**sums, **card)), indent=1) + "\n"
-    draft.replace(path)
-    card_path(path).write_text(text, encoding="utf-8")
+    write_whole(card_path(path), lambda draft: draft.write_text(text, encoding="utf-8"))
     return path
 
 
@@ -108,8 +106,11 @@ def load_card(model: Path) -> ModelCard:
         calibration = dict(fields.pop("calibration"))
         thresholds = calibration.pop("set_thresholds")
         familiarity = fields.pop("familiarity", None)
+        plain: dict[str, Any] = {
+            name: tuple(value) if isinstance(value, list) else value for name, value in fields.items()
+        }
         card = ModelCard(
-            **{name: tuple(value) if isinstance(value, list) else value for name, value in fields.items()},
+            **plain,
             calibration=Calibration(set_thresholds=tuple(thresholds) if thresholds else None, **calibration),
             familiarity=Familiarity(**familiarity) if familiarity else None,
         )

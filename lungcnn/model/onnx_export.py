@@ -81,7 +81,7 @@ def linear_head(network) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _clip(exported):
-    """The ceiling on tissue as one `Clip`: Keras' exporter writes Relu, Min and Max, a quarter of the network's time."""
+    """The ceiling on tissue as one `Clip`: as Relu, Min and Max it takes a quarter of the network's time."""
     import onnx
 
     nodes = exported.graph.node

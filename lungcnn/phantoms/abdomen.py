@@ -46,7 +46,8 @@ def draw_abdomen(rng: np.random.Generator, size: float = 1.0, gas: float = 1.0) 
         organ = ellipse(x, y, half_width, half_depth, rng, 0.05, rng.normal(0, 0.1))
         canvas.paint(canvas.shape(organ) & inside, hu)
     for _ in range(int(rng.integers(6, 12))):  # bowel in front
-        loop = ellipse(rng.uniform(-70, 90), rng.uniform(-66, -30) + 40, *rng.uniform(7, 13, 2), rng, 0.1)
+        x, y = rng.uniform(-70, 90), rng.uniform(-66, -30) + 40
+        loop = ellipse(x, y, rng.uniform(7, 13), rng.uniform(7, 13), rng, 0.1)
         canvas.paint(canvas.shape(loop) & inside & (canvas.hu == FAT), STOMACH)
     for side in (-1, 1):
         for angle in np.linspace(-0.6, 1.1, 4) + rng.normal(0, 0.06, 4):

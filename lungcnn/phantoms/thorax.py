@@ -365,8 +365,8 @@ def _lesion(canvas: Canvas, lesion: Lesion, lungs, cavity, rng) -> np.ndarray:
         for angle in rng.uniform(0, 2 * np.pi, 14):
             reach = radius * rng.uniform(1.15, 1.75)
             tip = (x + reach * np.cos(angle), y + reach * np.sin(angle))
-            ends = [tuple(int(v) for v in canvas.points(point)) for point in ((x, y), tip)]
-            cv2.line(spicules, *ends, 1, int(rng.integers(2, 5)))
+            start, end = ([int(v) for v in canvas.points(point)] for point in ((x, y), tip))
+            cv2.line(spicules, start, end, 1, int(rng.integers(2, 5)))
         rim = cv2.GaussianBlur(mask.astype(np.float32), (0, 0), 2.2 * canvas.unit)
         canvas.hu += np.where(lungs & ~mask, 280 * rim, 0).astype(np.float32)
         canvas.paint(spicules.astype(bool) & lungs, TUMOUR - 40)

@@ -127,6 +127,10 @@ def test_folders_without_outlines(tmp_path):
     (tmp_path / "readers.xml").write_text("<cut")
     with pytest.raises(DatasetError, match=r"readers.xml is not XML"):
         outline_targets(tmp_path)
+    bomb = '<!DOCTYPE x [<!ENTITY a "aaaa">]><LidcReadMessage xmlns="http://www.nih.gov">&a;</LidcReadMessage>'
+    (tmp_path / "readers.xml").write_text(bomb)
+    with pytest.raises(DatasetError, match=r"readers.xml is not XML"):
+        outline_targets(tmp_path)
 
 
 @pytest.mark.data

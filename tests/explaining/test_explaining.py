@@ -145,7 +145,7 @@ def test_what_a_map_is_measured_in_stands_with_its_method():
 
 def test_names():
     assert {"grad-cam", "hires-cam", "grad-cam++", "score-cam", "faster-score-cam", "layer-cam"} < set(METHODS)
-    assert explanation_method("hires-cam").maps is hires_cam
+    assert explanation_method("hires-cam").signed
     assert [class_index(name) for name in CLASSES] == [0, 1, 2]
     with pytest.raises(UsageError, match=r"'cam'. Accepted: grad-cam, hires-cam"):
         explanation_method("cam")
@@ -278,10 +278,10 @@ def test_each_crop_of_a_batch_stands_alone(classifier, crops):
 
 
 def test_one_trace_serves_every_call(classifier, crops):
-    before = classifier._explained.experimental_get_tracing_count()
+    before = classifier.engine._explained.experimental_get_tracing_count()
     for count in (1, 3, 2):
         classifier(crops[:count])
-    assert classifier._explained.experimental_get_tracing_count() == before == 1
+    assert classifier.engine._explained.experimental_get_tracing_count() == before == 1
 
 
 @pytest.mark.parametrize("method", ["grad-cam", "grad-cam++"])
@@ -427,11 +427,11 @@ def test_a_model_that_answers_otherwise_once_taken_apart_is_refused():
     stack = [keras.Input((128, 128, 1)), hidden, layers.MaxPooling2D(8), layers.Conv2D(4, 3), layers.Flatten()]
     model = keras.Sequential([*stack, layers.Dense(3, activation="softmax")])
     with pytest.raises(ModelStructureError, match=r"other probabilities than it does whole \(up to 0\.\d+ apart\)"):
-        Classifier(model)
+        Classifier.of(model)
 
 
 def test_faster_score_cam_takes_the_channels_that_there_are(crops):
-    explainer = Explainer(Classifier(trained_by_someone("softmax layer")))
+    explainer = Explainer(Classifier.of(trained_by_someone("softmax layer")))
     found = explainer.classifier(crops[:1])
     maps = explainer.maps("faster-score-cam", crops[0], found)
     assert maps.shape == (3, 14, 14)

@@ -1,4 +1,4 @@
-"""Two engines, one network: onnxruntime answers as Keras does, and its gradients are those of automatic differentiation."""
+"""Two engines, one network: onnxruntime answers as Keras does, gradients included."""
 
 import json
 import shutil
