@@ -84,7 +84,8 @@ def test_the_demo(programs, elsewhere, tmp_path):
         assert expected in page
 
 
-def test_requirements_are_the_dependencies_and_what_development_needs():
+def test_requirements_are_the_dependencies_and_the_extras():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     requirements = re.findall(r"^[a-z].*$", (ROOT / "requirements.txt").read_text(encoding="utf-8"), re.MULTILINE)
-    assert requirements == project["dependencies"] + project["optional-dependencies"]["dev"]
+    extras = project["optional-dependencies"]
+    assert requirements == project["dependencies"] + extras["demo"] + extras["train"] + extras["dev"]

@@ -157,15 +157,13 @@ def load_model(path: Path | str | None = None):
 
 
 def open_keras(path: Path):
-    """The `keras.Model` in a file that was verified. Raises `ModelFileError` where Keras can't open it."""
-    try:
-        import_tensorflow()
-        import keras
-    except ImportError:
-        raise ModelFileError(
-            f"Opening {path.name} needs TensorFlow, which judging with a model of this project doesn't: "
-            'pip install "lungcnn[train]" brings it.'
-        ) from None
+    """The `keras.Model` in a file that was verified.
+
+    Raises `ModelFileError` where Keras can't open it, and `MissingPackageError` where there is no TensorFlow.
+    """
+    import_tensorflow()
+    import keras
+
     try:
         return keras.saving.load_model(path, compile=False, safe_mode=True)
     except (ValueError, TypeError, OSError, KeyError) as error:

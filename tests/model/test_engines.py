@@ -1,5 +1,6 @@
 """Two engines, one network: onnxruntime answers as Keras does, gradients included."""
 
+import builtins
 import json
 import shutil
 import subprocess
@@ -11,7 +12,7 @@ from conftest import ROOT, dicom_bytes
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lungcnn.errors import ModelFileError, ModelStructureError, UsageError
+from lungcnn.errors import MissingPackageError, ModelFileError, ModelStructureError, UsageError
 from lungcnn.explaining.methods import METHODS
 from lungcnn.gate.examine import admit
 from lungcnn.model.card import card_path, load_model, onnx_path, save_model
@@ -162,11 +163,21 @@ def test_the_same_network_gives_the_same_onnx_twice(untrained, tmp_path):
     assert one == two == onnx_path(untrained).read_bytes()
 
 
+def without_tensorflow(real):
+    def imported(name, *arguments, **options):
+        if name.partition(".")[0] == "tensorflow":
+            raise ImportError(name)
+        return real(name, *arguments, **options)
+
+    return imported
+
+
 def test_without_tensorflow_a_model_that_needs_it_says_so(untrained, tmp_path, monkeypatch, phantom):
     for file in (untrained, card_path(untrained)):
         shutil.copy(file, tmp_path)
-    monkeypatch.setitem(sys.modules, "keras", None)
-    with pytest.raises(ModelFileError, match="needs TensorFlow"):
+    monkeypatch.delitem(sys.modules, "tensorflow")
+    monkeypatch.setattr("builtins.__import__", without_tensorflow(builtins.__import__))
+    with pytest.raises(MissingPackageError, match="needs TensorFlow"):
         Pipeline.load(tmp_path / untrained.name)
     pipeline = Pipeline.load(untrained)
     content = dicom_bytes((phantom.hu + 1024).astype(np.uint16))
