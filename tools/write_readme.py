@@ -9,17 +9,14 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from lungcnn.evaluation.model_card import (
-    baselines_table,
-    confusion_table,
-    figures_table,
-    localization_tables,
-    markdown_table,
+from lungcnn.evaluation.reports import localization_tables
+from lungcnn.evaluation.sentences import (
     other_scanner_sentence,
     shortcut_sentence,
     split_in_words,
     sure_lesions_sentence,
 )
+from lungcnn.evaluation.tables import baselines_table, confusion_table, figures_table, markdown_table
 
 ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"
