@@ -13,17 +13,14 @@ sys.path.insert(0, str(ROOT))
 
 from measurements import evaluation, measured
 
-from lungcnn.evaluation.model_card import (
-    baselines_table,
-    confusion_table,
-    figures_table,
-    localization_tables,
-    markdown_table,
+from lungcnn.evaluation.reports import localization_tables
+from lungcnn.evaluation.sentences import (
     other_scanner_sentence,
     shortcut_sentence,
     split_in_words,
     sure_lesions_sentence,
 )
+from lungcnn.evaluation.tables import baselines_table, confusion_table, figures_table, markdown_table
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 PART = re.compile(r"(<!-- generated: (\w+) -->\n)(.*?)(<!-- end -->)", re.DOTALL)

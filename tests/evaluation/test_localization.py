@@ -8,7 +8,7 @@ import pytest
 
 from lungcnn.errors import DatasetError
 from lungcnn.evaluation.localization import locate, mean_by_case, summarise_findings
-from lungcnn.evaluation.model_card import localization_tables
+from lungcnn.evaluation.reports import localization_tables
 from lungcnn.evaluation.targets import Target, dataset_targets, outline_targets, phantom_targets, series_calls
 from lungcnn.explaining.explainer import Explainer
 from lungcnn.explaining.weight_randomisation import sanity_check
@@ -160,7 +160,7 @@ def test_a_network_that_learnt_fails_to_keep_its_maps_when_randomised():
 def test_a_network_whose_map_needs_no_weights_survives_and_is_flagged():
     from test_explaining import brightness_network
 
-    from lungcnn.evaluation.model_card import sanity_sentence
+    from lungcnn.evaluation.sentences import sanity_sentence
 
     network = brightness_network(1, 3)
     network.layers[-1].set_weights([np.tile([[0, 0, 1.0]], (16, 1)), np.zeros(3)])
