@@ -6,6 +6,7 @@ Nothing here needs TensorFlow.
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -17,11 +18,12 @@ from lungcnn.reading.loading import open_source
 
 @dataclass(frozen=True, eq=False)
 class Prepared:
-    """A slice ready for the network, or why it is none.
+    """A slice ready for the network, or what stopped it.
 
     Attributes:
         crop: float32 `[128, 128]`, None where there is an error.
-        index: its frame's index in its file. warnings: of the slice.
+        index: its frame's index in its file.
+        warnings: of the slice.
         error: what stopped it: a `RefusalError` for a slice that is not to be judged.
     """
 
@@ -33,7 +35,7 @@ class Prepared:
 
 def prepare(read: Callable[[], CTSlice], index: int = 0) -> Prepared:
     """Decode a slice by calling `read`, and crop it where the gate admits it. Never raises a `LungCNNError`."""
-    warnings = ()
+    warnings: tuple[Reason, ...] = ()
     try:
         ct_slice = read()
         index, warnings = ct_slice.frame, ct_slice.warnings
@@ -51,4 +53,4 @@ def prepare_file(path_or_bytes) -> Iterator[Prepared]:
         yield Prepared(None, error=error)
         return
     for frame in range(source.frames):
-        yield prepare(lambda frame=frame: source.read(frame), frame)
+        yield prepare(partial(source.read, frame), frame)

@@ -1,17 +1,17 @@
 """A CT image object's frames as Hounsfield units."""
 
 import io
+from functools import partial
 
 import numpy as np
 
 from lungcnn.errors import Reason, UnreadableFileError, UnsupportedFileError
 from lungcnn.reading.acquisition import read_facts
 from lungcnn.reading.ct_slice import CTSlice
-from lungcnn.reading.dicom_headers import check_ct, finite_number, first_finite, functional, parse_dicom, positive_int
+from lungcnn.reading.dicom_headers import check_ct, functional, parse_dicom
+from lungcnn.reading.dicom_values import finite_number, finite_numbers, positive_int
 from lungcnn.reading.limits import check_deflated, check_frame, check_items, codestream_size
-from lungcnn.windowing import Window
-
-LOWEST_HU = -1024.0
+from lungcnn.windowing import AIR_HU, LOWEST_HU, Window
 
 
 class DicomFile:
@@ -74,11 +74,11 @@ class DicomFile:
             frames=self.frames,
             window=self._window(frame),
             warnings=tuple(notes),
-            facts=read_facts(lambda keyword, sequence="": functional(ds, frame, sequence, keyword)),
+            facts=read_facts(partial(functional, ds, frame)),
         )
 
     def _decode(self, frame: int) -> np.ndarray:
-        from pydicom.pixels import pixel_array
+        from pydicom.pixels.utils import pixel_array
 
         syntax = self._dataset.file_meta.TransferSyntaxUID
         try:
@@ -96,22 +96,21 @@ class DicomFile:
         return pixels
 
     def _rescale(self, frame: int, notes: list[Reason]) -> tuple[float, float, bool]:
-        values = [
-            finite_number(functional(self._dataset, frame, "PixelValueTransformationSequence", keyword))
+        slope, intercept = (
+            finite_number(functional(self._dataset, frame, keyword, "PixelValueTransformationSequence"))
             for keyword in ("RescaleSlope", "RescaleIntercept")
-        ]
-        if None in values or values[0] == 0:
+        )
+        if slope is None or intercept is None or slope == 0:
             notes.append(Reason("no_rescale", "The file has no usable rescale; stored values were read as HU."))
             return 1.0, 0.0, False
         unit = str(self._dataset.get("RescaleType", "") or "HU").strip().upper()
         if unit != "HU":
             notes.append(Reason("not_hu", "The file's rescale type is not HU; the values may not be calibrated."))
-        return values[0], values[1], unit == "HU"
+        return slope, intercept, unit == "HU"
 
     def _spacing(self, frame: int, notes: list[Reason]) -> tuple[float, float] | None:
-        raw = functional(self._dataset, frame, "PixelMeasuresSequence", "PixelSpacing")
-        values = [finite_number(value) for value in raw] if raw is not None and not isinstance(raw, str) else []
-        if len(values) == 2 and all(value is not None and 0.01 <= value <= 20 for value in values):
+        values = finite_numbers(functional(self._dataset, frame, "PixelSpacing", "PixelMeasuresSequence"))
+        if len(values) == 2 and all(0.01 <= value <= 20 for value in values):
             if not 0.1 <= values[0] / values[1] <= 10:
                 notes.append(Reason("implausible_spacing", "The pixel spacing is implausible and was ignored."))
                 return None
@@ -120,17 +119,17 @@ class DicomFile:
         return None
 
     def _window(self, frame: int) -> Window | None:
-        centre, width = (
-            first_finite(functional(self._dataset, frame, "FrameVOILUTSequence", keyword))
+        centres, widths = (
+            finite_numbers(functional(self._dataset, frame, keyword, "FrameVOILUTSequence"))
             for keyword in ("WindowCenter", "WindowWidth")
         )
-        return Window(centre, width) if centre is not None and width is not None and width > 0 else None
+        return Window(centres[0], widths[0]) if centres and widths and widths[0] > 0 else None
 
 
 def _padding_mask(ds, stored: np.ndarray) -> np.ndarray:
     """Pixels that the scanner padded: PixelPaddingValue up to PixelPaddingRangeLimit (PS3.3 C.7.5.1.1.2)."""
-    bounds = [finite_number(ds.get(name)) for name in ("PixelPaddingValue", "PixelPaddingRangeLimit")]
-    bounds = [int(value) for value in bounds if value is not None]
+    values = [finite_number(ds.get(name)) for name in ("PixelPaddingValue", "PixelPaddingRangeLimit")]
+    bounds = [int(value) for value in values if value is not None]
     if not bounds:
         return np.zeros(stored.shape, bool)
     if stored.dtype.kind == "i":  # some writers store the value with the unsigned VR
@@ -150,7 +149,7 @@ def _upright_polarity(ds, stored, hu, slope, intercept, notes: list[Reason]) -> 
 
     def distance_to_air(values):
         border = np.concatenate([values[0], values[-1], values[:, 0], values[:, -1]])
-        return abs(float(np.median(border)) + 1000)
+        return abs(float(np.median(border)) - AIR_HU)
 
     if distance_to_air(inverted) < distance_to_air(hu):
         notes.append(Reason("inverted_values", "The stored values are inverted (MONOCHROME1) and were turned round."))

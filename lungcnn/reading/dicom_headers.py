@@ -4,15 +4,17 @@ So nothing that names a patient is ever held in memory as a value, but by `parse
 filed under the patient.
 """
 
+import hashlib
 import io
 import logging
 import warnings
 from dataclasses import dataclass
-
-import numpy as np
+from functools import partial
 
 from lungcnn.errors import NotCTError, UnreadableFileError, UnsupportedFileError
 from lungcnn.reading.acquisition import SliceFacts, read_facts
+from lungcnn.reading.damage import told_as_damage
+from lungcnn.reading.dicom_values import finite_number, positive_int
 from lungcnn.reading.limits import MAX_FRAMES, MAX_PIXELS, ElementCounter
 
 TAGS = [
@@ -24,6 +26,7 @@ TAGS = [
     "ConvolutionKernel",
     "ImageOrientationPatient",
     "ImagePositionPatient",
+    "SliceLocation",
     "SliceThickness",
     "PixelSpacing",
     "SamplesPerPixel",
@@ -49,7 +52,18 @@ TAGS = [
     "ExtendedOffsetTableLengths",
     "PixelData",
 ]
-PLACE_TAGS = ["SeriesInstanceUID", "SOPInstanceUID", "InstanceNumber", "AcquisitionNumber"]
+DAMAGED = "The file begins like DICOM but is damaged or cut short. Export the slice again."
+PLACE_TAGS = [
+    "SOPInstanceUID",
+    "StudyInstanceUID",
+    "SeriesInstanceUID",
+    "FrameOfReferenceUID",
+    "PatientID",
+    "PatientName",
+    "SeriesNumber",
+    "AcquisitionNumber",
+    "InstanceNumber",
+]
 
 
 @dataclass(frozen=True)
@@ -57,13 +71,17 @@ class Headers:
     """What places the frames of a DICOM file in a series.
 
     Attributes:
-        series, instance: UIDs, to group files by and then to be forgotten: they lead to a patient.
-        number: InstanceNumber, infinite where there is none. acquisition: AcquisitionNumber.
+        series: a digest of what tells series apart; of all that is alike within a series where its UID is missing.
+        has_series_uid: whether the file states a SeriesInstanceUID.
+        instance: a digest of the SOPInstanceUID, None where there is none.
+        number: InstanceNumber, infinite where there is none.
+        acquisition: AcquisitionNumber.
         facts: of each frame.
     """
 
-    series: str
-    instance: str
+    series: bytes
+    has_series_uid: bool
+    instance: bytes | None
     number: float
     acquisition: str
     facts: tuple[SliceFacts, ...]
@@ -77,26 +95,42 @@ class Headers:
 def read_headers(path_or_bytes) -> Headers:
     """The headers of a DICOM file (a path or bytes), its pixels left unread. Raises as `load_slice`."""
     if isinstance(path_or_bytes, bytes):
-        ds = parse_dicom(io.BytesIO(path_or_bytes), TAGS + PLACE_TAGS, stop_before_pixels=True)
-    else:
-        try:
-            with open(path_or_bytes, "rb") as stream:
-                ds = parse_dicom(stream, TAGS + PLACE_TAGS, stop_before_pixels=True)
-        except OSError as error:
-            raise UnreadableFileError(f"The file could not be opened: {error.strerror}.") from None
-    frames = check_ct(ds)
-    facts = [
-        read_facts(lambda keyword, sequence="", frame=frame: functional(ds, frame, sequence, keyword))
-        for frame in range(frames)
-    ]
-    number = finite_number(ds.get("InstanceNumber"))
-    return Headers(
-        series=str(ds.get("SeriesInstanceUID", "")),
-        instance=str(ds.get("SOPInstanceUID", "")),
-        number=float("inf") if number is None else number,
-        acquisition=str(ds.get("AcquisitionNumber", "")),
-        facts=tuple(facts),
-    )
+        return _headers(io.BytesIO(path_or_bytes))
+    try:
+        with open(path_or_bytes, "rb") as stream:
+            return _headers(stream)
+    except OSError as error:
+        raise UnreadableFileError(f"The file could not be opened: {error.strerror}.") from None
+
+
+def _headers(stream) -> Headers:
+    with told_as_damage(DAMAGED):
+        ds = parse_dicom(stream, TAGS + PLACE_TAGS, stop_before_pixels=True)
+        facts = tuple(read_facts(partial(functional, ds, frame)) for frame in range(check_ct(ds)))
+        number = finite_number(ds.get("InstanceNumber"))
+        series, instance = (_text(ds, name) for name in ("SeriesInstanceUID", "SOPInstanceUID"))
+        return Headers(
+            series=_digest(*((series, _text(ds, "PatientID")) if series else _alike(ds, facts[0]))),
+            has_series_uid=bool(series),
+            instance=_digest(instance) if instance else None,
+            number=float("inf") if number is None else number,
+            acquisition=_text(ds, "AcquisitionNumber"),
+            facts=facts,
+        )
+
+
+def _alike(ds, facts: SliceFacts) -> list:
+    """What the slices of a series have in common, for files that state no SeriesInstanceUID."""
+    names = ("StudyInstanceUID", "PatientID", "PatientName", "FrameOfReferenceUID", "SeriesNumber", "Rows", "Columns")
+    return [*(_text(ds, name) for name in names), [round(cosine, 1) + 0.0 for cosine in facts.orientation or ()]]
+
+
+def _text(ds, keyword: str) -> str:
+    return str(ds.get(keyword, "") or "").strip()
+
+
+def _digest(*values) -> bytes:
+    return hashlib.sha256(repr(values).encode()).digest()
 
 
 def parse_identity(path_or_bytes):
@@ -135,7 +169,7 @@ def check_ct(ds) -> int:
     return frames
 
 
-def functional(ds, frame: int, sequence: str, keyword: str):
+def functional(ds, frame: int, keyword: str, sequence: str = ""):
     """An attribute of the frame: own functional group, shared one, or the top level (PS3.3 C.7.6.16)."""
     per_frame, shared = ds.get("PerFrameFunctionalGroupsSequence"), ds.get("SharedFunctionalGroupsSequence")
     groups = []
@@ -179,31 +213,4 @@ def parse_dicom(stream, tags: list[str] = TAGS, stop_before_pixels: bool = False
     except UnsupportedFileError:
         raise
     except Exception:  # noqa: BLE001 - pydicom raises anything on damaged bytes
-        raise UnreadableFileError(
-            "The file begins like DICOM but is damaged or cut short. Export the slice again."
-        ) from None
-
-
-def positive_int(ds, keyword: str, default: int | None = None) -> int:
-    value = finite_number(ds.get(keyword, default))
-    if value is None or value < 1 or value != int(value):
-        raise UnreadableFileError(f"The DICOM attribute {keyword} is missing or not a positive number: damaged file.")
-    return int(value)
-
-
-def finite_number(value) -> float | None:
-    """A finite float from a DICOM value, None for anything else."""
-    try:
-        number = float(value)
-    except (TypeError, ValueError):
-        return None
-    return number if np.isfinite(number) else None
-
-
-def first_finite(value) -> float | None:
-    if value is None or isinstance(value, str):
-        return finite_number(value)
-    try:
-        return finite_number(value[0])
-    except (TypeError, IndexError):
-        return finite_number(value)
+        raise UnreadableFileError(DAMAGED) from None
