@@ -1,58 +1,21 @@
-"""The header of a CT image object: only the attributes listed in `TAGS` are parsed.
+"""What the header of a CT image object says of its frames and of their series.
 
-So nothing that names a patient is ever held in memory as a value, but by `parse_identity`, for results that must be
-filed under the patient.
+Identifiers tell series apart and are forgotten, but by `parse_identity`, for results that must be filed under the
+patient.
 """
 
 import hashlib
 import io
-import logging
-import warnings
 from dataclasses import dataclass
 from functools import partial
 
 from lungcnn.errors import NotCTError, UnreadableFileError, UnsupportedFileError
 from lungcnn.reading.acquisition import SliceFacts, read_facts
 from lungcnn.reading.damage import told_as_damage
+from lungcnn.reading.dicom_parsing import DAMAGED, TAGS, import_pydicom, parse_dicom
 from lungcnn.reading.dicom_values import finite_number, positive_int
-from lungcnn.reading.limits import MAX_FRAMES, MAX_PIXELS, ElementCounter
+from lungcnn.reading.limits import MAX_FRAMES, MAX_PIXELS
 
-TAGS = [
-    "SOPClassUID",
-    "ImageType",
-    "Modality",
-    "BodyPartExamined",
-    "BurnedInAnnotation",
-    "ConvolutionKernel",
-    "ImageOrientationPatient",
-    "ImagePositionPatient",
-    "SliceLocation",
-    "SliceThickness",
-    "PixelSpacing",
-    "SamplesPerPixel",
-    "PhotometricInterpretation",
-    "PlanarConfiguration",
-    "NumberOfFrames",
-    "Rows",
-    "Columns",
-    "BitsAllocated",
-    "BitsStored",
-    "HighBit",
-    "PixelRepresentation",
-    "PixelPaddingValue",
-    "PixelPaddingRangeLimit",
-    "RescaleIntercept",
-    "RescaleSlope",
-    "RescaleType",
-    "WindowCenter",
-    "WindowWidth",
-    "SharedFunctionalGroupsSequence",
-    "PerFrameFunctionalGroupsSequence",
-    "ExtendedOffsetTable",
-    "ExtendedOffsetTableLengths",
-    "PixelData",
-]
-DAMAGED = "The file begins like DICOM but is damaged or cut short. Export the slice again."
 PLACE_TAGS = [
     "SOPInstanceUID",
     "StudyInstanceUID",
@@ -158,7 +121,7 @@ def check_ct(ds) -> int:
         shown = modality if modality.isalpha() and len(modality) == 2 else "not stated"
         raise NotCTError(f"The DICOM object's modality is {shown}; accepted is CT.")
     rows, columns = (positive_int(ds, name) for name in ("Rows", "Columns"))
-    frames = positive_int(ds, "NumberOfFrames", 1)
+    frames = ds.NumberOfFrames = positive_int(ds, "NumberOfFrames", 1) if ds.get("NumberOfFrames") else 1
     if rows * columns > MAX_PIXELS or frames > MAX_FRAMES:
         raise UnsupportedFileError(
             f"The DICOM object claims {frames} frames of {rows} x {columns} pixels; "
@@ -177,40 +140,8 @@ def functional(ds, frame: int, keyword: str, sequence: str = ""):
         groups.append(per_frame[frame])
     if shared:
         groups.append(shared[0])
-    for group in groups if sequence else ():
+    for group in groups if sequence else []:
         macro = group.get(sequence)
         if macro and keyword in macro[0]:
             return macro[0].get(keyword)
     return ds.get(keyword)
-
-
-def import_pydicom():
-    """pydicom, kept from repeating header values, which may name a patient, in warnings and logs."""
-    import pydicom
-
-    pydicom.config.settings.reading_validation_mode = pydicom.config.IGNORE
-    logging.getLogger("pydicom").setLevel(logging.CRITICAL)
-    warnings.filterwarnings("ignore", module="pydicom")
-    return pydicom
-
-
-def parse_dicom(stream, tags: list[str] = TAGS, stop_before_pixels: bool = False):
-    import_pydicom()
-    from pydicom.filereader import read_partial
-    from pydicom.tag import Tag
-    from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
-
-    try:
-        counter = ElementCounter(stop_before_pixels)
-        ds = read_partial(stream, counter, force=True, specific_tags=[Tag(tag) for tag in tags])
-        if "TransferSyntaxUID" not in ds.file_meta:
-            implicit, little = ds.original_encoding
-            explicit = ExplicitVRLittleEndian if little else ExplicitVRBigEndian
-            ds.file_meta.TransferSyntaxUID = ImplicitVRLittleEndian if implicit else explicit
-        for element in ds:  # parse every value now: damage shows here, not halfway through a batch
-            element.value  # noqa: B018
-        return ds
-    except UnsupportedFileError:
-        raise
-    except Exception:  # noqa: BLE001 - pydicom raises anything on damaged bytes
-        raise UnreadableFileError(DAMAGED) from None
