@@ -5,6 +5,7 @@ Nothing here needs TensorFlow, so that threads and processes can work ahead of t
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -57,4 +58,4 @@ def prepare_file(path_or_bytes) -> Iterator[Prepared]:
         yield Prepared(None, error=error)
         return
     for frame in range(source.frames):
-        yield prepare(lambda frame=frame: source.read(frame), frame)
+        yield prepare(partial(source.read, frame), frame)
