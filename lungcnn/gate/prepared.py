@@ -32,6 +32,11 @@ class Prepared:
     error: LungCNNError | None = None
     examination: Examination | None = None
 
+    @property
+    def shown(self) -> CTSlice | None:
+        """The slice as it is judged and shown, where the examination was kept."""
+        return self.examination.ct_slice if self.examination else None
+
 
 def prepare(read: Callable[[], CTSlice], index: int = 0) -> Prepared:
     """Decode a slice by calling `read`, and crop it where the gate admits it. Never raises a `LungCNNError`."""
