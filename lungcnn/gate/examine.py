@@ -1,8 +1,9 @@
 """May the model judge this slice at all? What is refused gets no probability.
 
 Asked in this order: what the file says (`reading.file_rules`), the window and polarity of a picture
-(`reading.exported_window`), the anatomy, and what the picture measures (`measures` within `bounds`). How familiar the
-network finds it comes after that (`familiarity`).
+(`reading.exported_window`), the anatomy and which way it lies (`upright`), what the picture measures (`measures` within
+`bounds`), and how like a chest all that is (`likeness`). How familiar the network finds it comes after that
+(`familiarity`). What is refused is what is no chest CT; how sick a chest is, or how noisy, is no reason.
 """
 
 from dataclasses import dataclass
@@ -10,18 +11,22 @@ from dataclasses import dataclass
 import numpy as np
 
 from lungcnn.errors import Reason, RefusalError
-from lungcnn.gate.bounds import cautions, first_broken
+from lungcnn.gate.bounds import LEAST_LIKE_A_CHEST, UNLIKE, cautions, first_broken
+from lungcnn.gate.likeness import Likeness, shipped_likeness
 from lungcnn.gate.measures import Measures, measure
-from lungcnn.preprocessing.anatomy import Anatomy, find_anatomy
+from lungcnn.gate.upright import find_upright
+from lungcnn.preprocessing.anatomy import Anatomy
 from lungcnn.reading.acquisition import SliceFacts
 from lungcnn.reading.ct_slice import CTSlice
 from lungcnn.reading.exported_window import correct_levels
 from lungcnn.reading.file_rules import file_cautions, ruled_out
 from lungcnn.windowing import DATASET
 
-# Share of the body's area that lung has on either side: less on 1 % of the development slices (large masses, collapse).
-LEAST_LUNG_ON_A_SIDE = 0.02
 LARGEST_COLOURED = 0.004
+_ACCEPTED = (
+    "Accepted are axial CT slices of the chest, as DICOM or as pictures exported under a lung window "
+    f"({DATASET} HU)."
+)
 
 
 class NotFiniteError(RefusalError):
@@ -30,14 +35,8 @@ class NotFiniteError(RefusalError):
     code = "not_finite"
 
 
-class OneLungError(RefusalError):
-    """Lung on one side of the body only, or next to none on the other."""
-
-    code = "one_lung"
-
-
 class NotChestCTError(RefusalError):
-    """Something like a body and lungs was found, but it does not measure as a chest CT; `code` tells what is off."""
+    """Something like a body and lungs was found, but it is no slice of a chest that can be judged; `code` tells why."""
 
     code = "not_chest_ct"
 
@@ -86,30 +85,30 @@ def admit(ct_slice: CTSlice) -> Anatomy:
     return found.anatomy
 
 
-def examine(ct_slice: CTSlice) -> Examination:
+def examine(ct_slice: CTSlice, likeness: Likeness | None = None) -> Examination:
     """Admit a slice, corrected where its levels were read wrongly, or refuse it.
 
+    Args:
+        likeness: the models that tell a chest and which way it lies; None for those that ship.
+
     Refusals are:
-        FileFactsError: the file says localizer, secondary capture, not axial, another body part, burned-in annotation.
+        FileFactsError: the file says localizer, secondary capture, projection, not axial, burned-in annotation.
         NotFiniteError: NaN or infinite pixels.
         ColourError: a picture in colour.
         WrongWindowError: a window that clips lung to black or soft tissue to white.
         NoBodyError, NoLungsError: as `find_anatomy`.
-        OneLungError: no two lungs, as above the apices, below the bases and after the loss of a lung.
-        NotChestCTError: not the measures of a whole, upright, axial slice of the chest.
+        NotChestCTError: not the measures of an axial slice of the chest.
     """
     shown = ct_slice
     try:
         from_file = check_facts(ct_slice.facts) if ct_slice.facts else ()
         _check_values(ct_slice)
         shown = correct_levels(ct_slice)
-        anatomy = find_anatomy(shown)
-        measures = _measured(shown, anatomy)
+        anatomy, measures, turned = _admitted(shown, likeness or shipped_likeness())
     except RefusalError as refusal:
         return Examination(shown, refusal, warnings=shown.warnings)
-    return Examination(
-        shown, anatomy=anatomy, measures=measures, warnings=(*shown.warnings, *from_file, *cautions(measures))
-    )
+    warnings = (*shown.warnings, *from_file, *turned, *cautions(measures))
+    return Examination(shown, anatomy=anatomy, measures=measures, warnings=warnings)
 
 
 def _check_values(ct_slice: CTSlice) -> None:
@@ -117,30 +116,22 @@ def _check_values(ct_slice: CTSlice) -> None:
         raise NotFiniteError("The slice holds values that are not finite numbers. Export it again.")
     if ct_slice.coloured > LARGEST_COLOURED:
         raise ColourError(
-            f"The picture is in colour ({ct_slice.coloured:.1%} of it). Accepted are grey-scale chest-CT slices "
-            "without graphics drawn over them."
+            "The picture is in colour, as photographs, screenshots and slices with graphics drawn over them are. "
+            "Accepted are grey-scale chest-CT slices."
         )
 
 
-def _measured(ct_slice: CTSlice, anatomy: Anatomy) -> Measures:
-    """The measures of a slice that keeps within their bounds."""
-    if min(anatomy.lung_sides()) < LEAST_LUNG_ON_A_SIDE:
-        raise OneLungError(
-            "Lung was found on one side of the body only: the slice may lie above the apices or below the bases, or "
-            "one lung holds no air. Accepted are axial slices that show both lungs."
-        )
-    measures = measure(ct_slice, anatomy)
+def _admitted(ct_slice: CTSlice, likeness: Likeness) -> tuple[Anatomy, Measures, tuple[Reason, ...]]:
+    """Anatomy and measures of a slice that is a chest's, and the warning that it was turned."""
+    anatomy, views, turned = find_upright(ct_slice, likeness)
+    measures = measure(ct_slice, anatomy, views)
     corrected = any(warning.code == "window_corrected" for warning in ct_slice.warnings)
     broken = first_broken(measures, not ct_slice.calibrated, corrected)
     if broken:
-        bound, says = broken
-        raise NotChestCTError(
-            f"This does not look like a whole axial chest-CT slice that can be judged: {says}. Accepted are axial "
-            "slices that show both lungs whole, the back down, as DICOM or exported under a lung window "
-            f"({DATASET} HU).",
-            bound.code,
-        )
-    return measures
+        raise NotChestCTError(f"{broken.says}. {_ACCEPTED}", broken.code)
+    if likeness.chest_score(views, measures) < LEAST_LIKE_A_CHEST:
+        raise NotChestCTError(f"{UNLIKE}. {_ACCEPTED}")
+    return anatomy, measures, turned
 
 
 def check_facts(facts: SliceFacts) -> tuple[Reason, ...]:
