@@ -1,7 +1,6 @@
 """Fit the gate's two small models, which tell chests from other pictures and which way they lie.
 
-`python tools/fit_gate.py ../shared/data` writes `lungcnn/gate/likeness.json`. With the network not involved, a fit takes
-a few seconds once everything is measured.
+`python tools/fit_gate.py ../shared/data` writes `lungcnn/gate/likeness.json`. The network has no part in it.
 
 Chests: development slices, LIDC-IDRI-0001, the slices of other scanners, phantoms as they are and under other windows.
 Others: what `tests/strangers.py` draws and makes, and slices of other parts of the body, on which any hole with air is

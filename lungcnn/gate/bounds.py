@@ -39,7 +39,7 @@ BOUNDS = (
     Bound("lung_spread", 15, 600, "not_chest_ct", UNLIKE),
     Bound("vessels", 100, 1300, "not_chest_ct", UNLIKE),
     Bound("tissue", -210, 230, "not_chest_ct", _LOST),
-    Bound("tissue_spread", 15, 750, "not_chest_ct", _LOST),
+    Bound("tissue_spread", 0, 750, "not_chest_ct", _LOST),
     Bound("soft", 0.22, 1, "not_chest_ct", _LOST),
     Bound("dense", 0, 0.55, "not_chest_ct", _LOST),
     Bound("solidity", 0.75, 1, "not_chest_ct", UNLIKE),
@@ -50,7 +50,7 @@ BOUNDS = (
 # These hold for pictures, whose air was found to be at -1000 HU or read so; scanners pad DICOM images otherwise.
 PICTURE_BOUNDS = (Bound("outside", -1130, -700, "not_chest_ct", _LOST),)
 # Where the window was worked out: under a narrow one, fat looks like lung and abdomens like chests.
-CORRECTED_BOUNDS = (Bound("rind", 0, 0.6, "not_chest_ct", _LOST),)
+CORRECTED_BOUNDS = (Bound("rind", 0, 0.75, "not_chest_ct", _LOST),)
 # Log-odds of a chest below which a slice is refused.
 LEAST_LIKE_A_CHEST = 0.0
 # Share of the body's area that lung has on either side: less than this is one lung.
@@ -61,13 +61,13 @@ WARNINGS = (
         ONE_LUNG,
         INF,
         "one_lung",
-        "Air-filled lung was found on one side of the body only, as with effusion, collapse, a large mass, after surgery "
-        "or at the lungs' ends. What holds no air can't be judged.",
+        "Air-filled lung was found on one side of the body only, as with effusion, collapse, a large mass, after "
+        "surgery or at the lungs' ends. What holds no air can't be judged.",
     ),
     Bound(
         "cut",
         0,
-        0.005,
+        0.05,
         "clipped",
         "The border of the picture cuts off part of a lung: what lies beyond it was not judged.",
     ),

@@ -24,8 +24,7 @@ from lungcnn.windowing import DATASET
 
 LARGEST_COLOURED = 0.004
 _ACCEPTED = (
-    "Accepted are axial CT slices of the chest, as DICOM or as pictures exported under a lung window "
-    f"({DATASET} HU)."
+    f"Accepted are axial CT slices of the chest, as DICOM or as pictures exported under a lung window ({DATASET} HU)."
 )
 
 

@@ -60,10 +60,8 @@ class Likeness:
     def chest_score(self, views: Views, measures: Measures) -> float:
         """Log-odds that an upright slice shows a chest, not something else that has a body and dark holes."""
         cells = (_both_sides(self.chest_cells) * views.cells).sum()
-        return float(self.constant + cells + spread(traits(views, measures), self.means, self.deviations) @ self._both())
-
-    def _both(self) -> np.ndarray:
-        return np.concatenate([self.linear, self.squares])
+        away = spread(traits(views, measures), self.means, self.deviations)
+        return float(self.constant + cells + away @ np.concatenate([self.linear, self.squares]))
 
 
 @cache

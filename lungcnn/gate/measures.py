@@ -9,7 +9,7 @@ import numpy as np
 from lungcnn.gate.lettering import count_letters
 from lungcnn.gate.views import Views
 from lungcnn.masks import filled, hull
-from lungcnn.preprocessing.anatomy import Anatomy
+from lungcnn.preprocessing.anatomy import TISSUE_HU, Anatomy
 from lungcnn.reading.ct_slice import CTSlice
 from lungcnn.windowing import AIR_HU
 
@@ -24,7 +24,7 @@ class Measures:
 
     Attributes:
         body: the body's share of the picture. aspect: its width over its height, upright, in mm.
-        cut: the longest stretch of lung along a border of the picture, over the side of the lung crop.
+        cut: how long a stretch of the body's rim is lung, over the side of the lung crop: the field of view cuts it.
         opened: the largest region of lung's density between the body's parts that reaches a border of the picture, but
             no corner, over the body: lung that the border cuts off.
         solidity: the body's area over that of its convex hull.
@@ -90,7 +90,7 @@ def measure(ct_slice: CTSlice, anatomy: Anatomy, views: Views) -> Measures:
     return Measures(
         body=float(body.mean()),
         aspect=math.exp(views.log_aspect),
-        cut=float(max(line.sum() for line in (lungs[0], lungs[-1], lungs[:, 0], lungs[:, -1])) * step / crop_pixels),
+        cut=float((hu[_rim(body)] < TISSUE_HU).sum() * step / crop_pixels),
         opened=_opened(hu, around, body) / max(1, body.sum()),
         solidity=float(body.sum() / around.sum()),
         others=_others(hu, body),
@@ -129,6 +129,15 @@ def _share(values: np.ndarray, low: float, high: float) -> float:
     return float(((values > low) & (values < high)).mean()) if values.size else math.nan
 
 
+def _rim(body: np.ndarray) -> np.ndarray:
+    """A line around the body, a little inside its skin; along the border of the picture where that cuts it."""
+    outer, inner = (
+        cv2.erode(body.astype(np.uint8), np.ones((side, side), np.uint8), borderType=cv2.BORDER_CONSTANT, borderValue=0)
+        for side in (5, 7)
+    )
+    return outer > inner
+
+
 def _opened(hu: np.ndarray, around: np.ndarray, body: np.ndarray) -> int:
     """Pixels of the largest region of lung's density at a border, between parts of the body but none of it."""
     _, labels, stats, _ = cv2.connectedComponentsWithStats(((hu < -400) & ~body).astype(np.uint8), connectivity=4)
@@ -143,7 +152,7 @@ def _opened(hu: np.ndarray, around: np.ndarray, body: np.ndarray) -> int:
 
 
 def _others(hu: np.ndarray, body: np.ndarray) -> float:
-    beside = filled(((hu > -480) & ~body).astype(np.uint8)) & ~body
+    beside = filled(((hu > TISSUE_HU) & ~body).astype(np.uint8)) & ~body
     _, _, stats, _ = cv2.connectedComponentsWithStats(beside.astype(np.uint8), connectivity=4)
     return float(max(stats[1:, cv2.CC_STAT_AREA], default=0) / max(1, body.sum()))
 

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 
 from lungcnn.errors import RefusalError
-from lungcnn.masks import disc, filled, hull, largest_piece
+from lungcnn.masks import disc, filled, hull, joined_to_border, largest_piece
 from lungcnn.windowing import AIR_HU, to_grey
 
 
@@ -14,23 +14,25 @@ class NoBodyError(RefusalError):
     code = "no_body"
 
 
-# What a picture's border cuts open counts as lung where it is brighter than air by this much, in grey levels.
+# Lung that the field of view cuts open is told from the air outside by being brighter, in grey levels, and by lying
+# between the body's parts. The opening is limited, as a share of the picture's side.
 LUNG_OVER_AIR = 8
-LARGEST_OPENING = 0.3
+LARGEST_OPENING = 0.35
+_AIR = to_grey(np.float32(AIR_HU))
+# Brighter than this, what lies around the body is lung too: the picture shows the inside of a chest.
+_BRIGHTEST_AIR = to_grey(np.float32(-850))
 
 
-def body_mask(tissue: np.ndarray, grey: np.ndarray | None = None) -> np.ndarray:
+def body_mask(tissue: np.ndarray, grey: np.ndarray) -> np.ndarray:
     """The largest piece of tissue, its holes filled; the opening parts it from couch, clothes and cables.
 
     Args:
         tissue: uint8 0 and 1 `[rows, columns]`.
-        grey: uint8 `[rows, columns]`, grey levels under the dataset's window, by which lung that the border of the
-            picture cuts open is told from the air outside; None for none.
+        grey: uint8 `[rows, columns]`, the grey levels under the dataset's window.
 
     Raises `NoBodyError` where there is none.
     """
-    if grey is not None:
-        tissue = _closed_at_the_border(tissue, grey)
+    tissue = tissue | _opened_lung(tissue, grey)
     # The opening acts on the filled outline: on bare tissue it would tear the thin chest wall.
     body = largest_piece(cv2.morphologyEx(filled(tissue), cv2.MORPH_OPEN, disc(9)))
     if body is None or body.mean() < 0.03:
@@ -40,23 +42,29 @@ def body_mask(tissue: np.ndarray, grey: np.ndarray | None = None) -> np.ndarray:
     return filled(body)
 
 
-def _closed_at_the_border(tissue: np.ndarray, grey: np.ndarray) -> np.ndarray:
-    """Tissue with the border drawn as tissue where it cuts through a lung, which then isn't taken for air outside."""
-    edge = np.zeros(tissue.shape, bool)
-    edge[[0, -1]], edge[:, [0, -1]] = True, True
-    if tissue[edge].mean() < 0.01:
+def _opened_lung(tissue: np.ndarray, grey: np.ndarray) -> np.ndarray:
+    """Lung that is joined to the air outside, because the picture's border or the scanner's field of view cuts it."""
+    if not tissue.any():
         return tissue
-    _, labels, stats, _ = cv2.connectedComponentsWithStats(1 - tissue, connectivity=4)
-    corners = labels[[0, 0, -1, -1], [0, -1, 0, -1]]
-    large = np.flatnonzero(stats[:, cv2.CC_STAT_AREA] > 0.01 * tissue.size)
-    open_air = [label for label in np.unique(labels[edge]) if label in large and label and label not in corners]
-    if not open_air:
-        return tissue
-    closed, around = tissue.copy(), hull(largest_piece(tissue))
-    for label in open_air:
-        air = labels == label
-        opening = (air & edge).sum() / max(tissue.shape)
-        lung = np.median(grey[air]) >= to_grey(np.float32(AIR_HU)) + LUNG_OVER_AIR
-        if lung and opening <= LARGEST_OPENING and around[air].mean() > 0.9:
-            closed[air & edge] = 1
-    return closed
+    outside = joined_to_border(1 - tissue)
+    air = max(_AIR, np.median(grey[outside > 0])) if outside.any() else _AIR
+    air = air if air <= _BRIGHTEST_AIR else _AIR
+    dim = cv2.morphologyEx(outside & (grey >= air + LUNG_OVER_AIR), cv2.MORPH_OPEN, disc(5))
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(dim, connectivity=4)
+    found, around = np.zeros_like(tissue), None
+    for label in range(1, count):
+        if stats[label, cv2.CC_STAT_AREA] < 0.01 * tissue.size:
+            continue
+        if around is None:
+            bare = largest_piece(cv2.morphologyEx(filled(tissue), cv2.MORPH_OPEN, disc(5)))  # without a couch's shell
+            if bare is None:
+                break
+            around = hull(bare)
+        lung = (labels == label).astype(np.uint8)
+        rim = cv2.copyMakeBorder(lung, 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=0)
+        rim = cv2.dilate(rim, np.ones((3, 3), np.uint8)) - rim
+        solid = cv2.copyMakeBorder(tissue, 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=0)
+        opening = (rim & (1 - cv2.dilate(solid, np.ones((3, 3), np.uint8)))).sum()
+        if around[lung > 0].mean() > 0.9 and opening <= LARGEST_OPENING * max(tissue.shape):
+            found |= lung
+    return found
