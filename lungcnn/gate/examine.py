@@ -13,6 +13,7 @@ import numpy as np
 from lungcnn.errors import Reason, RefusalError
 from lungcnn.gate.bounds import LEAST_LIKE_A_CHEST, UNLIKE, cautions, first_broken
 from lungcnn.gate.likeness import Likeness, shipped_likeness
+from lungcnn.gate.lookalikes import what_it_looks_like
 from lungcnn.gate.measures import Measures, measure
 from lungcnn.gate.upright import find_upright
 from lungcnn.preprocessing.anatomy import Anatomy
@@ -23,6 +24,10 @@ from lungcnn.reading.file_rules import file_cautions, ruled_out
 from lungcnn.windowing import DATASET
 
 LARGEST_COLOURED = 0.004
+# Codes of refusals that pictures of something else get.
+UNLIKE_A_CHEST = frozenset(
+    {"no_body", "no_lungs", "not_chest_ct", "not_axial", "wrong_window", "several_pictures", "blurred", "clipped"}
+)
 _ACCEPTED = (
     f"Accepted are axial CT slices of the chest, as DICOM or as pictures exported under a lung window ({DATASET} HU)."
 )
@@ -105,9 +110,17 @@ def examine(ct_slice: CTSlice, likeness: Likeness | None = None) -> Examination:
         shown = correct_levels(ct_slice)
         anatomy, measures, turned = _admitted(shown, likeness or shipped_likeness())
     except RefusalError as refusal:
-        return Examination(shown, refusal, warnings=shown.warnings)
+        return Examination(shown, _in_words(refusal, ct_slice), warnings=shown.warnings)
     warnings = (*shown.warnings, *from_file, *turned, *cautions(measures))
     return Examination(shown, anatomy=anatomy, measures=measures, warnings=warnings)
+
+
+def _in_words(refusal: RefusalError, ct_slice: CTSlice) -> RefusalError:
+    """The refusal of a picture that looks like something else says so, instead of what a CT slice would lack."""
+    if ct_slice.kind == "dicom" or ct_slice.calibrated or refusal.code not in UNLIKE_A_CHEST:
+        return refusal
+    looks = what_it_looks_like(ct_slice.hu)
+    return NotChestCTError(f"{looks}. {_ACCEPTED}", refusal.code) if looks else refusal
 
 
 def _check_values(ct_slice: CTSlice) -> None:

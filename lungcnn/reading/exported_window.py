@@ -27,7 +27,7 @@ LEAST_CLIPPED_TISSUE = 0.35
 DENSEST_LUNG = -600.0
 # Lung windows in use under which soft tissue is white; and how well air and lung must fit one of them, HU.
 NARROW = (Window(-700, 1000), Window(-600, 1200), Window(-600, 1000), Window(-650, 1300), Window(-500, 1000))
-FARTHEST_AIR, DENSEST_BESIDE_WHITE = 35.0, -720.0
+FARTHEST_AIR, DENSEST_BESIDE_WHITE = 35.0, -760.0
 
 
 class WrongWindowError(RefusalError):
@@ -81,9 +81,7 @@ def correct_levels(ct_slice: CTSlice) -> CTSlice:
     return replace(ct_slice, hu=hu, warnings=(*kept, *notes))
 
 
-def _under_a_narrow_window(
-    ct_slice: CTSlice, hu: np.ndarray, found: TissueLevels, notes: list[Reason]
-) -> CTSlice:
+def _under_a_narrow_window(ct_slice: CTSlice, hu: np.ndarray, found: TissueLevels, notes: list[Reason]) -> CTSlice:
     """A picture on which soft tissue is white, under the one of the lung windows in use that fits air and lung.
 
     Raises `WrongWindowError` where none does: then lung is clipped too.
