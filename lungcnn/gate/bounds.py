@@ -28,7 +28,7 @@ _CUT = "The border of the picture cuts through a lung: too much of it is missing
 # In the order in which they are told: the first one broken gives the reason.
 BOUNDS = (
     Bound("crop_pixels", 64, INF, "too_small", "The picture is too coarse: the lungs are hardly larger than a stamp"),
-    Bound("cut", 0, 0.4, "clipped", _CUT),
+    Bound("cut", 0, 0.6, "clipped", _CUT),
     Bound("opened", 0, 0.02, "clipped", _CUT),
     Bound("others", 0, 0.6, "several_pictures", "This looks like several pictures in one; send one slice at a time"),
     Bound("aspect", 0.8, 3.2, "not_axial", "This does not look like a slice cut across the body"),

@@ -26,7 +26,7 @@ from lungcnn.windowing import DATASET
 LARGEST_COLOURED = 0.004
 # Codes of refusals that pictures of something else get.
 UNLIKE_A_CHEST = frozenset(
-    {"no_body", "no_lungs", "not_chest_ct", "not_axial", "wrong_window", "several_pictures", "blurred", "clipped"}
+    {"no_body", "no_lungs", "not_chest_ct", "not_axial", "wrong_window", "several_pictures", "blurred"}
 )
 _ACCEPTED = (
     f"Accepted are axial CT slices of the chest, as DICOM or as pictures exported under a lung window ({DATASET} HU)."

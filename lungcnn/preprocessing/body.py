@@ -17,7 +17,7 @@ class NoBodyError(RefusalError):
 # Lung that the field of view cuts open is told from the air outside by being brighter, in grey levels, and by lying
 # between the body's parts. The opening is limited, as a share of the picture's side.
 LUNG_OVER_AIR = 8
-LARGEST_OPENING = 0.35
+LARGEST_OPENING = 0.45
 _AIR = to_grey(np.float32(AIR_HU))
 # Brighter than this, what lies around the body is lung too: the picture shows the inside of a chest.
 _BRIGHTEST_AIR = to_grey(np.float32(-850))
@@ -56,8 +56,9 @@ def _opened_lung(tissue: np.ndarray, grey: np.ndarray) -> np.ndarray:
         if stats[label, cv2.CC_STAT_AREA] < 0.01 * tissue.size:
             continue
         if around is None:
-            bare = largest_piece(cv2.morphologyEx(filled(tissue), cv2.MORPH_OPEN, disc(5)))  # without a couch's shell
-            if bare is None:
+            # Without a couch's shell, but with what a cut through both lungs leaves in front and behind.
+            bare = _large_pieces(cv2.morphologyEx(filled(tissue), cv2.MORPH_OPEN, disc(5)))
+            if not bare.any():
                 break
             around = hull(bare)
         lung = (labels == label).astype(np.uint8)
@@ -68,3 +69,11 @@ def _opened_lung(tissue: np.ndarray, grey: np.ndarray) -> np.ndarray:
         if around[lung > 0].mean() > 0.9 and opening <= LARGEST_OPENING * max(tissue.shape):
             found |= lung
     return found
+
+
+def _large_pieces(mask: np.ndarray) -> np.ndarray:
+    """The largest piece of a mask and all that are a quarter as large or more."""
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=4)
+    areas = stats[:, cv2.CC_STAT_AREA].copy()
+    areas[0] = 0
+    return np.isin(labels, np.flatnonzero((areas > 0) & (areas >= 0.25 * areas.max()))).astype(np.uint8)

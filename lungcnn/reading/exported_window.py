@@ -27,7 +27,7 @@ LEAST_CLIPPED_TISSUE = 0.35
 DENSEST_LUNG = -600.0
 # Lung windows in use under which soft tissue is white; and how well air and lung must fit one of them, HU.
 NARROW = (Window(-700, 1000), Window(-600, 1200), Window(-600, 1000), Window(-650, 1300), Window(-500, 1000))
-FARTHEST_AIR, DENSEST_BESIDE_WHITE = 35.0, -760.0
+FARTHEST_AIR, DENSEST_BESIDE_WHITE = 35.0, -720.0
 
 
 class WrongWindowError(RefusalError):
