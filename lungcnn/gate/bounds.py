@@ -53,6 +53,8 @@ PICTURE_BOUNDS = (Bound("outside", -1130, -700, "not_chest_ct", _LOST),)
 CORRECTED_BOUNDS = (Bound("rind", 0, 0.75, "not_chest_ct", _LOST),)
 # Log-odds of a chest below which a slice is refused.
 LEAST_LIKE_A_CHEST = 0.0
+# What looks like a chest only after its levels were changed and it was turned has to do so plainly.
+LEAST_AFTER_CHANGES = 2.0
 # Share of the body's area that lung has on either side: less than this is one lung.
 ONE_LUNG = 0.02
 WARNINGS = (

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from lungcnn.errors import Reason, RefusalError
-from lungcnn.gate.bounds import LEAST_LIKE_A_CHEST, UNLIKE, cautions, first_broken
+from lungcnn.gate.bounds import LEAST_AFTER_CHANGES, LEAST_LIKE_A_CHEST, UNLIKE, cautions, first_broken
 from lungcnn.gate.likeness import Likeness, shipped_likeness
 from lungcnn.gate.lookalikes import what_it_looks_like
 from lungcnn.gate.measures import Measures, measure
@@ -141,7 +141,8 @@ def _admitted(ct_slice: CTSlice, likeness: Likeness) -> tuple[Anatomy, Measures,
     broken = first_broken(measures, not ct_slice.calibrated, corrected)
     if broken:
         raise NotChestCTError(f"{broken.says}. {_ACCEPTED}", broken.code)
-    if likeness.chest_score(views, measures) < LEAST_LIKE_A_CHEST:
+    least = LEAST_AFTER_CHANGES if corrected and turned else LEAST_LIKE_A_CHEST
+    if likeness.chest_score(views, measures) < least:
         raise NotChestCTError(f"{UNLIKE}. {_ACCEPTED}")
     return anatomy, measures, turned
 
