@@ -22,7 +22,7 @@ from lungcnn.evaluation.model_card import model_card
 from lungcnn.evaluation.series_rule_fit import fit_series_rule
 from lungcnn.evaluation.targets import dataset_targets, outline_targets, phantom_targets, series_calls
 from lungcnn.explaining.explainer import Explainer
-from lungcnn.explaining.weight_randomisation import sanity_check
+from lungcnn.explaining.weight_randomisation import randomisation_test
 from lungcnn.gate.familiarity import fit_familiarity
 from lungcnn.model.calibration import Calibration, fit_calibration
 from lungcnn.model.card import load_card, save_model
@@ -125,7 +125,7 @@ def run_training(
         figures["localization"] |= summarise_findings(locate(Explainer(classifier), targets), plan.resamples)
     if plan.outlines:
         figures["other_scanner"] = series_calls(classifier, plan.outlines)
-    figures["sanity"] = sanity_check(network)
+    figures["sanity"] = randomisation_test(network)
     training = {
         "recipe": recipe.as_dict(),
         "seed": plan.seeds[0],

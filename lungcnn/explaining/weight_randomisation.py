@@ -1,4 +1,4 @@
-"""Sanity of a model's maps: with its weights randomised they must change (Adebayo 2018)."""
+"""The model parameter randomisation test: with its weights randomised, a model's maps must change (Adebayo 2018)."""
 
 import numpy as np
 
@@ -11,7 +11,7 @@ from lungcnn.model.classifier import Classifier
 SURVIVES = 0.5
 
 
-def sanity_check(network, seed: int = 0) -> dict:
+def randomisation_test(network, seed: int = 0) -> dict:
     """Randomise a network's layers one after another from the top, and compare its maps with what they were.
 
     The maps are of "malignant", by the default method, on the bundled phantoms.

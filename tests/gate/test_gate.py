@@ -13,7 +13,7 @@ from lungcnn.gate.familiarity import UnknownImageError, fit_familiarity
 from lungcnn.gate.measures import Measures
 from lungcnn.gate.supine import _SUPINE, _SUPINE_SHAPE
 from lungcnn.phantoms.bundled import BUNDLED, PHANTOMS, STRANGERS, PhantomSpec, draw
-from lungcnn.phantoms.thorax import LEVELS
+from lungcnn.phantoms.levels import LEVELS
 from lungcnn.preprocessing.anatomy import find_anatomy
 from lungcnn.preprocessing.lungs import NoLungsError
 from lungcnn.reading.acquisition import SliceFacts
