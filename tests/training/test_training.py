@@ -187,7 +187,7 @@ def test_a_killed_cross_validation_goes_on(crop_set, tmp_path, monkeypatch):
 
 
 @pytest.mark.slow
-def test_a_study_writes_model_card_and_figures(crop_set, tmp_path, monkeypatch):
+def test_a_training_run_writes_model_card_and_figures(crop_set, tmp_path, monkeypatch):
     quick = {name: BASELINES[name] for name in ("majority", "noise")}
     quick["lungs_out"] = quick["noise"]  # for its title only: the card compares with it
     monkeypatch.setattr("lungcnn.training_run.BASELINES", quick)
