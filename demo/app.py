@@ -55,9 +55,10 @@ from lungcnn import (
     read_series,
     render_overlay,
     render_slice,
+    shipped_file,
 )
 
-EXAMPLES = Path(__file__).parent.parent / "examples"
+EXAMPLES = shipped_file("examples")
 THUMBNAILS = Path(__file__).parent / "thumbnails"
 THUMBNAIL = 104
 PRIVATE = {"api_visibility": "private"}

@@ -92,6 +92,7 @@ from .results.series_report import SeriesReport as SeriesReport
 from .results.slice_report import DISCLAIMER as DISCLAIMER
 from .results.slice_report import SliceReport as SliceReport
 from .serving.real_examples import downloaded_examples as downloaded_examples
+from .shipped import shipped_file as shipped_file
 from .windowing import WINDOWS as WINDOWS
 from .windowing import Window as Window
 

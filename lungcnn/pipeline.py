@@ -16,8 +16,9 @@ from lungcnn.explaining.faithfulness import check_explanation
 from lungcnn.explaining.methods import DEFAULT_METHOD, explanation_method
 from lungcnn.gate.prepared import Prepared, prepare, prepare_slice
 from lungcnn.model.calibration import calibrate, prediction_set
-from lungcnn.model.card import ModelCard, load_model
+from lungcnn.model.card import ModelCard
 from lungcnn.model.classifier import Classifier
+from lungcnn.model.opening import open_engine
 from lungcnn.reading.ct_slice import CTSlice
 from lungcnn.reading.loading import iter_slices
 from lungcnn.reading.series import Series
@@ -37,15 +38,16 @@ class Pipeline:
     explainer: Explainer
 
     @classmethod
-    def load(cls, model: Path | str | None = None, layer: str | None = None) -> "Pipeline":
-        """Verify and open a model (default: the one that ships), and warm its compiled functions.
+    def load(cls, model: Path | str | None = None, layer: str | None = None, threads: int | None = None) -> "Pipeline":
+        """Verify and open a model (default: the one that ships), warm.
 
-        `layer` names the convolution to explain (default: the last one); `UsageError` for an unknown one.
+        `layer` names the convolution to explain (default: the last one); `UsageError` for an unknown one. `threads` is
+        the number of cores that one call of the network uses (default: all that this process may use).
         Raises `ModelFileError` where the file is missing or isn't the one its card names, and
         `ModelStructureError` where it can't be explained.
         """
-        network, card = load_model(model)
-        classifier = Classifier(network, card.calibration, layer)
+        engine, card = open_engine(model, layer, threads)
+        classifier = Classifier(engine, card.calibration)
         return cls(classifier, card, Explainer(classifier))
 
     def run(
@@ -68,14 +70,14 @@ class Pipeline:
         wanted = None if explain_class is None else class_index(explain_class)
         chosen = explanation_method(method)
         prepared = prepare_slice(ct_slice)
-        if prepared.error is not None:
-            return self._report(prepared)
+        anatomy = prepared.examination.anatomy if prepared.examination else None
+        if prepared.crop is None or anatomy is None:
+            return self._stopped(prepared, prepared.error)
         found = self.classifier(prepared.crop[None])
-        report = self._report(prepared, found.logits[0], found.features[0])
+        report = self._judged(prepared, found.logits[0], found.features[0])
         if report.status != "ok":
             return report
         label = int(found.probabilities[0].argmax()) if wanted is None else wanted
-        anatomy = prepared.examination.anatomy
         maps = self.explainer.maps(method, anatomy.crop, found)
         layer = "input" if chosen.gradient_of_input else self.classifier.layer
         explanation = explanation_of(maps, label, anatomy, ct_slice.spacing, method=method, layer=layer)
@@ -86,38 +88,41 @@ class Pipeline:
 
     def judge(self, prepared: Sequence[Prepared]) -> list[SliceReport]:
         """Judge slices that are prepared, in one batch, without explanations: what `run` says of them otherwise."""
-        crops = [one.crop for one in prepared if one.error is None]
-        judged = iter(zip(*self.classifier.features(np.stack(crops)), strict=True) if crops else ())
-        return [self._report(one) if one.error is not None else self._report(one, *next(judged)) for one in prepared]
+        crops = [one.crop for one in prepared if one.crop is not None]
+        said = iter(zip(*self.classifier.features(np.stack(crops)), strict=True) if crops else ())
+        return [
+            self._stopped(one, one.error) if one.crop is None else self._judged(one, *next(said)) for one in prepared
+        ]
 
-    def _report(
-        self, one: Prepared, logits: np.ndarray | None = None, features: np.ndarray | None = None
-    ) -> SliceReport:
-        """What is said of a slice, before any explanation.
+    def _judged(self, one: Prepared, logits: np.ndarray, features: np.ndarray) -> SliceReport:
+        """What is said of a slice that the gate admitted, before any explanation.
 
         Args:
-            logits: float32 `[classes]`. features: float32 `[channels]`. Both None for a slice with an error.
+            logits: float32 `[classes]`. features: float32 `[channels]`.
         """
-        common = {
-            "index": one.index,
-            "warnings": one.warnings,
-            "model": ModelInfo(self.card.name, self.card.sha256),
-            "ct_slice": one.examination and one.examination.ct_slice,
-        }
-        if one.error is not None:
-            return failed(one.error, **common)
         try:
-            common["warnings"] += self._unfamiliar(features)
+            warnings = (*one.warnings, *self._unfamiliar(features))
         except RefusalError as refusal:
-            return failed(refusal, **common)
+            return self._stopped(one, refusal)
         p = calibrate(logits, self.card.calibration)
         return SliceReport(
             status="ok",
+            warnings=warnings,
             prediction=CLASSES[int(p.argmax())],
             probabilities={name: float(value) for name, value in zip(CLASSES, p, strict=True)},
             prediction_set=prediction_set(p, self.card.calibration),
-            **common,
+            model=self._model,
+            index=one.index,
+            ct_slice=one.shown,
         )
+
+    def _stopped(self, one: Prepared, error: LungCNNError | None) -> SliceReport:
+        """What is said of a slice that can't be read or is not to be judged."""
+        return failed(error, index=one.index, warnings=one.warnings, model=self._model, ct_slice=one.shown)
+
+    @property
+    def _model(self) -> ModelInfo:
+        return ModelInfo(self.card.name, self.card.sha256)
 
     def _unfamiliar(self, features: np.ndarray) -> tuple[Reason, ...]:
         """Warnings by the features' distance from the training slices'; raises `UnknownImageError`."""
@@ -155,7 +160,7 @@ class Pipeline:
             for ct_slice in iter_slices(path_or_bytes):
                 yield self.run(ct_slice, **options)
         except LungCNNError as error:
-            yield failed(error, model=ModelInfo(self.card.name, self.card.sha256))
+            yield failed(error, model=self._model)
 
 
 def _ahead(pool: ThreadPoolExecutor, work: Callable, items: Iterable, limit: int = 3 * BATCH) -> Iterator:

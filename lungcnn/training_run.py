@@ -31,6 +31,8 @@ from lungcnn.system import write_whole
 from lungcnn.training.folds import case_folds, cross_validate, kept_network, random_folds, run_key
 from lungcnn.training.train import Recipe
 
+# Slices on which the ONNX file is compared with Keras.
+_COMPARED = 64
 _PACKAGES = ("lungcnn", "tensorflow", "keras", "numpy", "opencv-python-headless")
 
 
@@ -82,7 +84,7 @@ def run_training(
     everything = np.zeros(len(crop_set.slices), int)
     key = run_key(crop_set, everything, recipe.as_dict(), plan.seeds[0])
     network = kept_network(crop_set, recipe, plan.seeds[0], on_epoch, checkpoints and checkpoints / f"{key}-all.keras")
-    classifier = Classifier(network, found.calibration)
+    classifier = Classifier.of(network, found.calibration)
     familiarity = None
     if found.features:
         familiarity = fit_familiarity(classifier.layer, found.features, classifier.features(crop_set.crops)[1])
@@ -104,6 +106,7 @@ def run_training(
             "series": found.series_rule,
             "familiarity": familiarity,
         },
+        crops=crop_set.crops[:: max(1, len(crop_set.slices) // _COMPARED)],
     )
     if plan.folds:
         text = json.dumps({**figures, "recipe": recipe.as_dict(), "seeds": list(plan.seeds)}, indent=1)
@@ -133,7 +136,7 @@ def _out_of_fold(crop_set: CropSet, recipe: Recipe, plan: Plan, on_epoch, checkp
     features, findings = [], []
 
     def explain(held_out, network):
-        classifier = Classifier(network)
+        classifier = Classifier.of(network)
         maxima = classifier.features(crop_set.crops)[1]
         features.append((maxima[~held_out], maxima[held_out]))
         if plan.localization:

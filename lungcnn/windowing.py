@@ -7,14 +7,14 @@ A window (DICOM PS3.3 C.11.2.1.2, the linear form without its half-level offsets
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike
+import numpy.typing as npt
 
 from lungcnn.errors import UsageError
 
 
 @dataclass(frozen=True)
 class Window:
-    """A display window in HU; raises `UsageError` when `width` is not positive."""
+    """A display window in HU, in words "centre -500, width 1500"; raises `UsageError` when `width` is not positive."""
 
     centre: float
     width: float
@@ -22,6 +22,9 @@ class Window:
     def __post_init__(self):
         if not self.width > 0:
             raise UsageError(f"A window's width is a positive number of HU; received {self.width}.")
+
+    def __str__(self) -> str:
+        return f"centre {self.centre:g}, width {self.width:g}"
 
     @property
     def lower(self) -> float:
@@ -34,8 +37,10 @@ class Window:
         return self.centre + self.width / 2
 
 
-# Air, by the definition of the Hounsfield unit.
-AIR_HU = -1000.0
+# Air by the definition of the Hounsfield unit, and about what fat and soft tissue (muscle, blood) measure.
+AIR_HU, FAT_HU, SOFT_TISSUE_HU = -1000.0, -100.0, 50.0
+# The lowest value that most scanners give: what lies outside their round field of view is stored as this or below.
+LOWEST_HU = -1024.0
 # The window the IQ-OTH/NCCD slices were exported with: air lies at grey 38-42, soft tissue near 219.
 DATASET = Window(-500, 1500)
 WINDOWS = {
@@ -46,18 +51,18 @@ WINDOWS = {
 }
 
 
-def to_unit(hu: ArrayLike, window: Window = DATASET) -> np.ndarray:
+def to_unit(hu: npt.ArrayLike, window: Window = DATASET) -> np.ndarray:
     """Map HU of any shape to float32 in [0, 1], clipped at the window's ends."""
     unit = (np.asarray(hu, np.float32) - np.float32(window.lower)) * np.float32(1 / window.width)
     return np.clip(unit, 0, 1)
 
 
-def to_grey(hu: np.ndarray, window: Window = DATASET) -> np.ndarray:
+def to_grey(hu: npt.ArrayLike, window: Window = DATASET) -> np.ndarray:
     """Map HU of any shape to uint8 grey levels 0-255, rounded to the nearest level."""
     return (to_unit(hu, window) * np.float32(255) + np.float32(0.5)).astype(np.uint8)
 
 
-def from_grey(grey: np.ndarray, full_scale: float = 255, window: Window = DATASET) -> np.ndarray:
+def from_grey(grey: npt.ArrayLike, full_scale: float = 255, window: Window = DATASET) -> np.ndarray:
     """Map grey levels 0 to `full_scale` back to float32 HU: the inverse of `to_grey` up to rounding."""
     scale = np.float32(window.width / full_scale)
     return np.asarray(grey, np.float32) * scale + np.float32(window.lower)

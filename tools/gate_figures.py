@@ -18,7 +18,7 @@ ROOT = Path(__file__).parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
 import strangers
-from write_readme import publish
+from measurements import publish
 
 from lungcnn.dataset.folder import read_dataset
 from lungcnn.errors import LungCNNError

@@ -22,7 +22,7 @@ ROOT = Path(__file__).parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
 from demo_process import Demo, worker_of
-from write_readme import publish
+from measurements import publish
 
 API = "/gradio_api/"
 FULL = "Queue is full"

@@ -55,7 +55,7 @@ def run_benchmark(
     def explain():
         """Probabilities, Grad-CAM and HiResCAM of every class."""
         found = pipeline.classifier(crop)
-        return [METHODS[name].maps(found.activations[0], found.gradients[0]) for name in ("grad-cam", "hires-cam")]
+        return [METHODS[name].of_map(found) for name in ("grad-cam", "hires-cam")]
 
     def file_to_overlay():
         loaded = load_slice(dicom)

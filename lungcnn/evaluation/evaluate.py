@@ -120,7 +120,7 @@ def evaluate_localization(
     Raises:
         DatasetError: fold networks are missing, or no outlines are in their folder.
     """
-    explainer = Explainer(Classifier(network, card.calibration))
+    explainer = Explainer(Classifier.of(network, card.calibration))
     targets = phantom_targets() + (outline_targets(outlines) if outlines else [])
     findings = locate(explainer, targets)
     if checkpoints is None:
@@ -128,7 +128,7 @@ def evaluate_localization(
         findings += locate(explainer, dataset_targets(crop_set.take(~(identical | near))))
     else:
         for held_out, fold_network in fold_networks(crop_set, card, checkpoints):
-            fold_explainer = Explainer(Classifier(fold_network, card.calibration))
+            fold_explainer = Explainer(Classifier.of(fold_network, card.calibration))
             findings += locate(fold_explainer, dataset_targets(crop_set.take(held_out)))
     return summarise_findings(findings, resamples)
 

@@ -1,5 +1,7 @@
-"""A classifier with what explains it, kept and safe to call from threads."""
+"""A classifier with what explains it, safe to call from threads."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from threading import Lock
 from typing import Any
 
@@ -10,11 +12,11 @@ from lungcnn.model.classifier import Classification, Classifier
 
 
 class Explainer:
-    """A classifier with the objects that explain it, made when first needed and kept. Safe to call from threads."""
+    """A classifier with the object that explains it by tf-keras-vis, made when first needed and kept."""
 
     def __init__(self, classifier: Classifier):
         self.classifier = classifier
-        self._kept: dict[type, Any] = {}
+        self._saliency: Any = None
         self._lock = Lock()
 
     def maps(self, method: str, crop: np.ndarray, found: Classification) -> np.ndarray:
@@ -24,14 +26,19 @@ class Explainer:
             crop: float32 `[128, 128]`. found: what the classifier said of it (a batch of one).
         """
         chosen = explanation_method(method)
-        if chosen.compiled:
-            return chosen.maps(found.activations[0], found.gradients[0])
-        # tf-keras-vis keeps no promise about threads.
-        with self._lock:
-            return np.asarray(chosen.maps(self, crop), np.float32)
+        if chosen.of_map is not None:
+            return chosen.of_map(found)[0]
+        return np.asarray(chosen.on_demand(self, crop), np.float32)
 
-    def visualizer(self, kind: type) -> Any:
-        """The object of that class of tf-keras-vis, around a copy of the model that ends in logits."""
-        if kind not in self._kept:
-            self._kept[kind] = kind(self.classifier.structure.model)
-        return self._kept[kind]
+    @contextmanager
+    def saliency(self) -> Iterator[Any]:
+        """tf-keras-vis's `Saliency` around the model in Keras, for one caller at a time: it isn't made for threads.
+
+        Raises `ModelFileError` where Keras can't open the model.
+        """
+        with self._lock:
+            if self._saliency is None:
+                from tf_keras_vis.saliency import Saliency
+
+                self._saliency = Saliency(self.classifier.engine.keras_graph().model)
+            yield self._saliency

@@ -9,10 +9,14 @@ asked of a method stands in its row.
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from lungcnn.errors import UsageError
-from lungcnn.explaining import visualizers
-from lungcnn.explaining.cam import grad_cam, hires_cam
+from lungcnn.explaining.cam import grad_cam, grad_cam_plus_plus, hires_cam, layer_cam
 from lungcnn.explaining.occlusion import occlusion
+from lungcnn.explaining.score_cam import faster_score_cam, score_cam
+from lungcnn.explaining.smooth_grad import smooth_grad
+from lungcnn.model.classifier import Classification
 
 
 @dataclass(frozen=True)
@@ -20,8 +24,8 @@ class Method:
     """A way to explain: its title, its source, how it makes the maps of all classes, and what they say.
 
     Attributes:
-        maps: of a compiled method `(activations, gradients) -> [classes, rows, columns]`, always at hand; of the others
-            `(explainer, crop) -> [classes, rows, columns]`, on demand.
+        of_map: `Classification -> [n, classes, rows, columns]`, from the convolution's map: always at hand. Or else:
+        on_demand: `(explainer, crop) -> [classes, rows, columns]`, by further passes through the network.
         unit: of the maps' values.
         signed: its maps also say what speaks against a class.
         gradient_of_input: it looks at pixels, not at the convolution's cells.
@@ -30,9 +34,9 @@ class Method:
 
     title: str
     source: str
-    maps: Callable = field(repr=False)
+    of_map: Callable[[Classification], np.ndarray] | None = field(default=None, repr=False)
+    on_demand: Callable[..., np.ndarray] | None = field(default=None, repr=False)
     unit: str = "logits"
-    compiled: bool = False
     signed: bool = False
     gradient_of_input: bool = False
     slow: bool = False
@@ -41,21 +45,28 @@ class Method:
 # Grad-CAM++ multiplies by the exponential of the logit, Score-CAM activations by probabilities.
 _NO_UNIT = "arbitrary units"
 METHODS = {
-    "grad-cam": Method("Grad-CAM", "Selvaraju 2017", grad_cam, compiled=True),
-    "hires-cam": Method("HiResCAM", "Draelos and Carin 2020", hires_cam, compiled=True, signed=True),
-    "grad-cam++": Method("Grad-CAM++", "Chattopadhay 2018", visualizers.grad_cam_plus_plus, _NO_UNIT),
-    "layer-cam": Method("LayerCAM", "Jiang 2021", visualizers.layer_cam),
-    "score-cam": Method("Score-CAM", "Wang 2020", visualizers.score_cam, _NO_UNIT, slow=True),
-    "faster-score-cam": Method("Faster Score-CAM", "Li 2021", visualizers.faster_score_cam, _NO_UNIT, slow=True),
+    "grad-cam": Method("Grad-CAM", "Selvaraju 2017", lambda found: grad_cam(found.activations, found.gradients)),
+    "hires-cam": Method(
+        "HiResCAM", "Draelos and Carin 2020", lambda found: hires_cam(found.activations, found.gradients), signed=True
+    ),
+    "grad-cam++": Method(
+        "Grad-CAM++",
+        "Chattopadhay 2018",
+        lambda found: grad_cam_plus_plus(found.activations, found.gradients, found.logits),
+        unit=_NO_UNIT,
+    ),
+    "layer-cam": Method("LayerCAM", "Jiang 2021", lambda found: layer_cam(found.activations, found.gradients)),
+    "score-cam": Method("Score-CAM", "Wang 2020", on_demand=score_cam, unit=_NO_UNIT, slow=True),
+    "faster-score-cam": Method("Faster Score-CAM", "Li 2021", on_demand=faster_score_cam, unit=_NO_UNIT, slow=True),
     "smooth-grad": Method(
         "Saliency, SmoothGrad",
         "Smilkov 2017",
-        visualizers.smooth_grad,
-        "logits per grey level",
+        on_demand=smooth_grad,
+        unit="logits per grey level",
         gradient_of_input=True,
         slow=True,
     ),
-    "occlusion": Method("Occlusion", "Zeiler and Fergus 2014", occlusion, signed=True, slow=True),
+    "occlusion": Method("Occlusion", "Zeiler and Fergus 2014", on_demand=occlusion, signed=True, slow=True),
 }
 DEFAULT_METHOD = "grad-cam"
 

@@ -23,7 +23,7 @@ def occlusion(explainer: Explainer, crop: np.ndarray) -> np.ndarray:
     Returns:
         float32 `[classes, cells, cells]`, as many cells as the explained map has, 16 by 16 at most.
     """
-    rows, columns = (min(cells, MOST_CELLS) for cells in explainer.classifier.structure.tapped.outputs[0].shape[1:3])
+    rows, columns = (min(cells, MOST_CELLS) for cells in explainer.classifier.engine.cells)
     height, width = crop.shape
     fill = np.float32(np.median(crop))
     batch = np.repeat(crop[None], rows * columns + 1, axis=0)

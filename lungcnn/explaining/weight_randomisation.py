@@ -27,8 +27,8 @@ def randomisation_test(network, seed: int = 0) -> dict:
 
     keras.utils.set_random_seed(seed)
     rng = np.random.default_rng(seed)
-    classifier, crops = Classifier(network), _phantom_crops()
-    copy, fresh = classifier.structure.model, keras.models.clone_model(classifier.structure.model)
+    classifier, crops = Classifier.of(network), _phantom_crops()
+    copy, fresh = classifier.engine.keras_graph().model, keras.models.clone_model(classifier.engine.keras_graph().model)
     before = _maps(classifier, crops)
     layers = [layer.name for layer in reversed(copy.layers) if layer.weights]
     correlations = []
@@ -51,7 +51,7 @@ def _randomised(layer, rng) -> list[np.ndarray]:
 
 def _maps(classifier, crops) -> np.ndarray:
     found = classifier(crops)
-    return METHODS[DEFAULT_METHOD].maps(found.activations, found.gradients)[:, MALIGNANT]
+    return METHODS[DEFAULT_METHOD].of_map(found)[:, MALIGNANT]
 
 
 def _phantom_crops() -> np.ndarray:

@@ -53,7 +53,7 @@ BOUNDS = (
     Bound("written", 0, 10, "burned_in", "lettering or graphics lie over the lungs"),
     Bound("line", 0, 7, "burned_in", "lettering lies over the body"),
 )
-# These hold for pictures, whose air was found to be -1000 HU or read so; scanners pad DICOM images with other values.
+# These hold for pictures, whose air was found to be at -1000 HU or read so; scanners pad DICOM images otherwise.
 PICTURE_BOUNDS = (_chest("outside", -1110, -780, "what surrounds the body measures {:.0f} HU, which is not air"),)
 # Where the window was worked out: under a narrow one, fat looks like lung and abdomens like chests.
 CORRECTED_BOUNDS = (_chest("rind", 0, 0.4, "what surrounds the body is not air but has the levels of fat"),)

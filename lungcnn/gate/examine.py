@@ -1,8 +1,8 @@
 """May the model judge this slice at all? What is refused gets no probability.
 
-Asked in this order: the file's facts (`from_file`), the window and polarity of a picture (`levels.correct_levels`),
-the anatomy, and what the picture measures (`picture`). How familiar the network finds it comes after it
-(`familiarity`).
+Asked in this order: what the file says (`reading.file_rules`), the window and polarity of a picture
+(`reading.exported_window`), the anatomy, and what the picture measures (`measures` within `bounds`). How familiar the
+network finds it comes after that (`familiarity`).
 """
 
 from dataclasses import dataclass
@@ -16,18 +16,12 @@ from lungcnn.preprocessing.anatomy import Anatomy, find_anatomy
 from lungcnn.reading.acquisition import SliceFacts
 from lungcnn.reading.ct_slice import CTSlice
 from lungcnn.reading.exported_window import correct_levels
+from lungcnn.reading.file_rules import file_cautions, ruled_out
+from lungcnn.windowing import DATASET
 
 # Share of the body's area that lung has on either side: less on 1 % of the development slices (large masses, collapse).
 LEAST_LUNG_ON_A_SIDE = 0.02
 LARGEST_COLOURED = 0.004
-# The dataset was scanned with 1 mm; 5 mm is what routine chest CT goes up to.
-THICKEST = 5.5
-# Cosine of the angle between the slice's normal and the body's long axis: 30 degrees, beyond any tilt of a gantry.
-LEAST_AXIAL = 0.866
-_CHEST = "CHEST THORAX LUNG LUNGS MEDIASTINUM HEART BREAST RIB STERNUM TSPINE SPINE TRUNK BODY WHOLEBODY"
-CHEST_PARTS = frozenset(_CHEST.split(" ")) | {"CHESTABDOMEN", "CHESTABDPELVIS"}
-SHARP_KERNELS = ("BONE", "EDGE", "ULTRA")
-SHARPEST_SIEMENS = 75
 
 
 class NotFiniteError(RefusalError):
@@ -143,7 +137,7 @@ def _measured(ct_slice: CTSlice, anatomy: Anatomy) -> Measures:
         raise NotChestCTError(
             f"This does not look like a whole axial chest-CT slice that can be judged: {says}. Accepted are axial "
             "slices that show both lungs whole, the back down, as DICOM or exported under a lung window "
-            "(centre -500, width 1500 HU).",
+            f"({DATASET} HU).",
             bound.code,
         )
     return measures
@@ -151,49 +145,7 @@ def _measured(ct_slice: CTSlice, anatomy: Anatomy) -> Measures:
 
 def check_facts(facts: SliceFacts) -> tuple[Reason, ...]:
     """Warnings from what a DICOM file says of a slice; raises `FileFactsError` where it rules a chest slice out."""
-    if "Secondary Capture" in facts.sop_class or "SCREEN SAVE" in facts.image_type:
-        raise _ruled_out("a secondary capture (a picture of a screen), not the CT image", "secondary_capture")
-    if {"LOCALIZER", "SCOUT"} & set(facts.image_type):
-        raise _ruled_out("a localizer, the overview picture that a scan is planned on", "localizer")
-    if {"PROJECTION", "MAX_IP", "MIP", "MIN_IP", "MINIP", "CSA 3D"} & set(facts.image_type):
-        raise _ruled_out("a projection through many slices", "projection")
-    if facts.burned_in:
-        raise _ruled_out("a picture with annotation burned in", "burned_in")
-    if facts.body_part and facts.body_part not in CHEST_PARTS:
-        raise _ruled_out(f"a slice of another part of the body ({facts.body_part})", "body_part")
-    if facts.orientation:
-        row, column = np.reshape(facts.orientation, (2, 3))
-        normal = np.cross(row, column)
-        if abs(normal[2]) < LEAST_AXIAL:
-            plane = ("sagittal", "coronal")[int(abs(normal[1]) > abs(normal[0]))]
-            raise _ruled_out(f"a {plane} or oblique plane", "not_axial")
-        if abs(row[0]) < LEAST_AXIAL or column[1] < 0:
-            raise _ruled_out("an axial slice that is turned: its rows do not run across, back down", "turned")
-    notes = []
-    if facts.thickness and facts.thickness > THICKEST:
-        notes.append(
-            Reason(
-                "thick_slice",
-                f"The slice is {facts.thickness:g} mm thick; the model learnt from thin slices (1 mm), and small "
-                "findings fade in thick ones.",
-            )
-        )
-    if facts.kernel and _is_sharp(facts.kernel):
-        notes.append(
-            Reason(
-                "sharp_kernel",
-                f"The slice was reconstructed with a sharp kernel ({facts.kernel}), noisier than what the model learnt "
-                "from.",
-            )
-        )
-    return tuple(notes)
-
-
-def _is_sharp(kernel: str) -> bool:
-    digits = "".join(letter for letter in kernel if letter.isdigit())
-    siemens = kernel[:1] in "BHIQ" and len(digits) == 2 and int(digits) >= SHARPEST_SIEMENS
-    return siemens or any(name in kernel.upper() for name in SHARP_KERNELS)
-
-
-def _ruled_out(what: str, code: str) -> FileFactsError:
-    return FileFactsError(f"The DICOM file says that it holds {what}. Accepted are axial CT slices of the chest.", code)
+    reason = ruled_out(facts)
+    if reason:
+        raise FileFactsError(reason.message, reason.code)
+    return file_cautions(facts)

@@ -37,7 +37,8 @@ class Familiarity:
 
     Attributes:
         layer: the convolution whose maxima over the map are the features.
-        mean: base64 of float32 `[channels]`. whitening: base64 of float32 `[channels, channels]`.
+        mean: base64 of float32 `[channels]`.
+        whitening: base64 of float32 `[channels, channels]`.
         warn, refuse: distances beyond which a slice is unlike the training slices, and not judged.
     """
 
@@ -87,8 +88,11 @@ def fit_familiarity(layer: str, folds: Sequence[tuple[np.ndarray, np.ndarray]], 
         distances.append(np.linalg.norm((_scaled(held_out) - mean) @ whitening, axis=1))
     mean, whitening = _gaussian(features)
     warn = float(np.percentile(np.concatenate(distances), WARN_PERCENTILE))
-    coded = (base64.b64encode(part.astype(np.float32).tobytes()).decode() for part in (mean, whitening))
-    return Familiarity(layer, *coded, warn=warn, refuse=REFUSE_FACTOR * warn)
+    return Familiarity(layer, _coded(mean), _coded(whitening), warn, REFUSE_FACTOR * warn)
+
+
+def _coded(values: np.ndarray) -> str:
+    return base64.b64encode(values.astype(np.float32).tobytes()).decode()
 
 
 def _scaled(features: np.ndarray) -> np.ndarray:

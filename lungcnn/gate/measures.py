@@ -10,6 +10,7 @@ from lungcnn.gate.lettering import count_letters
 from lungcnn.gate.supine import supine_evidence
 from lungcnn.preprocessing.anatomy import Anatomy
 from lungcnn.reading.ct_slice import CTSlice
+from lungcnn.windowing import AIR_HU
 
 INF = math.inf
 
@@ -31,7 +32,7 @@ class Measures:
         tissue: median of the rest of the body. tissue_spread: its quartile distance. soft: share of it from -200 to
             150 HU. dense: share above 180 HU, bone and contrast medium. bone: the same where the window ends below.
             fat: share from -160 to -40 HU.
-        outside: median around the body, -1000 where there is none.
+        outside: median around the body, that of air where there is nothing around it.
         rind: share of the band around the body that is neither air nor solid: fat that was taken for air.
         detail: 95th percentile of the second difference in lung, on the crop: small where the picture is blurred.
         crop_pixels: the shorter side of the lung crop in pixels of the slice.
@@ -85,7 +86,7 @@ def measure(ct_slice: CTSlice, anatomy: Anatomy) -> Measures:
     hull = _hull(body)
     smooth = cv2.blur(hu, (3, 3))
     written, line, lettering = (0, 0, 0) if ct_slice.calibrated else count_letters(ct_slice.hu, anatomy)
-    air = float(np.median(outside)) if outside.size > 0.02 * hu.size else -1000.0
+    air = float(np.median(outside)) if outside.size > 0.02 * hu.size else AIR_HU
     return Measures(
         body=float(body.mean()),
         aspect=(right - left) / ((bottom - top) * ct_slice.aspect),
@@ -152,7 +153,7 @@ def _opened(hu: np.ndarray, smooth: np.ndarray) -> int:
 def _rind(smooth: np.ndarray, body: np.ndarray, air: float) -> float:
     near, far = (cv2.dilate(body.astype(np.uint8), np.ones((side, side), np.uint8)) for side in (5, 11))
     band = smooth[(far > near)]
-    return _share(band, max(air, -1000) + 80, -400) if band.size else 0.0
+    return _share(band, max(air, AIR_HU) + 80, -400) if band.size else 0.0
 
 
 def _detail(anatomy: Anatomy) -> float:

@@ -5,6 +5,7 @@ Nothing here needs TensorFlow, so that threads and processes can work ahead of t
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -30,6 +31,11 @@ class Prepared:
     warnings: tuple[Reason, ...] = ()
     error: LungCNNError | None = None
     examination: Examination | None = None
+
+    @property
+    def shown(self) -> CTSlice | None:
+        """The slice as it is judged and shown, where the examination was kept."""
+        return self.examination.ct_slice if self.examination else None
 
 
 def prepare(read: Callable[[], CTSlice], index: int = 0) -> Prepared:
@@ -57,4 +63,4 @@ def prepare_file(path_or_bytes) -> Iterator[Prepared]:
         yield Prepared(None, error=error)
         return
     for frame in range(source.frames):
-        yield prepare(lambda frame=frame: source.read(frame), frame)
+        yield prepare(partial(source.read, frame), frame)

@@ -6,17 +6,16 @@ import math
 import cv2
 import numpy as np
 
-from lungcnn.windowing import to_unit
+from lungcnn.windowing import AIR_HU, to_unit
 
 # Mean of phantoms at all levels, the body's bounding box at 16 x 24 cells: the shape of a chest lying on its back.
 _SUPINE_SHAPE = (16, 24)
 _SUPINE = (
-    "KSkpKSk8Z4umtdDi48+4qIliNCkpKSkpKSkpSpbB0de5nr3U1b2mw9PKv4g8KSkpKSp2w9bNqYltZXfHx4Npa32hy9S8XykpKXfI"
-    "3sOXgX51b3a/voyJhodsgbndxGMpR8TXupJ/gHBphKvT0KOOf4h9aHyv174+idLMm4N/dW+DltbY2tKjh4OAam2CyNGCsd+5lH2B"
-    "bHiPs9rJ0Nq3jIl4a2h9rt6vwuCwj32AbH2fxcefr9DAm4hzgnR8ot7Cwt6xkn+Cc32fq8C/wb2lkIRyg3+Ord3DseHAioCHdH58"
-    "icnJ0siOe3VxhYCZyuKzjNnXjXd7e3FyY7rQ1s+NbnB7gYmk3tmNRMzdxIhwdWJfVsfz881jWW2FhJvO381EKWnI39WWdHBlg9Lx"
-    "8dB/Ym95ndjeyWspKSpkutLZvJeE0Ovg4evMgJK41tG9ZiopKSkpP4i9ytfj3N/p6N3Z29bLvog+KSkpKSkpKSk2YYejtsHV0r6z"
-    "n4NeMikpKSkp"
+    "KysrKys9aIumttDi48+4qIljNisrKysrKysrS5fB0de5nr3U1b2mw9PKv4k9KysrKyt2w9bNqYltZXfHx4Npa32hy9S8YCsrK3jI3sOX"
+    "gX51b3a/voyJhodsgbndxGQrSMTXupJ/gHBphKvT0KOOf4h9aHyv174/idLMm4N/dW+DltbY2tKjh4OAam2CyNGDsd+5lH2BbHiPs9rJ"
+    "0Nq3jIl4a2h9rt6vwuCwj32AbH2fxcefr9DAm4hzgnR8ot7Cw96xkn+Cc32fq8C/wb2lkIRyg3+Ord3EseHAioCHdH58icnJ0siOe3Vx"
+    "hYCZyuKzjNnXjXd7e3FyY7rQ1s+NbnB7gYmk3tmNRczdxIhwdWJfVsfz881jWW2FhJvO381GK2rI39WWdHBlg9Lx8dB/Ym95ndjeyWwr"
+    "KyxlutLZvJeE0Ovg4evMgJK41tG9ZysrKysrQIi9ytfj3N/p6N3Z29bLvog/KysrKysrKys4Yoikt8HV0r+zoIRfNCsrKysr"
 )
 
 
@@ -26,7 +25,7 @@ def supine_evidence(hu: np.ndarray, body: np.ndarray, box: tuple[int, int, int, 
     height, width = bottom - top, right - left
     solid = (hu > -500) & ~body
     above, below = solid[: top + height // 10].sum() / width, solid[bottom - height // 10 :].sum() / width
-    unit = np.where(body, to_unit(hu), 0.16)[top:bottom, left:right].astype(np.float32)
+    unit = np.where(body, to_unit(hu), to_unit(AIR_HU))[top:bottom, left:right].astype(np.float32)
     shape = cv2.resize(unit, _SUPINE_SHAPE[::-1], interpolation=cv2.INTER_AREA)
     template = _normal(np.frombuffer(base64.b64decode(_SUPINE), np.uint8).reshape(_SUPINE_SHAPE))
     upright, turned = (float((_normal(view) * template).sum()) for view in (shape, shape[::-1]))

@@ -65,6 +65,8 @@ def find_masks(hu: np.ndarray, aspect: float = 1.0) -> tuple[np.ndarray, np.ndar
     tissue = (grey > to_grey(np.float32(TISSUE_HU))).astype(np.uint8)
     body = body_mask(tissue)
     lungs = lung_mask(tissue, body)
-    return tuple(
-        cv2.resize(mask, (columns, rows), interpolation=cv2.INTER_LINEAR) > 127 for mask in (body * 255, lungs * 255)
-    )
+    return _enlarged(body, rows, columns), _enlarged(lungs, rows, columns)
+
+
+def _enlarged(mask: np.ndarray, rows: int, columns: int) -> np.ndarray:
+    return cv2.resize(mask * 255, (columns, rows), interpolation=cv2.INTER_LINEAR) > 127

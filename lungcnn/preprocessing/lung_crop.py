@@ -56,11 +56,8 @@ class CropBox:
     def _overlap(self) -> tuple[tuple[slice, slice], tuple[slice, slice]]:
         """The part of the box that lies on the image, as index of the slice and of the box."""
         spans = (self.top, self.height, self.rows), (self.left, self.width, self.columns)
-        ends = [(max(start, 0), max(0, start, min(start + length, limit))) for start, length, limit in spans]
-        return (
-            tuple(slice(low, high) for low, high in ends),
-            tuple(slice(low - span[0], high - span[0]) for (low, high), span in zip(ends, spans, strict=True)),
-        )
+        (rows, box_rows), (columns, box_columns) = (_common(*span) for span in spans)
+        return (rows, columns), (box_rows, box_columns)
 
     def point_to_slice(self, x: float, y: float, cells: tuple[int, int]) -> tuple[float, float]:
         """Slice coordinates of the point (x, y) of a map with `cells` (rows, columns) over the box."""
@@ -69,6 +66,12 @@ class CropBox:
     def point_from_slice(self, x: float, y: float, cells: tuple[int, int]) -> tuple[float, float]:
         """Where slice coordinates (x, y) lie on a map with `cells` (rows, columns) over the box."""
         return (x - self.left) * cells[1] / self.width, (y - self.top) * cells[0] / self.height
+
+
+def _common(start: int, length: int, limit: int) -> tuple[slice, slice]:
+    """What a stretch has in common with 0 to `limit`, counted from 0 and from the stretch's start."""
+    low, high = max(start, 0), max(0, start, min(start + length, limit))
+    return slice(low, high), slice(low - start, high - start)
 
 
 def lung_box(body: np.ndarray, lungs: np.ndarray, aspect: float = 1.0) -> CropBox:

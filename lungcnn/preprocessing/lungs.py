@@ -5,6 +5,9 @@ import numpy as np
 
 from lungcnn.errors import RefusalError
 from lungcnn.masks import disc
+from lungcnn.windowing import WINDOWS
+
+_LUNG = WINDOWS["lung"]
 
 
 class NoLungsError(RefusalError):
@@ -25,7 +28,7 @@ def lung_mask(tissue: np.ndarray, body: np.ndarray) -> np.ndarray:
     if not keep or areas[keep].sum() < 0.03 * body.sum():
         raise NoLungsError(
             "No lungs were found on the image. Accepted are axial slices of the chest, under a window that shows "
-            "lung tissue (centre near -600, width near 1500 HU)."
+            f"lung tissue (centre near {_LUNG.centre:g}, width near {_LUNG.width:g} HU)."
         )
     lungs = np.isin(labels, keep).astype(np.uint8)
     closed = cv2.morphologyEx(

@@ -5,10 +5,12 @@ a file says there is dropped.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import numpy as np
+
+from lungcnn.reading.dicom_values import finite_numbers, texts
 
 # Defined terms of ImageType that say what the picture is (PS3.3 C.8.2.1.1.1, C.8.15.2.1).
 _IMAGE_TYPE = re.compile(
@@ -47,6 +49,7 @@ class SliceFacts:
         orientation: ImageOrientationPatient, six direction cosines: along a row of pixels (to the right of the
             image), then along a column (downwards), towards the patient's left, back and head (PS3.3 C.7.6.2.1.1).
         position: ImagePositionPatient, mm: the centre of the first pixel, in the same directions.
+        location: SliceLocation, mm, counted from anywhere.
         image_type: values of ImageType (or FrameType) such as "ORIGINAL", "AXIAL", "LOCALIZER".
         body_part: BodyPartExamined such as "CHEST".
         thickness: SliceThickness, mm.
@@ -57,6 +60,7 @@ class SliceFacts:
 
     orientation: tuple[float, ...] | None = None
     position: tuple[float, ...] | None = None
+    location: float | None = None
     image_type: tuple[str, ...] = ()
     body_part: str | None = None
     thickness: float | None = None
@@ -64,46 +68,45 @@ class SliceFacts:
     burned_in: bool | None = None
     sop_class: str = ""
 
+    @property
+    def normal(self) -> np.ndarray | None:
+        """Unit normal of the plane towards the head (PS3.3 C.7.6.2.1.1), float `[3]`; None without an orientation."""
+        if self.orientation is None:
+            return None
+        normal = np.cross(self.orientation[:3], self.orientation[3:])
+        normal = normal / np.linalg.norm(normal)
+        return -normal if normal[2] < 0 else normal
+
 
 def read_facts(get: Callable) -> SliceFacts:
     """The facts of a frame; `get(keyword, sequence)` gives a value, looked for in that functional group first."""
-    orientation = _numbers(get("ImageOrientationPatient", "PlaneOrientationSequence"), 6)
-    if orientation and not _orthonormal(orientation):
-        orientation = None
-    kinds = _texts(get("FrameType", "CTImageFrameTypeSequence")) or _texts(get("ImageType"))
-    body_part = next((part for part in _texts(get("BodyPartExamined")) if _BODY_PART.fullmatch(part)), None)
-    kernel = next(iter(_texts(get("ConvolutionKernel", "CTReconstructionSequence"), upper=False)), "")
-    thickness = _numbers(get("SliceThickness", "PixelMeasuresSequence"), 1)
+    orientation = finite_numbers(get("ImageOrientationPatient", "PlaneOrientationSequence"))
+    position = finite_numbers(get("ImagePositionPatient", "PlanePositionSequence"))
+    thickness = _first(finite_numbers(get("SliceThickness", "PixelMeasuresSequence")))
+    location = _first(finite_numbers(get("SliceLocation")))
+    kinds = _upper(get("FrameType", "CTImageFrameTypeSequence")) or _upper(get("ImageType"))
+    kernel = _first(texts(get("ConvolutionKernel", "CTReconstructionSequence"))) or ""
     return SliceFacts(
-        orientation=orientation,
-        position=_numbers(get("ImagePositionPatient", "PlanePositionSequence"), 3),
+        orientation=orientation if len(orientation) == 6 and _orthonormal(orientation) else None,
+        position=position if len(position) == 3 else None,
+        location=location,
         image_type=tuple(kind for kind in kinds if _IMAGE_TYPE.fullmatch(kind)),
-        body_part=body_part,
-        thickness=thickness[0] if thickness and 0 < thickness[0] < 1000 else None,
+        body_part=_first(part for part in _upper(get("BodyPartExamined")) if _BODY_PART.fullmatch(part)),
+        thickness=thickness if thickness and 0 < thickness < 1000 else None,
         kernel=kernel if _KERNEL.fullmatch(kernel) else None,
-        burned_in={"YES": True, "NO": False}.get(next(iter(_texts(get("BurnedInAnnotation"))), "")),
-        sop_class=_SOP_CLASSES.get(next(iter(_texts(get("SOPClassUID"))), ""), ""),
+        burned_in={"YES": True, "NO": False}.get(_first(_upper(get("BurnedInAnnotation"))) or ""),
+        sop_class=_SOP_CLASSES.get(_first(texts(get("SOPClassUID"))) or "", ""),
     )
 
 
-def _numbers(value, count: int) -> tuple[float, ...] | None:
-    """`count` finite floats from a DICOM value, None for anything else."""
-    try:
-        values = [value] if count == 1 and not hasattr(value, "__len__") else list(value)
-        numbers = tuple(float(number) for number in values)
-    except (TypeError, ValueError):
-        return None
-    return numbers if len(numbers) == count and np.isfinite(numbers).all() else None
+def _first(values: Iterable):
+    return next(iter(values), None)
+
+
+def _upper(value) -> list[str]:
+    return [text.upper() for text in texts(value)]
 
 
 def _orthonormal(cosines: tuple[float, ...]) -> bool:
     row, column = np.reshape(cosines, (2, 3))
     return bool(np.allclose([row @ row, column @ column, row @ column], [1, 1, 0], atol=0.01))
-
-
-def _texts(value, upper: bool = True) -> list[str]:
-    if value is None:
-        return []
-    values = [value] if isinstance(value, str) or not hasattr(value, "__iter__") else list(value)
-    texts = [str(text).strip() for text in values]
-    return [text.upper() for text in texts] if upper else texts

@@ -1,55 +1,32 @@
-"""The header of a CT image object: only the attributes listed in `TAGS` are parsed.
+"""What the header of a CT image object says of its frames and of their series.
 
-So nothing that names a patient is ever held in memory as a value, but by `parse_identity`, for results that must be
-filed under the patient.
+Identifiers tell series apart and are forgotten, but by `parse_identity`, for results that must be filed under the
+patient.
 """
 
+import hashlib
 import io
-import logging
-import warnings
 from dataclasses import dataclass
-
-import numpy as np
+from functools import partial
 
 from lungcnn.errors import NotCTError, UnreadableFileError, UnsupportedFileError
 from lungcnn.reading.acquisition import SliceFacts, read_facts
-from lungcnn.reading.limits import MAX_FRAMES, MAX_PIXELS, ElementCounter
+from lungcnn.reading.damage import told_as_damage
+from lungcnn.reading.dicom_parsing import DAMAGED, TAGS, import_pydicom, parse_dicom
+from lungcnn.reading.dicom_values import finite_number, positive_int
+from lungcnn.reading.limits import MAX_FRAMES, MAX_PIXELS
 
-TAGS = [
-    "SOPClassUID",
-    "ImageType",
-    "Modality",
-    "BodyPartExamined",
-    "BurnedInAnnotation",
-    "ConvolutionKernel",
-    "ImageOrientationPatient",
-    "ImagePositionPatient",
-    "SliceThickness",
-    "PixelSpacing",
-    "SamplesPerPixel",
-    "PhotometricInterpretation",
-    "PlanarConfiguration",
-    "NumberOfFrames",
-    "Rows",
-    "Columns",
-    "BitsAllocated",
-    "BitsStored",
-    "HighBit",
-    "PixelRepresentation",
-    "PixelPaddingValue",
-    "PixelPaddingRangeLimit",
-    "RescaleIntercept",
-    "RescaleSlope",
-    "RescaleType",
-    "WindowCenter",
-    "WindowWidth",
-    "SharedFunctionalGroupsSequence",
-    "PerFrameFunctionalGroupsSequence",
-    "ExtendedOffsetTable",
-    "ExtendedOffsetTableLengths",
-    "PixelData",
+PLACE_TAGS = [
+    "SOPInstanceUID",
+    "StudyInstanceUID",
+    "SeriesInstanceUID",
+    "FrameOfReferenceUID",
+    "PatientID",
+    "PatientName",
+    "SeriesNumber",
+    "AcquisitionNumber",
+    "InstanceNumber",
 ]
-PLACE_TAGS = ["SeriesInstanceUID", "SOPInstanceUID", "InstanceNumber", "AcquisitionNumber"]
 
 
 @dataclass(frozen=True)
@@ -57,13 +34,17 @@ class Headers:
     """What places the frames of a DICOM file in a series.
 
     Attributes:
-        series, instance: UIDs, to group files by and then to be forgotten: they lead to a patient.
-        number: InstanceNumber, infinite where there is none. acquisition: AcquisitionNumber.
+        series: a digest of what tells series apart; of all that is alike within a series where its UID is missing.
+        has_series_uid: whether the file states a SeriesInstanceUID.
+        instance: a digest of the SOPInstanceUID, None where there is none.
+        number: InstanceNumber, infinite where there is none.
+        acquisition: AcquisitionNumber.
         facts: of each frame.
     """
 
-    series: str
-    instance: str
+    series: bytes
+    has_series_uid: bool
+    instance: bytes | None
     number: float
     acquisition: str
     facts: tuple[SliceFacts, ...]
@@ -77,26 +58,42 @@ class Headers:
 def read_headers(path_or_bytes) -> Headers:
     """The headers of a DICOM file (a path or bytes), its pixels left unread. Raises as `load_slice`."""
     if isinstance(path_or_bytes, bytes):
-        ds = parse_dicom(io.BytesIO(path_or_bytes), TAGS + PLACE_TAGS, stop_before_pixels=True)
-    else:
-        try:
-            with open(path_or_bytes, "rb") as stream:
-                ds = parse_dicom(stream, TAGS + PLACE_TAGS, stop_before_pixels=True)
-        except OSError as error:
-            raise UnreadableFileError(f"The file could not be opened: {error.strerror}.") from None
-    frames = check_ct(ds)
-    facts = [
-        read_facts(lambda keyword, sequence="", frame=frame: functional(ds, frame, sequence, keyword))
-        for frame in range(frames)
-    ]
-    number = finite_number(ds.get("InstanceNumber"))
-    return Headers(
-        series=str(ds.get("SeriesInstanceUID", "")),
-        instance=str(ds.get("SOPInstanceUID", "")),
-        number=float("inf") if number is None else number,
-        acquisition=str(ds.get("AcquisitionNumber", "")),
-        facts=tuple(facts),
-    )
+        return _headers(io.BytesIO(path_or_bytes))
+    try:
+        with open(path_or_bytes, "rb") as stream:
+            return _headers(stream)
+    except OSError as error:
+        raise UnreadableFileError(f"The file could not be opened: {error.strerror}.") from None
+
+
+def _headers(stream) -> Headers:
+    with told_as_damage(DAMAGED):
+        ds = parse_dicom(stream, TAGS + PLACE_TAGS, stop_before_pixels=True)
+        facts = tuple(read_facts(partial(functional, ds, frame)) for frame in range(check_ct(ds)))
+        number = finite_number(ds.get("InstanceNumber"))
+        series, instance = (_text(ds, name) for name in ("SeriesInstanceUID", "SOPInstanceUID"))
+        return Headers(
+            series=_digest(*((series, _text(ds, "PatientID")) if series else _alike(ds, facts[0]))),
+            has_series_uid=bool(series),
+            instance=_digest(instance) if instance else None,
+            number=float("inf") if number is None else number,
+            acquisition=_text(ds, "AcquisitionNumber"),
+            facts=facts,
+        )
+
+
+def _alike(ds, facts: SliceFacts) -> list:
+    """What the slices of a series have in common, for files that state no SeriesInstanceUID."""
+    names = ("StudyInstanceUID", "PatientID", "PatientName", "FrameOfReferenceUID", "SeriesNumber", "Rows", "Columns")
+    return [*(_text(ds, name) for name in names), [round(cosine, 1) + 0.0 for cosine in facts.orientation or ()]]
+
+
+def _text(ds, keyword: str) -> str:
+    return str(ds.get(keyword, "") or "").strip()
+
+
+def _digest(*values) -> bytes:
+    return hashlib.sha256(repr(values).encode()).digest()
 
 
 def parse_identity(path_or_bytes):
@@ -124,7 +121,7 @@ def check_ct(ds) -> int:
         shown = modality if modality.isalpha() and len(modality) == 2 else "not stated"
         raise NotCTError(f"The DICOM object's modality is {shown}; accepted is CT.")
     rows, columns = (positive_int(ds, name) for name in ("Rows", "Columns"))
-    frames = positive_int(ds, "NumberOfFrames", 1)
+    frames = ds.NumberOfFrames = positive_int(ds, "NumberOfFrames", 1) if ds.get("NumberOfFrames") else 1
     if rows * columns > MAX_PIXELS or frames > MAX_FRAMES:
         raise UnsupportedFileError(
             f"The DICOM object claims {frames} frames of {rows} x {columns} pixels; "
@@ -135,7 +132,7 @@ def check_ct(ds) -> int:
     return frames
 
 
-def functional(ds, frame: int, sequence: str, keyword: str):
+def functional(ds, frame: int, keyword: str, sequence: str = ""):
     """An attribute of the frame: own functional group, shared one, or the top level (PS3.3 C.7.6.16)."""
     per_frame, shared = ds.get("PerFrameFunctionalGroupsSequence"), ds.get("SharedFunctionalGroupsSequence")
     groups = []
@@ -143,67 +140,8 @@ def functional(ds, frame: int, sequence: str, keyword: str):
         groups.append(per_frame[frame])
     if shared:
         groups.append(shared[0])
-    for group in groups if sequence else ():
+    for group in groups if sequence else []:
         macro = group.get(sequence)
         if macro and keyword in macro[0]:
             return macro[0].get(keyword)
     return ds.get(keyword)
-
-
-def import_pydicom():
-    """pydicom, kept from repeating header values, which may name a patient, in warnings and logs."""
-    import pydicom
-
-    pydicom.config.settings.reading_validation_mode = pydicom.config.IGNORE
-    logging.getLogger("pydicom").setLevel(logging.CRITICAL)
-    warnings.filterwarnings("ignore", module="pydicom")
-    return pydicom
-
-
-def parse_dicom(stream, tags: list[str] = TAGS, stop_before_pixels: bool = False):
-    import_pydicom()
-    from pydicom.filereader import read_partial
-    from pydicom.tag import Tag
-    from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
-
-    try:
-        counter = ElementCounter(stop_before_pixels)
-        ds = read_partial(stream, counter, force=True, specific_tags=[Tag(tag) for tag in tags])
-        if "TransferSyntaxUID" not in ds.file_meta:
-            implicit, little = ds.original_encoding
-            explicit = ExplicitVRLittleEndian if little else ExplicitVRBigEndian
-            ds.file_meta.TransferSyntaxUID = ImplicitVRLittleEndian if implicit else explicit
-        for element in ds:  # parse every value now: damage shows here, not halfway through a batch
-            element.value  # noqa: B018
-        return ds
-    except UnsupportedFileError:
-        raise
-    except Exception:  # noqa: BLE001 - pydicom raises anything on damaged bytes
-        raise UnreadableFileError(
-            "The file begins like DICOM but is damaged or cut short. Export the slice again."
-        ) from None
-
-
-def positive_int(ds, keyword: str, default: int | None = None) -> int:
-    value = finite_number(ds.get(keyword, default))
-    if value is None or value < 1 or value != int(value):
-        raise UnreadableFileError(f"The DICOM attribute {keyword} is missing or not a positive number: damaged file.")
-    return int(value)
-
-
-def finite_number(value) -> float | None:
-    """A finite float from a DICOM value, None for anything else."""
-    try:
-        number = float(value)
-    except (TypeError, ValueError):
-        return None
-    return number if np.isfinite(number) else None
-
-
-def first_finite(value) -> float | None:
-    if value is None or isinstance(value, str):
-        return finite_number(value)
-    try:
-        return finite_number(value[0])
-    except (TypeError, IndexError):
-        return finite_number(value)

@@ -9,7 +9,8 @@ from lungcnn.errors import UnreadableFileError, UnsupportedFileError
 MAX_PIXELS = 16 * 2**20
 MAX_FRAMES = 10_000
 MAX_ELEMENTS = 20_000
-MAX_ITEMS = 20_000
+# Enhanced CT holds some twenty items a frame.
+MAX_ITEMS = 100_000
 MAX_INFLATED = 128 * 2**20
 DEFLATED = b"1.2.840.10008.1.2.1.99"
 
@@ -41,11 +42,8 @@ def check_deflated(data: bytes) -> None:
     """Raises `UnsupportedFileError` for a deflated DICOM file (PS3.5 A.5) that unfolds beyond 128 MiB."""
     if DEFLATED not in data[:1024]:
         return
-    length = struct.unpack_from("<I", data, 140)[0] if data[132:136] == b"\x02\x00\x00\x00" else None
-    if length is None or length > 4096:
-        raise UnreadableFileError("The deflated DICOM file has no usable file meta information. Export it again.")
     inflate = zlib.decompressobj(-zlib.MAX_WBITS)
-    unfolded, chunk = 0, data[144 + length :]
+    unfolded, chunk = 0, data[_end_of_file_meta(data) :]
     try:
         while chunk and unfolded <= MAX_INFLATED:
             unfolded += len(inflate.decompress(chunk, 2**20))
@@ -54,6 +52,16 @@ def check_deflated(data: bytes) -> None:
         raise UnreadableFileError("The deflated DICOM file is damaged or cut short. Export it again.") from None
     if unfolded > MAX_INFLATED:
         raise UnsupportedFileError(f"The DICOM file unfolds to more than {MAX_INFLATED >> 20} MiB; send single slices.")
+
+
+def _end_of_file_meta(data: bytes) -> int:
+    """Where the elements of group 0002 end; they are in explicit VR little endian (PS3.10 7.1)."""
+    place = 132
+    while data[place : place + 2] == b"\x02\x00" and place + 12 <= len(data):
+        long = data[place + 4 : place + 6] in (b"OB", b"OW", b"UN", b"SQ", b"UT")
+        head, length = (12, "<I") if long else (8, "<H")
+        place += head + struct.unpack_from(length, data, place + (8 if long else 6))[0]
+    return place
 
 
 def codestream_size(stream: bytes) -> tuple[int, int] | None:

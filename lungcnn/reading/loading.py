@@ -3,13 +3,28 @@
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Protocol
 
 from lungcnn.errors import UnreadableFileError, UnsupportedFileError
 from lungcnn.reading.ct_slice import ACCEPTED, CTSlice
+from lungcnn.reading.damage import told_as_damage
 from lungcnn.reading.dicom import DicomFile
 from lungcnn.reading.limits import MAX_BYTES
 from lungcnn.reading.pictures import Picture
 from lungcnn.reading.sniffing import describe, sniff
+
+
+class SliceSource(Protocol):
+    """A file opened once for all its frames.
+
+    Attributes:
+        frames: how many it holds, at least 1.
+    """
+
+    frames: int
+
+    def read(self, frame: int) -> CTSlice:
+        """Decode a frame, counted from 0. Raises as `load_slice`."""
 
 
 def load_slice(path_or_bytes, frame: int = 0) -> CTSlice:
@@ -29,13 +44,27 @@ def iter_slices(path_or_bytes) -> Iterator[CTSlice]:
         yield source.read(frame)
 
 
-def open_source(path_or_bytes):
-    """A file opened once for all its frames: has `frames` and `read(frame)`. Raises as `load_slice`."""
+def open_source(path_or_bytes) -> SliceSource:
+    """A file opened once for all its frames. Raises as `load_slice`."""
     data = _read_bytes(path_or_bytes)
     kind = sniff(data)
     if kind is None:
         raise UnsupportedFileError(f"This file is {describe(data)}. {ACCEPTED}.")
-    return DicomFile(data) if kind == "dicom" else Picture(data, kind)
+    return _Guarded(data, kind)
+
+
+class _Guarded:
+    """A source that raises nothing but our own errors, whatever parser or decoder is at work."""
+
+    def __init__(self, data: bytes, kind: str):
+        self._damaged = f"The file begins like {kind.upper()} but could not be read: damaged. Export the slice again."
+        with told_as_damage(self._damaged):
+            self._source: SliceSource = DicomFile(data) if kind == "dicom" else Picture(data, kind)
+        self.frames = self._source.frames
+
+    def read(self, frame: int) -> CTSlice:
+        with told_as_damage(self._damaged):
+            return self._source.read(frame)
 
 
 def _read_bytes(source) -> bytes:

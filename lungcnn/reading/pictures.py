@@ -8,7 +8,7 @@ import numpy as np
 from lungcnn.errors import Reason, UnreadableFileError, UnsupportedFileError
 from lungcnn.reading.ct_slice import CTSlice
 from lungcnn.reading.limits import MAX_PIXELS, check_frame
-from lungcnn.windowing import from_grey
+from lungcnn.windowing import DATASET, from_grey
 
 
 class Picture:
@@ -37,11 +37,7 @@ class Picture:
     def read(self, frame: int) -> CTSlice:
         check_frame(frame, self.frames)
         levels = self._decode()
-        notes = [
-            Reason(
-                "assumed_window", "Grey levels were read as HU under the window centre -500, width 1500, uncalibrated."
-            )
-        ]
+        notes = [Reason("assumed_window", f"Grey levels were read as HU under the window {DATASET}, uncalibrated.")]
         if self._several:
             notes.append(Reason("several_pages", "The file holds several pages; the first was read."))
         grey, coloured = _to_single_channel(levels)
@@ -122,8 +118,8 @@ def _to_single_channel(levels: np.ndarray) -> tuple[np.ndarray, float]:
     uneven = np.maximum.reduce(colours) - np.minimum.reduce(colours) > 0.04 * white
     coloured = float(uneven.mean())
     if coloured:
-        weights = (0.114, 0.587, 0.299)  # ITU-R BT.601, channels are BGR
-        grey = sum(colour * np.float32(weight) for colour, weight in zip(colours, weights, strict=True))
+        blue, green, red = colours
+        grey = blue * np.float32(0.114) + green * np.float32(0.587) + red * np.float32(0.299)  # ITU-R BT.601
     else:  # JPEG's chroma rounding makes grey pictures a level or two uneven: not colour
         grey = colours[min(1, len(colours) - 1)]
     if channels in (2, 4):

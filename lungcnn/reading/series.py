@@ -1,11 +1,14 @@
 """A series: slices in order from the feet to the head, not decoded yet, and what was set aside."""
 
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from lungcnn.errors import Reason
 from lungcnn.reading.ct_slice import CTSlice
-from lungcnn.reading.series_files import SourceFile
+from lungcnn.reading.file_rules import RULES
+from lungcnn.reading.source_file import SourceFile
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,6 +45,20 @@ class SetAside:
     name: str = field(repr=False, default="")
 
 
+_KINDS_SET_ASIDE = {rule.code: rule.in_series for rule in RULES if rule.in_series} | {
+    "duplicate": "duplicate(s)",
+    "other_orientation": "image(s) tilted otherwise than the rest",
+    "same_position": "image(s) at positions that were taken already",
+    "no_position": "image(s) without a position",
+}
+
+
+def notes_of(set_aside: Iterable[SetAside]) -> list[Reason]:
+    """One sentence for each kind of thing set aside."""
+    counts = Counter(item.reason.code for item in set_aside)
+    return [Reason(code, f"Set aside: {count} {_KINDS_SET_ASIDE[code]}.") for code, count in counts.items()]
+
+
 @dataclass(frozen=True)
 class Gap:
     """A distance between two slices that is longer than usual: after which slice, and how long in mm."""
@@ -55,8 +72,8 @@ class Series:
     """Slices of one series in order, from the feet to the head.
 
     Attributes:
-        slices: sorted by position along the normal; pictures and files without positions in order of name.
-        kind: "dicom" or "picture".
+        slices: sorted by position along the normal; files without positions by number; pictures by name.
+        kind: "dicom", or "picture" for a list of pictures, which may be of different patients (see `ordered`).
         spacing_mm: the usual distance between neighbours, None where positions are unknown.
         gaps: where slices seem to be missing.
         set_aside: localizers, reformats, duplicates and the like of this series.
@@ -72,6 +89,11 @@ class Series:
 
     def __len__(self) -> int:
         return len(self.slices)
+
+    @property
+    def ordered(self) -> bool:
+        """Whether the slices are one patient's, in order. Pictures don't say so: they are judged one by one."""
+        return self.kind == "dicom"
 
     @property
     def positions(self) -> tuple[float | None, ...]:

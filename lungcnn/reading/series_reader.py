@@ -1,17 +1,19 @@
 """Files become series: grouped, sorted along the normal of their planes, what is no axial slice set aside.
 
 Only headers are read here; a slice is decoded when it is asked for, so that a series of hundreds costs no memory.
-Series are told apart by SeriesInstanceUID and instances by SOPInstanceUID; neither is kept.
+Series are told apart by SeriesInstanceUID, or without one by all that is alike within a series; pictures by folder.
+No identifier is kept.
 """
 
-import os
 from collections import defaultdict
 
 from lungcnn.errors import LungCNNError, Reason, UnsupportedFileError
 from lungcnn.reading.dicom_series import dicom_series, frames_of
-from lungcnn.reading.picture_series import picture_series
+from lungcnn.reading.picture_list import picture_list
 from lungcnn.reading.series import Reading, SetAside
 from lungcnn.reading.series_files import collect_files
+from lungcnn.reading.slice_order import Frame
+from lungcnn.reading.source_file import SourceFile
 
 
 def read_series(source) -> Reading:
@@ -29,23 +31,22 @@ def read_series(source) -> Reading:
     if not files:
         raise UnsupportedFileError("No files were given. Accepted are a folder, files, or a zip archive of CT slices.")
     aside: list[SetAside] = []
-    dicom, pictures = defaultdict(list), defaultdict(list)
+    frames_of_series: dict[tuple, list[Frame]] = defaultdict(list)
+    pictures_in_folder: dict[str, list[tuple[int, SourceFile]]] = defaultdict(list)
     for item, file in enumerate(files):
         try:
-            kind = file.kind()
-            if kind == "dicom":
+            if file.kind() == "dicom":
                 key, frames = frames_of(item, file)
-                dicom[key] += frames
+                frames_of_series[key] += frames
             else:
-                pictures[os.path.dirname(file.name)].append((item, file))
+                pictures_in_folder[file.folder].append((item, file))
         except LungCNNError as error:
             aside.append(SetAside(item, None, Reason(error.code, str(error)), file.name))
     series = []
-    for frames in dicom.values():
+    for frames in frames_of_series.values():
         found, others = dicom_series(frames)
         series += found
         aside += others
-    for members in pictures.values():
-        series.append(picture_series(members))
-    series.sort(key=lambda one: -len(one))
+    series += [picture_list(members) for members in pictures_in_folder.values()]
+    series.sort(key=len, reverse=True)
     return Reading(tuple(series), tuple(aside))

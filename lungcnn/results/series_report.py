@@ -17,6 +17,8 @@ SUSPICIOUS, APART_MM, APART_SLICES = 5, 10.0, 3
 NO_RULE = Reason("no_series_rule", "The model's card holds no rule for series: there is no result for the whole.")
 NOTHING_JUDGED = Reason("nothing_judged", "No slice of the series could be judged: see the reasons of its slices.")
 
+PICTURES = Reason("list_of_pictures", "Pictures don't say that they are of one patient: each is judged by itself.")
+
 
 @dataclass(frozen=True)
 class SeriesResult:
@@ -52,7 +54,7 @@ class SeriesReport:
         slices: a report for each slice, from the feet to the head, without explanations: `Pipeline.run` makes
             those of a slice that is looked at.
         positions: mm along the normal, None where unknown.
-        result: of the whole; None where nothing was judged or the model's card holds no rule.
+        result: of the whole; None where nothing was judged, for pictures, or where the model's card holds no rule.
         reasons: why there is no result. notes: what to know of the series, such as gaps and dropped duplicates.
         spacing_mm: the usual distance between slices, or None.
     """
@@ -117,6 +119,8 @@ def series_report(series: Series, reports: Sequence[SliceReport], card: ModelCar
     result, reasons = None, ()
     if not malignant:
         reasons = (NOTHING_JUDGED,)
+    elif not series.ordered:
+        reasons = (PICTURES,)
     elif rule is None:
         reasons = (NO_RULE,)
     else:

@@ -644,7 +644,7 @@ def test_every_example_is_judged_or_refused(page):
 
 
 def series_zip(phantom) -> bytes:
-    """Two phantom slices around an empty one, a localizer, and a file that is none."""
+    """Two phantom slices around an empty one, a localizer, and a text file."""
     stored = (phantom.hu + 1024).astype(np.int16)
     axial = {"ImageOrientationPatient": [1, 0, 0, 0, 1, 0], "SeriesInstanceUID": "1.2.3", "PatientName": PATIENT}
     files = {

@@ -439,7 +439,7 @@ def test_a_second_demo_on_the_same_port_is_told(served, tmp_path):
 @pytest.mark.slow
 def test_it_starts_as_a_file_too_as_on_hugging_face_spaces(tmp_path):
     space = {"SPACE_ID": "someone/lung"}
-    with Demo(tmp_path / "home", program=("demo/app.py",), env=space) as demo:
+    with Demo(tmp_path / "home", command=(sys.executable, "demo/app.py"), env=space) as demo:
         page = demo.client().get("/", headers={"Host": "someone-lung.hf.space"})
         assert page.status_code == 200
         assert "frame-ancestors https://huggingface.co" in page.headers["content-security-policy"]

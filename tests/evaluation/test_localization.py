@@ -22,7 +22,7 @@ def explainer():
 
     from lungcnn.model.classifier import Classifier
 
-    return Explainer(Classifier(brightness_network(1, 3)))
+    return Explainer(Classifier.of(brightness_network(1, 3)))
 
 
 def target(row, column, case, kind="boxes", bright=True):

@@ -20,7 +20,7 @@ from lungcnn.reading.acquisition import SliceFacts
 from lungcnn.reading.ct_slice import CTSlice
 from lungcnn.reading.exported_window import correct_levels
 from lungcnn.reading.loading import load_slice
-from lungcnn.windowing import Window, to_grey, to_unit
+from lungcnn.windowing import AIR_HU, Window, to_grey, to_unit
 
 AXIAL = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0)
 
@@ -207,7 +207,7 @@ def test_the_supine_template_is_the_mean_of_phantoms():
             phantom = draw(PhantomSpec("", "", level, 70 + seed, size=0.9 + 0.05 * seed))
             body = phantom.body_mask
             rows, columns = np.flatnonzero(body.any(axis=1)), np.flatnonzero(body.any(axis=0))
-            unit = np.where(body, to_unit(phantom.hu), 0.16).astype(np.float32)
+            unit = np.where(body, to_unit(phantom.hu), to_unit(AIR_HU)).astype(np.float32)
             box = unit[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
             shapes.append(cv2.resize(box, _SUPINE_SHAPE[::-1], interpolation=cv2.INTER_AREA))
     kept = np.frombuffer(base64.b64decode(_SUPINE), np.uint8).reshape(_SUPINE_SHAPE)

@@ -1,0 +1,82 @@
+"""pydicom, quiet, on only those attributes of a CT image object that are listed in `TAGS`.
+
+So nothing that names a patient is ever held in memory as a value.
+"""
+
+import logging
+import warnings
+
+from lungcnn.errors import LungCNNError, UnreadableFileError
+from lungcnn.reading.limits import ElementCounter
+
+TAGS = [
+    "SOPClassUID",
+    "ImageType",
+    "Modality",
+    "BodyPartExamined",
+    "BurnedInAnnotation",
+    "ConvolutionKernel",
+    "ImageOrientationPatient",
+    "ImagePositionPatient",
+    "SliceLocation",
+    "SliceThickness",
+    "PixelSpacing",
+    "SamplesPerPixel",
+    "PhotometricInterpretation",
+    "PlanarConfiguration",
+    "NumberOfFrames",
+    "Rows",
+    "Columns",
+    "BitsAllocated",
+    "BitsStored",
+    "HighBit",
+    "PixelRepresentation",
+    "PixelPaddingValue",
+    "PixelPaddingRangeLimit",
+    "RescaleIntercept",
+    "RescaleSlope",
+    "RescaleType",
+    "WindowCenter",
+    "WindowWidth",
+    "SharedFunctionalGroupsSequence",
+    "PerFrameFunctionalGroupsSequence",
+    "ExtendedOffsetTable",
+    "ExtendedOffsetTableLengths",
+    "PixelData",
+]
+DAMAGED = "The file begins like DICOM but is damaged or cut short. Export the slice again."
+
+
+def import_pydicom():
+    """pydicom, kept from repeating header values, which may name a patient, in warnings and logs."""
+    import pydicom
+
+    pydicom.config.settings.reading_validation_mode = pydicom.config.IGNORE
+    logging.getLogger("pydicom").setLevel(logging.CRITICAL)
+    warnings.filterwarnings("ignore", module="pydicom")
+    return pydicom
+
+
+def parse_dicom(stream, tags: list[str] = TAGS, stop_before_pixels: bool = False):
+    """The attributes in `tags` of a DICOM stream, as a Dataset. Raises as `load_slice`."""
+    import_pydicom()
+    from pydicom.filereader import read_partial
+    from pydicom.tag import Tag
+    from pydicom.uid import UID, ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
+
+    try:
+        counter = ElementCounter(stop_before_pixels)
+        ds = read_partial(stream, counter, force=True, specific_tags=[Tag(tag) for tag in tags])
+        if "TransferSyntaxUID" not in ds.file_meta:
+            implicit, little = ds.original_encoding
+            explicit = ExplicitVRLittleEndian if little else ExplicitVRBigEndian
+            ds.file_meta.TransferSyntaxUID = ImplicitVRLittleEndian if implicit else explicit
+        if not isinstance(ds.file_meta.TransferSyntaxUID, UID):
+            raise UnreadableFileError("The DICOM file's transfer syntax isn't one: damaged. Export the slice again.")
+        for element in ds:  # parse every value now: damage shows here, not halfway through a batch
+            element.value  # noqa: B018
+        return ds
+    except LungCNNError:
+        raise
+    except Exception:  # noqa: BLE001 - pydicom raises anything on damaged bytes
+        raise UnreadableFileError(DAMAGED) from None

@@ -1,0 +1,91 @@
+"""One file of those that a user gave: a path, bytes, or a member of an archive; opened when it is asked for."""
+
+import os
+from functools import cached_property
+from pathlib import Path
+from threading import Lock
+from typing import Protocol
+
+from lungcnn.errors import UnreadableFileError, UnsupportedFileError
+from lungcnn.reading.ct_slice import CTSlice
+from lungcnn.reading.dicom_headers import Headers, read_headers
+from lungcnn.reading.loading import SliceSource, open_source
+from lungcnn.reading.sniffing import sniff
+
+_HEAD_BYTES = 512
+
+
+class Packed(Protocol):
+    """A member of an archive."""
+
+    def read(self, count: int = -1) -> bytes:
+        """Its first `count` bytes, or all of them. Raises `UnreadableFileError`."""
+
+
+class SourceFile:
+    """A file by the name under which it was given, which may name a patient: not for display.
+
+    Attributes:
+        frames: number of frames; 1 until somebody who has read the file's header says otherwise.
+    """
+
+    def __init__(self, name: str, source: bytes | Path | Packed):
+        self.name, self.frames = name, 1
+        self._source = source
+        self._lock = Lock()
+
+    @property
+    def folder(self) -> str:
+        """The folder it was given in, as far as its name says; "" for none."""
+        return os.path.dirname(self.name)
+
+    def content(self) -> bytes | Path:
+        """All of it as bytes, or the path under which it lies."""
+        return self._source if isinstance(self._source, (bytes, Path)) else self._source.read()
+
+    def head(self) -> bytes:
+        """Its first bytes, enough to tell its kind."""
+        if isinstance(self._source, bytes):
+            return self._source[:_HEAD_BYTES]
+        if not isinstance(self._source, Path):
+            return self._source.read(_HEAD_BYTES)
+        try:
+            with self._source.open("rb") as stream:
+                return stream.read(_HEAD_BYTES)
+        except FileNotFoundError:
+            raise UnreadableFileError("There is no such file. Check the path.") from None
+        except OSError as error:
+            raise UnreadableFileError(f"The file could not be opened: {error.strerror}.") from None
+        except ValueError:
+            raise UnreadableFileError("This is not a valid file name. Check the path.") from None
+
+    def kind(self) -> str:
+        """As `sniff`; raises what `load_slice` does for a file of no accepted kind."""
+        head = self.head()
+        if head.startswith(b"PK\x03\x04"):
+            raise UnsupportedFileError("An archive inside what was given is not opened. Send its files, or it alone.")
+        kind = sniff(head)
+        if kind is None:
+            open_source(head)  # says what it is instead
+            raise UnsupportedFileError("This file is of a kind not known here.")
+        return kind
+
+    def headers(self) -> Headers:
+        """Of a DICOM file, read without its pixels."""
+        return read_headers(self.content())
+
+    def open(self) -> SliceSource:
+        """Parsed, ready to decode its frames."""
+        return open_source(self.content())
+
+    @cached_property
+    def _opened(self) -> SliceSource:
+        return self.open()
+
+    def read(self, frame: int) -> CTSlice:
+        """Decode a frame. Raises as `load_slice`."""
+        if self.frames == 1:
+            return self.open().read(frame)
+        with self._lock:  # many frames share one object: parsed once
+            opened = self._opened
+        return opened.read(frame)
