@@ -358,18 +358,17 @@ def evaluate(dataset, model, cases, split, json_file, figures, leak_guard, local
     crop_set = _crops(dataset, cases, split, quiet, gate=not localization)
 
     from lungcnn.evaluation.evaluate import evaluate_localization, evaluate_model
-    from lungcnn.model.card import load_model
+    from lungcnn.pipeline import Pipeline
 
-    import_tensorflow()
     if localization:
         from lungcnn.evaluation.reports import localization_tables
 
-        summary = evaluate_localization(*load_model(model), crop_set, checkpoints, outlines)
+        summary = evaluate_localization(Pipeline.load(model), crop_set, checkpoints, outlines)
         if json_file:
             json_file.write_text(json.dumps({"localization": summary}, indent=1) + "\n", encoding="utf-8")
         click.echo(localization_tables(summary))
         return
-    found = evaluate_model(*load_model(model), crop_set, leak_guard)
+    found = evaluate_model(Pipeline.load(model), crop_set, leak_guard)
     if json_file:
         json_file.write_text(json.dumps(found.to_json(), indent=1) + "\n", encoding="utf-8")
     if figures:
