@@ -105,7 +105,7 @@ def evaluate_localization(
     crop_set: CropSet,
     checkpoints: Path | None = None,
     outlines: Path | None = None,
-    resamples=RESAMPLES,
+    resamples: int = RESAMPLES,
 ) -> dict:
     """Whether heatmaps point at lesions: on phantoms, on slices not seen in training, on slices with outlines.
 

@@ -42,7 +42,9 @@ class OnnxEngine:
             self._session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
             self.layer = self._session.get_modelmeta().custom_metadata_map["layer"]
             self._input = self._session.get_inputs()[0].name
-            self.size = tuple(self._session.get_inputs()[0].shape[1:3])
+            _, rows, columns, _ = self._session.get_inputs()[0].shape
+            self.size: tuple[int, int] = (rows, columns)
+            self.bias: np.ndarray | None
             found, self._weights, self.bias = self._run((MAP, WEIGHTS, BIAS), np.zeros((1, *self.size), np.float32))
         except Exception as error:  # noqa: BLE001 - onnxruntime raises kinds of its own
             raise ModelFileError(
