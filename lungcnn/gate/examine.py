@@ -15,6 +15,7 @@ from lungcnn.gate.measures import Measures, measure
 from lungcnn.preprocessing.anatomy import Anatomy, find_anatomy
 from lungcnn.reading.acquisition import SliceFacts
 from lungcnn.reading.ct_slice import CTSlice
+from lungcnn.reading.damage import told_as_damage
 from lungcnn.reading.exported_window import correct_levels
 from lungcnn.reading.file_rules import file_cautions, ruled_out
 from lungcnn.windowing import DATASET
@@ -93,7 +94,13 @@ def examine(ct_slice: CTSlice) -> Admission:
         NoBodyError, NoLungsError: as `find_anatomy`.
         OneLungError: no two lungs, as above the apices, below the bases and after the loss of a lung.
         NotChestCTError: not the measures of a whole, upright, axial slice of the chest.
+        UnreadableFileError: whatever else is raised on the way.
     """
+    with told_as_damage("The slice could not be judged: something in it was not expected. The others go on."):
+        return _examine(ct_slice)
+
+
+def _examine(ct_slice: CTSlice) -> Admission:
     from_file = check_facts(ct_slice.facts) if ct_slice.facts else ()
     if not np.isfinite(ct_slice.hu).all():
         raise NotFiniteError("The slice holds values that are not finite numbers. Export it again.")
