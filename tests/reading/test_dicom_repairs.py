@@ -120,17 +120,20 @@ def test_empty_pixel_data_is_told():
         load_slice(changed(dicom_bytes(RAMP), lambda ds: setattr(ds, "PixelData", b"")))
 
 
+@pytest.mark.parametrize("stated", [{}, {"PixelPaddingValue": -2000}])
 @pytest.mark.parametrize("padded", [0, 6])
-def test_monochrome1_is_not_judged_by_its_padding(padded):
+def test_monochrome1_is_not_judged_by_its_padding(padded, stated):
     stored = BODY.copy()
     for part in (np.s_[:padded], np.s_[64 - padded :], np.s_[:, :padded], np.s_[:, 64 - padded :]):
         stored[part] = -2000
-    loaded = load_slice(dicom_bytes(stored, photometric="MONOCHROME1", PixelPaddingValue=-2000))
-    expected = np.where(stored == -2000, LOWEST_HU, stored.astype(np.float32) - 1024)
-    np.testing.assert_array_equal(loaded.hu, expected)
-    inverted = np.where(stored == -2000, -2000, -1 - stored).astype(np.int16)
-    loaded = load_slice(dicom_bytes(inverted, photometric="MONOCHROME1", PixelPaddingValue=-2000))
-    np.testing.assert_array_equal(loaded.hu, expected)
+    expected = stored.astype(np.float32) - 1024
+    inside = stored > -2000
+    loaded = load_slice(dicom_bytes(stored, photometric="MONOCHROME1", **stated))
+    np.testing.assert_array_equal(loaded.hu[inside], expected[inside])
+    assert not stated or (loaded.hu[~inside] == LOWEST_HU).all()
+    inverted = np.where(inside, -1 - stored, -2000).astype(np.int16)
+    loaded = load_slice(dicom_bytes(inverted, photometric="MONOCHROME1", **stated))
+    np.testing.assert_array_equal(loaded.hu[inside], expected[inside])
     assert codes(loaded) == ["inverted_values"]
 
 

@@ -372,3 +372,16 @@ def test_pictures_are_a_list():
     assert (series.kind, series.ordered) == ("picture", False)
     (series,) = read_series([ct(0)]).series
     assert (series.kind, series.ordered) == ("dicom", True)
+
+
+def test_a_damaged_picture_in_an_archive_is_a_record_of_its_own():
+    import cv2
+
+    noise = np.random.default_rng(0).integers(0, 255, (3, 64, 64)).astype(np.uint8)
+    whole = packed({f"{index}.png": cv2.imencode(".png", page)[1].tobytes() for index, page in enumerate(noise)})
+    at = whole.index(b"1.png") + 1000
+    (series,) = read_series(whole[:at] + bytes(40) + whole[at + 40 :]).series
+    assert [one.name for one in series.slices] == ["0.png", "1.png", "2.png"]
+    with pytest.raises(UnreadableFileError, match="damaged"):
+        series.slices[1].read()
+    assert series.slices[2].read().hu.shape == (64, 64)
