@@ -114,7 +114,7 @@ def parse_identity(path_or_bytes):
 def check_ct(ds) -> int:
     """The number of frames of an object that is a CT image; raises what `load_slice` does for any other."""
     modality = str(ds.get("Modality", "") or "").strip()
-    if "Rows" not in ds and "NumberOfFrames" not in ds:
+    if not any(keyword in ds for keyword in ("Rows", "Columns", "NumberOfFrames")):
         raise UnsupportedFileError("The DICOM object holds no image. Send a CT image object.")
     if modality != "CT":
         # Two letters (PS3.3 C.7.3.1.1.1: MR, US, PT ...) name no person; anything longer may, in a wrong place.
