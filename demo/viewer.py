@@ -74,7 +74,7 @@ def map_data(ct_slice: CTSlice | None, explanation: Explanation | None, token: s
                 "method": explanation.method,
                 "title": METHODS[explanation.method].title,
                 "signed": METHODS[explanation.method].signed,
-                "unit": texts.UNITS.get(explanation.method, texts.UNIT),
+                "unit": METHODS[explanation.method].unit,
                 "classes": list(CLASSES),
                 "class": explanation.class_name,
                 "rows": explanation.cells.shape[0],

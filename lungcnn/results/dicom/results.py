@@ -20,6 +20,7 @@ import numpy as np
 
 from lungcnn import __version__
 from lungcnn.errors import LungCNNError, Reason, UsageError
+from lungcnn.explaining.methods import METHODS
 from lungcnn.reading.ct_slice import CTSlice
 from lungcnn.reading.dicom_headers import parse_identity
 from lungcnn.results.series_report import SeriesReport
@@ -251,7 +252,9 @@ class DicomResults:
         low, high = float(values.min()), float(max(values.max(), values.min() + 1e-6))
         mapping = RealWorldValueMapping(
             lut_label="EVIDENCE",
-            lut_explanation=f"{explanation.method} for {explanation.class_name}, in logits"[:64],
+            lut_explanation=f"{explanation.method} for {explanation.class_name}, in {METHODS[explanation.method].unit}"[
+                :64
+            ],
             unit=codes.UCUM.NoUnits,
             value_range=(low, high),
             slope=1.0,
