@@ -47,11 +47,12 @@ def use_own_offsets(ds, frames: int) -> None:
 
     try:
         fragments = list(generate_fragments(ds.PixelData))[1:]  # the first one is the table
+        if frames == 1:
+            fragments = [b"".join(fragments)]
+        if len(fragments) != frames:
+            return
+        ds.PixelData = encapsulate(fragments, has_bot=False)
     except Exception:  # noqa: BLE001 - decoding will say that it is damaged
         return
-    if frames == 1:
-        fragments = [b"".join(fragments)]
-    if len(fragments) == frames:
-        ds.PixelData = encapsulate(fragments, has_bot=False)
-        for keyword in ("ExtendedOffsetTable", "ExtendedOffsetTableLengths"):
-            ds.pop(keyword, None)
+    for keyword in ("ExtendedOffsetTable", "ExtendedOffsetTableLengths"):
+        ds.pop(keyword, None)
