@@ -1,13 +1,11 @@
 """About this model: the figures, plots, limits and citation of its card, as HTML. Nothing is typed in by hand."""
 
 from html import escape
-from pathlib import Path
 
 from demo import texts
 from demo.views import COLOURS, DASHES, percent
-from lungcnn import CLASSES, SHOWN_METRICS, ModelCard, sanity_sentence, shortcut_sentence, split_in_words
+from lungcnn import CLASSES, SHOWN_METRICS, ModelCard, sanity_sentence, shipped_file, shortcut_sentence, split_in_words
 
-CITATION = Path(__file__).parent.parent / "CITATION.cff"
 SIDE, MARGIN = 220, 34
 
 
@@ -212,7 +210,7 @@ def _citation_fields() -> list[str]:
     import yaml
 
     try:
-        found = yaml.safe_load(CITATION.read_text(encoding="utf-8"))
+        found = yaml.safe_load(shipped_file("CITATION.cff").read_text(encoding="utf-8"))
     except (OSError, yaml.YAMLError):
         return []
     return [_reference(entry) for entry in (found, *found.get("references", ()))]

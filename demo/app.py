@@ -55,9 +55,10 @@ from lungcnn import (
     read_series,
     render_overlay,
     render_slice,
+    shipped_file,
 )
 
-EXAMPLES = Path(__file__).parent.parent / "examples"
+EXAMPLES = shipped_file("examples")
 THUMBNAILS = Path(__file__).parent / "thumbnails"
 THUMBNAIL = 104
 PRIVATE = {"api_visibility": "private"}
@@ -333,10 +334,10 @@ class Visit:
                 self.report = report
             return self.token == token
 
-    def filed(self) -> tuple[bytes | Path | None, CTSlice | None, SliceReport | None]:
-        """Source, slice and report that belong together, even while he scrolls on."""
+    def filed(self) -> tuple[bytes | Path | None, SliceReport | None]:
+        """Source and report that belong together, even while he scrolls on."""
         with self._lock:
-            return self.source, self.ct_slice, self.report
+            return self.source, self.report
 
 
 class Explaining:
@@ -390,20 +391,20 @@ class Explaining:
         """The API: a file, a class ("" for the predicted one) and a method give the JSON record and the overlay."""
         options = {"explain_class": class_name or None, "method": method or DEFAULT_METHOD}
         try:
-            ct_slice, report = next(self.waiting.get().run_file(intake.take(file), **options))
+            report = next(self.waiting.get().run_file(intake.take(file), **options))
         except LungCNNError as error:
             raise gr.Error(str(error)) from None
         if report.explanation is None:
             return report.to_json(), None
-        return report.to_json(), give(encode_png(render_overlay(ct_slice, report)), "overlay.png", once=True)
+        return report.to_json(), give(encode_png(render_overlay(report)), "overlay.png", once=True)
 
     def dicom(self, visit: Visit | None) -> str:
         """The DICOM results of the slice that is shown, zipped, as data for the browser; nothing is written to disk."""
-        source, ct_slice, report = visit.filed() if visit else (None, None, None)
+        source, report = visit.filed() if visit else (None, None)
         if source is None or report is None:
             raise gr.Error(texts.NOTHING_TO_TAKE if report is None else texts.DICOM_PICTURE, print_exception=False)
         try:
-            files = getattr(self.waiting.get(), "dicom_files", dicom_files)(source, ct_slice, report)
+            files = getattr(self.waiting.get(), "dicom_files", dicom_files)(source, report)
         except LungCNNError as error:
             raise gr.Error(str(error), print_exception=False) from None
         if "result-pm.dcm" not in files:
@@ -573,8 +574,8 @@ def export_data(kind: str, visit: Visit | None, settings: str) -> str:
         raise gr.Error(texts.NOTHING_TO_TAKE)
     view = _view(settings)
     made = {
-        "overlay": lambda: export_overlay(visit.ct_slice, visit.report, view),
-        "report": lambda: export_report(visit.ct_slice, visit.report, view),
+        "overlay": lambda: export_overlay(visit.report, view),
+        "report": lambda: export_report(visit.report, view),
         "record": lambda: export_record(visit.series_report or visit.report),
         "heatmap": lambda: export_heatmap(visit.report),
     }[kind]()

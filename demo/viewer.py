@@ -177,13 +177,14 @@ def _stage() -> str:
 
 
 def _bottom_bar() -> str:
+    windows = {name: texts.WINDOWS.get(name, name.capitalize()) for name in (*WINDOWS, "file")}
     buttons = "".join(
         f'<button type="button" id="ct-{name}" aria-label="{label}" title="{label}">{sign}</button>'
         for name, sign, label in (("out", "−", texts.ZOOM_OUT), ("in", "+", texts.ZOOM_IN))
     )
     return (
         '<div class="ct-row">'
-        + _choice("ct-window", texts.WINDOW, texts.WINDOWS, "lung")
+        + _choice("ct-window", texts.WINDOW, windows, "lung")
         + "".join(
             f'<label class="ct-field"><abbr title="{title}">{short}</abbr>'
             f'<input id="{name}" type="number" step="10" {limits} autocomplete="off"></label>'

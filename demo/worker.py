@@ -87,9 +87,9 @@ class PipelineProcess:
         """As `lungcnn.load_slice`: what crashes a decoder crashes it there."""
         return self._call("load_slice", path_or_bytes, frame)
 
-    def dicom_files(self, source, ct_slice, report):
+    def dicom_files(self, source, report):
         """As `lungcnn.dicom_files`, of all kinds: a stranger's header is parsed there."""
-        return self._call("dicom_files", source, ct_slice, report)
+        return self._call("dicom_files", source, report)
 
     def run_series(self, series, on_slice=lambda report: None):
         """As `Pipeline.run_series`, in batches: slices are decoded there, too."""

@@ -6,7 +6,7 @@ The main way, from file to picture:
 
     ct_slice = load_slice("slice.dcm")
     report = Pipeline.load().run(ct_slice)
-    picture = render_overlay(ct_slice, report)
+    picture = render_overlay(report)
 """
 
 import os

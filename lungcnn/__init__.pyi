@@ -17,17 +17,17 @@ from .errors import (
 from .errors import (
     UnsupportedFileError as UnsupportedFileError,
 )
-from .evaluation.model_card import (
-    SHOWN_METRICS as SHOWN_METRICS,
-)
-from .evaluation.model_card import (
+from .evaluation.sentences import (
     sanity_sentence as sanity_sentence,
 )
-from .evaluation.model_card import (
+from .evaluation.sentences import (
     shortcut_sentence as shortcut_sentence,
 )
-from .evaluation.model_card import (
+from .evaluation.sentences import (
     split_in_words as split_in_words,
+)
+from .evaluation.tables import (
+    SHOWN_METRICS as SHOWN_METRICS,
 )
 from .explaining.explanation import Explanation as Explanation
 from .explaining.methods import DEFAULT_METHOD as DEFAULT_METHOD
@@ -92,6 +92,7 @@ from .results.series_report import SeriesReport as SeriesReport
 from .results.slice_report import DISCLAIMER as DISCLAIMER
 from .results.slice_report import SliceReport as SliceReport
 from .serving.real_examples import downloaded_examples as downloaded_examples
+from .shipped import shipped_file as shipped_file
 from .windowing import WINDOWS as WINDOWS
 from .windowing import Window as Window
 

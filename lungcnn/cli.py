@@ -10,11 +10,10 @@ import click
 
 from lungcnn import __version__
 from lungcnn.errors import LungCNNError
+from lungcnn.explaining.methods import DEFAULT_METHOD, METHODS
 from lungcnn.model.tensorflow_start import import_tensorflow
 
 EXIT_SOME_FAILED = 3
-# As in explaining.METHODS (a test says so), which `--help` would import OpenCV for.
-_METHODS = "grad-cam, hires-cam, grad-cam++, layer-cam, score-cam, faster-score-cam, smooth-grad, occlusion"
 _QUIET = click.option("--quiet", is_flag=True, help="No progress bar and no notes; results and errors only.")
 _MODEL = click.option(
     "--model", type=click.Path(dir_okay=False, path_type=Path), help="Model file; default: the one that ships."
@@ -58,7 +57,7 @@ def main():
 @click.option("--json", "as_json", is_flag=True, help="One JSON object per slice and line, nothing else.")
 @click.option("--overlay", type=click.Path(file_okay=False, path_type=Path), help="Write overlays (PNG) here.")
 @click.option("--heatmap", type=click.Path(file_okay=False, path_type=Path), help="Write raw maps (.npy) here.")
-@click.option("--method", default="grad-cam", show_default=True, help=f"Explanation method: {_METHODS}.")
+@click.option("--method", default=DEFAULT_METHOD, show_default=True, help=f"Explanation method: {', '.join(METHODS)}.")
 @click.option("--layer", help="Convolution to explain.  [default: the last one]")
 @click.option("--signed", is_flag=True, help="Overlays also show what speaks against the class, in blue.")
 @click.option("--contour", type=click.FloatRange(0, 1), help="Overlays as outlines at this share of the maximum.")
@@ -350,19 +349,20 @@ def train(
 def evaluate(dataset, model, cases, split, json_file, figures, leak_guard, localization, checkpoints, outlines, quiet):
     """Measure a model on DATASET (the IQ-OTH/NCCD folder): a Markdown report, by slice and by case.
 
+    Slices are judged as `predict` judges them: what it refuses is counted by reason, and has no part in the figures.
     Slices that the model was trained on, and near-duplicates of them, don't count. The figures of the model that
     ships, from case-blocked folds of its own training slices, stand in models/MODEL_CARD.md.
     """
     if (checkpoints or outlines) and not localization:
         raise click.UsageError("--checkpoints and --outlines belong to --localization.")
-    crop_set = _crops(dataset, cases, split, quiet)
+    crop_set = _crops(dataset, cases, split, quiet, gate=not localization)
 
     from lungcnn.evaluation.evaluate import evaluate_localization, evaluate_model
     from lungcnn.model.card import load_model
 
     import_tensorflow()
     if localization:
-        from lungcnn.evaluation.model_card import localization_tables
+        from lungcnn.evaluation.reports import localization_tables
 
         summary = evaluate_localization(*load_model(model), crop_set, checkpoints, outlines)
         if json_file:
@@ -377,7 +377,7 @@ def evaluate(dataset, model, cases, split, json_file, figures, leak_guard, local
 
         for path in write_figures(found.predictions, figures):
             _note(str(path), quiet)
-    from lungcnn.evaluation.model_card import evaluation_report
+    from lungcnn.evaluation.reports import evaluation_report
 
     click.echo(evaluation_report(found))
 
@@ -472,15 +472,17 @@ def benchmark(json_file, runs, memory_calls, cold_starts, model, quiet):
     click.echo(describe(figures))
 
 
-def _crops(dataset, cases, split: str, quiet: bool):
-    """The lung crops of a dataset, having said what was found in it."""
+def _crops(dataset, cases, split: str, quiet: bool, gate: bool = False):
+    """The lung crops of a dataset (with `gate`, of the slices that the product judges), having said what was found."""
     from lungcnn.dataset.crops import crop_dataset
     from lungcnn.dataset.folder import read_dataset
+    from lungcnn.gate.examine import admit
+    from lungcnn.preprocessing.anatomy import find_anatomy
 
     found = read_dataset(dataset, cases, split)
     _note(found.describe(), quiet)
     with _bar(found.slices, desc="cropping", unit="slice", quiet=quiet) as bar:
-        crop_set = crop_dataset(found, progress=lambda _: bar)
+        crop_set = crop_dataset(found, lambda _: bar, admit if gate else find_anatomy)
     for file, why in crop_set.failed:
         _note(f"left out: {file}: {why}", quiet=False)
     return crop_set

@@ -78,3 +78,9 @@ class UsageError(LungCNNError):
     """An argument is not one of those accepted: the text lists them."""
 
     code = "usage"
+
+
+class MissingPackageError(LungCNNError):
+    """An optional package is needed and isn't installed; the text says which extra brings it."""
+
+    code = "missing_package"

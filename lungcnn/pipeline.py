@@ -10,16 +10,16 @@ import numpy as np
 
 from lungcnn.classes import CLASSES, class_index
 from lungcnn.errors import LungCNNError, Reason, RefusalError
+from lungcnn.explaining.explainer import Explainer
 from lungcnn.explaining.explanation import explanation_of
 from lungcnn.explaining.faithfulness import check_explanation
-from lungcnn.explaining.methods import DEFAULT_METHOD, Explainer, explanation_method
-from lungcnn.gate.examine import examine
-from lungcnn.gate.prepared import Prepared, prepare
+from lungcnn.explaining.methods import DEFAULT_METHOD, explanation_method
+from lungcnn.gate.prepared import Prepared, prepare, prepare_slice
 from lungcnn.model.calibration import calibrate, prediction_set
-from lungcnn.model.card import ModelCard, load_model
+from lungcnn.model.card import ModelCard
 from lungcnn.model.classifier import Classifier
+from lungcnn.model.opening import open_engine
 from lungcnn.reading.ct_slice import CTSlice
-from lungcnn.reading.exported_window import correct_levels
 from lungcnn.reading.loading import iter_slices
 from lungcnn.reading.series import Series
 from lungcnn.results.series_report import SeriesReport, series_report
@@ -38,15 +38,16 @@ class Pipeline:
     explainer: Explainer
 
     @classmethod
-    def load(cls, model: Path | str | None = None, layer: str | None = None) -> "Pipeline":
-        """Verify and open a model (default: the one that ships), and warm its compiled functions.
+    def load(cls, model: Path | str | None = None, layer: str | None = None, threads: int | None = None) -> "Pipeline":
+        """Verify and open a model (default: the one that ships), warm.
 
-        `layer` names the convolution to explain (default: the last one); `UsageError` for an unknown one.
+        `layer` names the convolution to explain (default: the last one); `UsageError` for an unknown one. `threads` is
+        the number of cores that one call of the network uses (default: all that this process may use).
         Raises `ModelFileError` where the file is missing or isn't the one its card names, and
         `ModelStructureError` where it can't be explained.
         """
-        network, card = load_model(model)
-        classifier = Classifier(network, card.calibration, layer)
+        engine, card = open_engine(model, layer, threads)
+        classifier = Classifier(engine, card.calibration)
         return cls(classifier, card, Explainer(classifier))
 
     def run(
@@ -60,28 +61,22 @@ class Pipeline:
             checks: also test the explanation (`faithfulness.check_explanation`, about 80 forward passes).
 
         Returns:
-            A report with status "ok", or "refused" where the gate or the network's features rule it out.
+            A report with status "ok", or "refused" where the gate or the network's features rule it out. It carries the
+            slice as it was judged.
 
         Raises:
             UsageError: an unknown class or method.
         """
         wanted = None if explain_class is None else class_index(explain_class)
         chosen = explanation_method(method)
-        common = {
-            "index": ct_slice.frame,
-            "warnings": ct_slice.warnings,
-            "model": ModelInfo(self.card.name, self.card.sha256),
-        }
-        try:
-            admission = examine(ct_slice)
-        except RefusalError as refusal:
-            return failed(refusal, **common)
-        anatomy, common["warnings"] = admission.anatomy, admission.warnings
-        found = self.classifier(anatomy.crop[None])
-        try:
-            common["warnings"] += self._unfamiliar(found.activations[0].max(axis=(0, 1)))
-        except RefusalError as refusal:
-            return failed(refusal, **common)
+        prepared = prepare_slice(ct_slice)
+        anatomy = prepared.examination.anatomy if prepared.examination else None
+        if prepared.crop is None or anatomy is None:
+            return self._stopped(prepared, prepared.error)
+        found = self.classifier(prepared.crop[None])
+        report = self._judged(prepared, found.logits[0], found.features[0])
+        if report.status != "ok":
+            return report
         label = int(found.probabilities[0].argmax()) if wanted is None else wanted
         maps = self.explainer.maps(method, anatomy.crop, found)
         layer = "input" if chosen.gradient_of_input else self.classifier.layer
@@ -89,30 +84,45 @@ class Pipeline:
         if checks:
             tested = check_explanation(self.classifier, anatomy, found, chosen, maps[label], label)
             explanation = replace(explanation, faithfulness=tested)
-        return SliceReport(
-            status="ok", explanation=explanation, **_judgement(found.probabilities[0], self.card), **common
-        )
+        return replace(report, explanation=explanation)
 
     def judge(self, prepared: Sequence[Prepared]) -> list[SliceReport]:
         """Judge slices that are prepared, in one batch, without explanations: what `run` says of them otherwise."""
-        model = ModelInfo(self.card.name, self.card.sha256)
-        crops = [one.crop for one in prepared if one.error is None]
-        judged = iter(zip(*self.classifier.features(np.stack(crops)), strict=True) if crops else ())
-        reports = []
-        for one in prepared:
-            common = {"index": one.index, "warnings": one.warnings, "model": model}
-            if one.error is not None:
-                reports.append(failed(one.error, **common))
-                continue
-            logits, features = next(judged)
-            try:
-                common["warnings"] += self._unfamiliar(features)
-            except RefusalError as refusal:
-                reports.append(failed(refusal, **common))
-                continue
-            p = calibrate(logits, self.card.calibration)
-            reports.append(SliceReport(status="ok", **_judgement(p, self.card), **common))
-        return reports
+        crops = [one.crop for one in prepared if one.crop is not None]
+        said = iter(zip(*self.classifier.features(np.stack(crops)), strict=True) if crops else ())
+        return [
+            self._stopped(one, one.error) if one.crop is None else self._judged(one, *next(said)) for one in prepared
+        ]
+
+    def _judged(self, one: Prepared, logits: np.ndarray, features: np.ndarray) -> SliceReport:
+        """What is said of a slice that the gate admitted, before any explanation.
+
+        Args:
+            logits: float32 `[classes]`. features: float32 `[channels]`.
+        """
+        try:
+            warnings = (*one.warnings, *self._unfamiliar(features))
+        except RefusalError as refusal:
+            return self._stopped(one, refusal)
+        p = calibrate(logits, self.card.calibration)
+        return SliceReport(
+            status="ok",
+            warnings=warnings,
+            prediction=CLASSES[int(p.argmax())],
+            probabilities={name: float(value) for name, value in zip(CLASSES, p, strict=True)},
+            prediction_set=prediction_set(p, self.card.calibration),
+            model=self._model,
+            index=one.index,
+            ct_slice=one.shown,
+        )
+
+    def _stopped(self, one: Prepared, error: LungCNNError | None) -> SliceReport:
+        """What is said of a slice that can't be read or is not to be judged."""
+        return failed(error, index=one.index, warnings=one.warnings, model=self._model, ct_slice=one.shown)
+
+    @property
+    def _model(self) -> ModelInfo:
+        return ModelInfo(self.card.name, self.card.sha256)
 
     def _unfamiliar(self, features: np.ndarray) -> tuple[Reason, ...]:
         """Warnings by the features' distance from the training slices'; raises `UnknownImageError`."""
@@ -141,24 +151,16 @@ class Pipeline:
                     on_slice(report)
         return series_report(series, reports, self.card)
 
-    def run_file(self, path_or_bytes, **options):
-        """Yield `(CTSlice or None, SliceReport)` for every frame of a file; a file that can't be read gives one report.
+    def run_file(self, path_or_bytes, **options) -> Iterator[SliceReport]:
+        """Yield a report for every frame of a file; a file that can't be read gives one that says so.
 
         Options as `run`.
         """
         try:
             for ct_slice in iter_slices(path_or_bytes):
-                yield _shown(ct_slice), self.run(ct_slice, **options)
+                yield self.run(ct_slice, **options)
         except LungCNNError as error:
-            yield None, failed(error, model=ModelInfo(self.card.name, self.card.sha256))
-
-
-def _shown(ct_slice: CTSlice) -> CTSlice:
-    """The slice as it was judged: its window and polarity corrected where that is possible."""
-    try:
-        return correct_levels(ct_slice) if np.isfinite(ct_slice.hu).all() else ct_slice
-    except RefusalError:
-        return ct_slice
+            yield failed(error, model=self._model)
 
 
 def _ahead(pool: ThreadPoolExecutor, work: Callable, items: Iterable, limit: int = 3 * BATCH) -> Iterator:
@@ -181,11 +183,3 @@ def _batches(items: Iterable, size: int = BATCH) -> Iterator[list]:
             batch = []
     if batch:
         yield batch
-
-
-def _judgement(p: np.ndarray, card: ModelCard) -> dict:
-    return {
-        "prediction": CLASSES[int(p.argmax())],
-        "probabilities": {name: float(value) for name, value in zip(CLASSES, p, strict=True)},
-        "prediction_set": prediction_set(p, card.calibration),
-    }

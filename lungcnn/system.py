@@ -10,7 +10,7 @@ def usable_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def write_whole(path: Path, write: Callable[[Path], None]) -> None:
+def write_whole(path: Path, write: Callable[[Path], object]) -> None:
     """Have `write` make a draft beside `path`, which takes that name once it is complete and on disk.
 
     A killed run leaves what was there before. The draft keeps the ending, by which some writers choose the form.

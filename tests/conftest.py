@@ -84,7 +84,8 @@ def untrained(tmp_path_factory):
     keras.utils.set_random_seed(7)
     folder = tmp_path_factory.mktemp("untrained")
     calibration = Calibration(temperature=1.5, set_thresholds=(0.9, 0.95, 0.8), coverage=0.9)
-    return save_model(build_network(), folder, {"calibration": calibration})
+    crops = np.random.default_rng(7).random((2, 128, 128), np.float32)
+    return save_model(build_network(), folder, {"calibration": calibration}, crops)
 
 
 @pytest.fixture(scope="session")

@@ -17,13 +17,20 @@ API = "/gradio_api/"
 
 
 class Demo:
-    """`python -m demo ARGUMENTS` in a process of its own; a context manager.
+    """`python -m demo ARGUMENTS`, or another `command`, in a process of its own; a context manager.
 
     Attributes:
         url: where it is served. folder: its temporary folder and home. process: of `subprocess`.
     """
 
-    def __init__(self, folder: Path, *arguments: str, env: dict | None = None, program=("-m", "demo")):
+    def __init__(
+        self,
+        folder: Path,
+        *arguments: str,
+        env: dict | None = None,
+        command=(sys.executable, "-m", "demo"),
+        cwd: Path = ROOT,
+    ):
         self.folder = folder
         folder.mkdir(exist_ok=True)
         self.log = folder.parent / f"{folder.name}.log"
@@ -34,8 +41,8 @@ class Demo:
         places = {name: str(folder) for name in ("TMPDIR", "HOME", "XDG_CACHE_HOME")}
         with self.log.open("w") as log:
             self.process = subprocess.Popen(
-                [sys.executable, *program, "--port", str(port), *arguments],
-                cwd=ROOT,
+                [*command, "--port", str(port), *arguments],
+                cwd=cwd,
                 stdout=subprocess.PIPE,
                 stderr=log,
                 text=True,

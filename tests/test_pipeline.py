@@ -2,12 +2,14 @@ import dataclasses
 import json
 import shutil
 
+import cv2
 import numpy as np
 import pytest
 from conftest import dicom_bytes
 
 from lungcnn.classes import CLASSES
 from lungcnn.errors import ModelFileError, UsageError
+from lungcnn.gate.prepared import prepare
 from lungcnn.model.card import load_card, load_model, save_model
 from lungcnn.model.network import build_network
 from lungcnn.pipeline import Pipeline
@@ -15,6 +17,7 @@ from lungcnn.reading.ct_slice import CTSlice
 from lungcnn.reading.loading import load_slice
 from lungcnn.results.rendering import encode_png, render_overlay, render_slice
 from lungcnn.results.slice_report import SliceReport
+from lungcnn.windowing import to_grey
 
 KEYS = {
     "file",
@@ -122,10 +125,10 @@ def test_densities_of_another_kind_of_image_are_refused_and_a_shifted_window_is_
 def test_files_with_frames_and_broken_files(pipeline, phantom):
     stored = np.stack([phantom.hu + 1024, phantom.hu[:, ::-1] + 1024]).astype(np.int16)
     results = list(pipeline.run_file(dicom_bytes(stored), checks=False))
-    assert [report.index for _, report in results] == [0, 1]
-    assert [report.status for _, report in results] == ["ok", "ok"]
-    ((nothing, report),) = pipeline.run_file(b"not a slice at all")
-    assert nothing is None
+    assert [report.index for report in results] == [0, 1]
+    assert [report.status for report in results] == ["ok", "ok"]
+    (report,) = pipeline.run_file(b"not a slice at all")
+    assert report.ct_slice is None
     assert (report.status, report.reasons[0].code) == ("error", "unsupported")
 
 
@@ -206,7 +209,7 @@ def test_environment_chooses_the_model(untrained, monkeypatch):
 
 def test_overlay_is_as_large_as_the_slice_and_grey_where_nothing_is_marked(pipeline, phantom_slice):
     report = pipeline.run(phantom_slice, checks=False)
-    overlay = render_overlay(phantom_slice, report)
+    overlay = render_overlay(report)
     heat = np.maximum(report.explanation.heatmap(), 0)
     assert overlay.shape == (512, 512, 3)
     assert overlay.dtype == np.uint8
@@ -218,7 +221,7 @@ def test_overlay_is_as_large_as_the_slice_and_grey_where_nothing_is_marked(pipel
 
 def test_overlay_of_a_refused_slice_is_the_slice(pipeline):
     ct_slice = CTSlice(hu=np.full((128, 128), -1000.0))
-    overlay = render_overlay(ct_slice, pipeline.run(ct_slice))
+    overlay = render_overlay(pipeline.run(ct_slice))
     np.testing.assert_array_equal(overlay[..., 0], render_slice(ct_slice))
 
 
@@ -233,9 +236,40 @@ def test_png_round_trip():
 
 def test_overlay_options(pipeline, phantom_slice):
     report = pipeline.run(phantom_slice, checks=False)
-    bare = render_overlay(phantom_slice, report, opacity=0)
+    bare = render_overlay(report, opacity=0)
     np.testing.assert_array_equal(bare[..., 1], render_slice(phantom_slice))
     with pytest.raises(UsageError, match="inferno, viridis"):
-        render_overlay(phantom_slice, report, colour_map="rainbow")
+        render_overlay(report, colour_map="rainbow")
     with pytest.raises(UsageError, match="between 0 and 1"):
-        render_overlay(phantom_slice, report, opacity=2)
+        render_overlay(report, opacity=2)
+
+
+def test_the_slice_that_is_shown_is_the_slice_that_was_judged(phantom, shipped, tmp_path):
+    """An inverted export is turned round for the network: so it is in every picture of it."""
+    from click.testing import CliRunner
+
+    from lungcnn.cli import main
+
+    inverted = tmp_path / "inverted.png"
+    inverted.write_bytes(encode_png(255 - to_grey(phantom.hu)))
+    report = shipped.run(load_slice(inverted), checks=False)
+    assert "inverted_levels" in {warning.code for warning in report.warnings}
+    expected = render_overlay(report, opacity=0)
+    assert np.abs(expected[..., 0].astype(int) - to_grey(phantom.hu)).max() <= 1
+    record = report.to_json()
+    assert "ct_slice" not in record
+    for options in ((), ("--series",)):
+        out = tmp_path / f"overlays{len(options)}"
+        done = CliRunner().invoke(main, ["predict", str(inverted), "--overlay", str(out), "--no-checks", *options])
+        assert done.exit_code == 0, done.output
+        drawn = cv2.imread(str(out / "inverted.png"))
+        assert drawn[:20, :20].max() <= expected[:20, :20].max() < 60, "the air is dark"
+
+
+def test_a_refused_slice_is_shown_corrected_too(phantom, pipeline):
+    grey = to_grey(phantom.hu)
+    grey[:, :256] = to_grey(np.float32(-1000))  # half a chest
+    report = pipeline.run(load_slice(encode_png(255 - grey)))
+    assert report.status == "refused"
+    assert report.ct_slice.hu[:20, :20].max() < -900
+    assert pipeline.judge([prepare(lambda: load_slice(encode_png(grey)))])[0].ct_slice is None, "series stay small"

@@ -189,7 +189,7 @@ def test_sigterm_in_the_middle_leaves_nothing_and_takes_less_than_two_seconds(fi
 @pytest.mark.browser
 def test_nothing_of_an_upload_in_the_page_its_storage_or_its_downloads(served, files, tmp_path):
     from playwright.sync_api import sync_playwright
-    from test_demo_browser import CHROMIUM, FLAGS, WAIT
+    from test_browser import CHROMIUM, FLAGS, WAIT
 
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)

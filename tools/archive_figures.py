@@ -16,7 +16,7 @@ import click
 ROOT = Path(__file__).parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
-from write_readme import publish
+from measurements import publish
 
 from lungcnn.gate.examine import examine
 from lungcnn.phantoms.bundled import PHANTOMS

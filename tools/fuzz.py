@@ -26,7 +26,7 @@ from conftest import dicom_bytes
 from PIL import Image
 
 from lungcnn.errors import LungCNNError
-from lungcnn.gate.examine import examine
+from lungcnn.gate.examine import admit
 from lungcnn.phantoms.bundled import draw
 from lungcnn.reading.ct_slice import CTSlice
 from lungcnn.reading.loading import iter_slices
@@ -127,7 +127,7 @@ def _from_series(content: bytes) -> Iterator[CTSlice]:
 def _outcome(slices: Callable[[], Iterator[CTSlice]]) -> str:
     try:
         for ct_slice in islice(slices(), FRAMES):
-            examine(ct_slice)
+            admit(ct_slice)
     except LungCNNError as error:
         _is_a_sentence(str(error))
         if "was not expected" in str(error) or "could not be read: damaged" in str(error):

@@ -18,11 +18,11 @@ ROOT = Path(__file__).parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
 import strangers
-from write_readme import publish
+from measurements import publish
 
 from lungcnn.dataset.folder import read_dataset
 from lungcnn.errors import LungCNNError
-from lungcnn.gate.examine import examine
+from lungcnn.gate.examine import admit
 from lungcnn.reading.loading import load_slice
 
 
@@ -45,7 +45,7 @@ def development(data: Path) -> dict:
         ct_slice = load_slice(item.path)
         start = time.perf_counter()
         try:
-            examine(ct_slice)
+            admit(ct_slice)
         except LungCNNError as error:
             refused[error.code] += 1
         seconds.append(time.perf_counter() - start)

@@ -22,7 +22,7 @@ ROOT = Path(__file__).parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
 from demo_process import Demo, worker_of
-from write_readme import publish
+from measurements import publish
 
 API = "/gradio_api/"
 FULL = "Queue is full"
@@ -53,9 +53,9 @@ def known_answers(files: list[Path]) -> tuple[list[tuple[bytes, dict]], float]:
     contents = [path.read_bytes() for path in files]
 
     def judge(content):
-        ct_slice, report = next(pipeline.run_file(content))
+        report = next(pipeline.run_file(content))
         if report.explanation is not None:  # the answer of the demo holds the overlay, too
-            encode_png(render_overlay(ct_slice, report))
+            encode_png(render_overlay(report))
         return report.to_json()
 
     records = [judge(content) for content in contents]

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from lungcnn.errors import LungCNNError
+from lungcnn.shipped import shipped_file
 
 ROOT = Path(__file__).parents[2]
 PATIENCE = 300  # seconds
@@ -48,7 +49,7 @@ def measure_cold_starts(
 
     Raises `LungCNNError` where a program doesn't start.
     """
-    example = (ROOT / "examples" / "arch-spiculated-mass.dcm").read_bytes()
+    example = shipped_file("examples/arch-spiculated-mass.dcm").read_bytes()
     seconds: dict[str, list[float]] = {"bare": [], "page": [], "loaded": [], "result": []}
     for turn in range(rounds + 1):
         found = _time_page([sys.executable, "-c", BARE]), _time_loading(model), *_time_demo(model, example)

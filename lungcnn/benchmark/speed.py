@@ -55,18 +55,18 @@ def run_benchmark(
     def explain():
         """Probabilities, Grad-CAM and HiResCAM of every class."""
         found = pipeline.classifier(crop)
-        return [METHODS[name].maps(found.activations[0], found.gradients[0]) for name in ("grad-cam", "hires-cam")]
+        return [METHODS[name].of_map(found) for name in ("grad-cam", "hires-cam")]
 
     def file_to_overlay():
         loaded = load_slice(dicom)
-        return encode_png(render_overlay(loaded, pipeline.run(loaded, checks=False)))
+        return encode_png(render_overlay(pipeline.run(loaded, checks=False)))
 
     actions = {
         "read_dicom": lambda: load_slice(dicom),
         "read_png": lambda: load_slice(png),
         "crop": lambda: admit(ct_slice),
         "model": explain,
-        "render": lambda: encode_png(render_overlay(ct_slice, report)),
+        "render": lambda: encode_png(render_overlay(report)),
         "file_to_overlay": file_to_overlay,
         "forward": lambda: forward(crop),
         "checked": lambda: pipeline.run(ct_slice),

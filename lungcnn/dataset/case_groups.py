@@ -27,15 +27,15 @@ def infer_groups(thumbnails: np.ndarray, labels: Sequence[str], numbers: Sequenc
     """Group of each slice, int `[n]`, counted from 0 in order of their first slice.
 
     Args:
-        thumbnails: float32 `[n, 4096]` as `dataset.thumbnail` makes them.
+        thumbnails: float32 `[n, 4096]` as `thumbnails.thumbnail` makes them.
         labels: `[n]`. numbers: `[n]`, the number in the file name; -1 where there is none.
     """
     from scipy.sparse.csgraph import connected_components
 
     alike = thumbnails @ thumbnails.T
-    labels, numbers = np.asarray(labels), np.asarray(numbers)
-    neighbours = (labels[:, None] == labels[None]) & (np.abs(numbers[:, None] - numbers[None]) == 1)
-    neighbours &= (numbers >= 0)[:, None] & (numbers >= 0)[None]
+    classes, order = np.asarray(labels), np.asarray(numbers)
+    neighbours = (classes[:, None] == classes[None]) & (np.abs(order[:, None] - order[None]) == 1)
+    neighbours &= (order >= 0)[:, None] & (order >= 0)[None]
     joined = (alike > SAME_SCAN) | (neighbours & (alike > SAME_CASE))
     _, found = connected_components(joined, directed=False)
     _, first = np.unique(found, return_index=True)
@@ -47,10 +47,9 @@ def contiguous_folds(groups: np.ndarray, labels: Sequence[str], count: int = FOL
 
     A group under two labels goes where its first slice's label puts it. Slices are taken in the order given.
     """
-    labels = np.asarray(labels)
     _, first = np.unique(groups, return_index=True)
-    fold_of = {}
-    for label in dict.fromkeys(labels.tolist()):
+    fold_of: dict[int, int] = {}
+    for label in dict.fromkeys(labels):
         mine = [group for group in np.argsort(first) if labels[first[group]] == label]
         sizes = np.array([(groups == group).sum() for group in mine])
         middles = (np.cumsum(sizes) - sizes / 2) / sizes.sum()
@@ -70,7 +69,7 @@ def write_case_list(root: Path, out: Path, progress: Callable = iter) -> dict[st
         Counts: `slices`, `groups`, `kept_apart`, `unreadable`.
 
     Raises:
-        DatasetError: as `dataset.find_images`.
+        DatasetError: as `folder.find_images`.
     """
     root, images = find_images(root)
     built_in = read_case_list(CASE_LIST)
@@ -101,7 +100,7 @@ def write_case_list(root: Path, out: Path, progress: Callable = iter) -> dict[st
     folds = np.full(len(rows), -1)
     if develop.any():
         _, inner = np.unique(groups[develop], return_inverse=True)
-        folds[develop] = contiguous_folds(inner, np.array(labels)[develop])
+        folds[develop] = contiguous_folds(inner, [label for label, learn in zip(labels, develop, strict=True) if learn])
     for row, group, fold, learn in zip(rows, groups, folds, develop, strict=True):
         row |= {"case_group": f"G{group + 1:03d}", "split": "dev" if learn else "test", "fold": fold if learn else ""}
     out.parent.mkdir(parents=True, exist_ok=True)

@@ -1,12 +1,11 @@
 """The case list: which slices belong to one case, to which fold and split. It is inferred, since none is published."""
 
 import csv
-from importlib.resources import files
 from pathlib import Path
 
 from lungcnn.errors import DatasetError
 
-CASE_LIST = files("lungcnn.dataset") / "iq-oth-nccd-cases.csv"
+CASE_LIST = Path(__file__).with_name("iq-oth-nccd-cases.csv")
 COLUMNS = ("file", "label", "sha256", "width", "height", "case_group", "split", "fold")
 _NEEDED = ("file", "label", "sha256", "case_group", "split", "fold")
 
@@ -17,6 +16,7 @@ def read_case_list(path: Path) -> dict[tuple[str, str], dict]:
 
 
 def list_rows(path: Path) -> list[dict]:
+    """The rows of a case list, checked; raises as `read_case_list`."""
     try:
         with path.open(newline="", encoding="utf-8") as stream:
             rows = list(csv.DictReader(stream))

@@ -1,15 +1,17 @@
 """The lung crops of a dataset."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from lungcnn.classes import CLASSES
+from lungcnn.classes import CLASSES, MALIGNANT
 from lungcnn.dataset.folder import Dataset, DatasetSlice
 from lungcnn.dataset.lesion_boxes import LesionBox
 from lungcnn.errors import DatasetError, LungCNNError
-from lungcnn.preprocessing.anatomy import find_anatomy
+from lungcnn.preprocessing.anatomy import Anatomy, find_anatomy
 from lungcnn.preprocessing.lung_crop import CROP_SIZE, CropBox
+from lungcnn.reading.ct_slice import CTSlice
 from lungcnn.reading.loading import load_slice
 
 
@@ -23,7 +25,7 @@ class CropSet:
         lungs: bool `[n, 128, 128]`, the lung mask on the crop.
         boxes, second_look: of the `n` slices, those of `DatasetSlice` in pixels of the crop: corners (x0, y0, x1, y1)
             float `[boxes, 4]`, and whether each is sure, bool `[boxes]`; None where nobody looked.
-        failed: file and reason of those that could not.
+        failed: file and error of those that could not.
     """
 
     slices: tuple[DatasetSlice, ...]
@@ -31,7 +33,7 @@ class CropSet:
     lungs: np.ndarray
     boxes: tuple[tuple[np.ndarray, np.ndarray] | None, ...]
     second_look: tuple[tuple[np.ndarray, np.ndarray] | None, ...]
-    failed: tuple[tuple[str, str], ...] = field(default=())
+    failed: tuple[tuple[str, LungCNNError], ...] = field(default=())
 
     @property
     def labels(self) -> np.ndarray:
@@ -46,7 +48,7 @@ class CropSet:
     @property
     def sure_lesions(self) -> dict[str, np.ndarray]:
         """Malignant slices on which a lesion is surely seen, bool `[n]`, by the first list and by the second look."""
-        malignant = self.labels == CLASSES.index("malignant")
+        malignant = self.labels == MALIGNANT
         return {
             name: malignant & np.array([found is not None and found[1].any() for found in boxes], bool)
             for name, boxes in (("sure_lesions", self.boxes), ("second_look", self.second_look))
@@ -69,17 +71,24 @@ class CropSet:
         return np.array([-1 if item.fold is None else item.fold for item in self.slices])
 
 
-def crop_dataset(dataset: Dataset, progress=iter) -> CropSet:
-    """Cut the lung crop of every slice; `progress` wraps the sequence (for instance `tqdm.tqdm`).
+def crop_dataset(
+    dataset: Dataset, progress: Callable = iter, find: Callable[[CTSlice], Anatomy] = find_anatomy
+) -> CropSet:
+    """Cut the lung crop of every slice.
+
+    Args:
+        progress: wraps the sequence (for instance `tqdm.tqdm`).
+        find: the anatomy of a slice. `find_anatomy` takes every slice with lungs, to learn from; `gate.examine.admit`
+            those that the product judges.
 
     Raises `DatasetError` when no slice of some class could be cropped.
     """
     kept, crops, lungs, boxes, second_look, failed = [], [], [], [], [], []
     for item in progress(dataset.slices):
         try:
-            anatomy = find_anatomy(load_slice(item.path))
+            anatomy = find(load_slice(item.path))
         except LungCNNError as error:
-            failed.append((item.file, str(error)))
+            failed.append((item.file, error))
             continue
         kept.append(item)
         crops.append(anatomy.crop)
@@ -89,7 +98,9 @@ def crop_dataset(dataset: Dataset, progress=iter) -> CropSet:
     lacking = set(range(len(CLASSES))) - {item.label for item in kept}
     if lacking:
         names = ", ".join(CLASSES[label] for label in sorted(lacking))
-        raise DatasetError(f"No slice of the class(es) {names} could be read and cropped; {len(failed)} files failed.")
+        raise DatasetError(
+            f"No slice of the class(es) {names} could be read and cropped; {len(failed)} files failed or were refused."
+        )
     return CropSet(tuple(kept), np.stack(crops), np.stack(lungs), tuple(boxes), tuple(second_look), tuple(failed))
 
 

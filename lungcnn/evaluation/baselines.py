@@ -115,7 +115,7 @@ def lung_features(material: Material) -> np.ndarray:
 
 def _features(crop, lungs):
     values = crop[lungs] if lungs.any() else np.zeros(1, np.float32)
-    solid = (crop > to_unit(np.float32(-400))) & lungs
+    solid = (crop > to_unit(-400)) & lungs
     count, _, stats, _ = cv2.connectedComponentsWithStats(solid.astype(np.uint8))
     largest = stats[1:, cv2.CC_STAT_AREA].max() if count > 1 else 0
     left, right = lungs[:, : SIDE // 2].sum(), lungs[:, SIDE // 2 :].sum()

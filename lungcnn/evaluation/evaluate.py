@@ -1,5 +1,6 @@
-"""A trained model on a folder of slices: figures that its own training slices can't flatter."""
+"""A trained model on a folder of slices: figures of what the product judges, unflattered by its training slices."""
 
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -7,32 +8,34 @@ import numpy as np
 
 from lungcnn.classes import CLASSES
 from lungcnn.dataset.crops import CropSet
-from lungcnn.errors import DatasetError
+from lungcnn.errors import DatasetError, RefusalError
 from lungcnn.evaluation.leak_guard import near_duplicates, perceptual_hashes
 from lungcnn.evaluation.localization import locate, summarise_findings
 from lungcnn.evaluation.metrics import RESAMPLES, Predictions, summarise
 from lungcnn.evaluation.targets import dataset_targets, outline_targets, phantom_targets
-from lungcnn.explaining.methods import Explainer
-from lungcnn.model.calibration import calibrate
+from lungcnn.explaining.explainer import Explainer
+from lungcnn.gate.prepared import Prepared
 from lungcnn.model.classifier import Classifier
+from lungcnn.pipeline import Pipeline
 from lungcnn.training.folds import fold_networks
-from lungcnn.training.train import predict_logits
 
 
 @dataclass(frozen=True, eq=False)
 class Evaluation:
-    """Figures of a model on slices it has not seen.
+    """Figures of a model on slices that it has not seen and that the pipeline judges.
 
     Attributes:
         summary: as `metrics.summarise` gives it.
         predictions: of the slices that counted.
+        refused: how many slices the gate, or the network's features, kept from being judged, by the reason's code.
         identical, near: how many slices were left out (or, where `guarded` is false, would have been) because the same
             file, or a near-duplicate, is among the model's training slices.
-        unreadable: how many could not be read or show no lungs.
+        unreadable: how many could not be read.
     """
 
     summary: dict
     predictions: Predictions
+    refused: dict[str, int]
     identical: int
     near: int
     unreadable: int
@@ -45,35 +48,43 @@ class Evaluation:
         return {
             **self.summary,
             "seen_in_training": leaked,
+            "refused": self.refused,
             "unreadable": self.unreadable,
             "model": {"sha256": self.model},
         }
 
 
 def evaluate_model(network, card, crop_set: CropSet, guard: bool = True, resamples: int = RESAMPLES) -> Evaluation:
-    """Measure a network on slices, leaving out those it was trained on.
+    """Measure the pipeline around a network on slices, leaving out those it was trained on.
 
     Args:
-        network: `keras.Model`. card: its `ModelCard`. guard: False counts training slices as well: LEAKY.
+        network: `keras.Model`. card: its `ModelCard`.
+        crop_set: crops of the slices that the gate admits: `crop_dataset(..., find=admit)`.
+        guard: False counts training slices as well: LEAKY.
 
     Raises:
-        DatasetError: the guard leaves no slice of some class.
+        DatasetError: no slice of some class is left.
     """
     identical, near = _seen_in_training(card, crop_set)
     counted = crop_set.take(~(identical | near)) if guard else crop_set
+    classifier = Classifier(network, card.calibration)
+    reports = Pipeline(classifier, card, Explainer(classifier)).judge([Prepared(crop) for crop in counted.crops])
+    refused = Counter(error.code for _, error in crop_set.failed if isinstance(error, RefusalError))
+    refused.update(report.reasons[0].code for report in reports if report.status == "refused")
+    counted = counted.take(np.array([report.status == "ok" for report in reports], bool))
     lacking = set(range(len(CLASSES))) - set(counted.labels.tolist())
     if lacking:
         names = ", ".join(CLASSES[label] for label in sorted(lacking))
         raise DatasetError(
             f"No slice of the class(es) {names} is left to evaluate on: {identical.sum()} of {len(identical)} slices "
-            f"are among the model's training slices and {near.sum()} are near-duplicates of one. Give slices that the "
-            "model has not seen, or count these as well with --no-leak-guard; the figures then mean nothing for a new "
-            "patient."
+            f"are among the model's training slices, {near.sum()} are near-duplicates of one, and {refused.total()} "
+            "were refused. Give slices that the model has not seen, or count these as well with --no-leak-guard; the "
+            "figures then mean nothing for a new patient."
         )
     count, calibration = len(counted.slices), card.calibration
     unset = np.nan if calibration.malignant_threshold is None else calibration.malignant_threshold
     predictions = Predictions(
-        p=calibrate(predict_logits(network, counted.crops), calibration),
+        p=np.array([list(report.probabilities.values()) for report in reports if report.probabilities]),
         labels=counted.labels,
         cases=counted.cases,
         threshold=np.full(count, unset),
@@ -84,7 +95,8 @@ def evaluate_model(network, card, crop_set: CropSet, guard: bool = True, resampl
         predictions=predictions,
         identical=int(identical.sum()),
         near=int(near.sum()),
-        unreadable=len(crop_set.failed),
+        refused=dict(sorted(refused.items())),
+        unreadable=sum(not isinstance(error, RefusalError) for _, error in crop_set.failed),
         guarded=guard,
         model=card.sha256,
     )
@@ -97,9 +109,10 @@ def evaluate_localization(
 
     Args:
         network: `keras.Model`. card: its `ModelCard`.
+        crop_set: crops of every slice with lungs, as in training: fold networks are known by the slices they left out.
         checkpoints: folder of the training run's fold networks; each slice is then explained by the network that has
             not seen it. None leaves training slices out.
-        outlines: folder as `localization.outline_targets`.
+        outlines: folder as `targets.outline_targets`.
 
     Returns:
         As `localization.summarise_findings`.
@@ -107,7 +120,7 @@ def evaluate_localization(
     Raises:
         DatasetError: fold networks are missing, or no outlines are in their folder.
     """
-    explainer = Explainer(Classifier(network, card.calibration))
+    explainer = Explainer(Classifier.of(network, card.calibration))
     targets = phantom_targets() + (outline_targets(outlines) if outlines else [])
     findings = locate(explainer, targets)
     if checkpoints is None:
@@ -115,7 +128,7 @@ def evaluate_localization(
         findings += locate(explainer, dataset_targets(crop_set.take(~(identical | near))))
     else:
         for held_out, fold_network in fold_networks(crop_set, card, checkpoints):
-            fold_explainer = Explainer(Classifier(fold_network, card.calibration))
+            fold_explainer = Explainer(Classifier.of(fold_network, card.calibration))
             findings += locate(fold_explainer, dataset_targets(crop_set.take(held_out)))
     return summarise_findings(findings, resamples)
 

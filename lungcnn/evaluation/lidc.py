@@ -1,5 +1,6 @@
 """A DICOM series with LIDC readers' outlines (XML) beside it."""
 
+from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -35,23 +36,22 @@ def outlined_slices(folder: Path, every: bool) -> Iterator[tuple[Anatomy, np.nda
 
 
 def _outlines(folder: Path) -> dict[str, list[np.ndarray]]:
-    from xml.etree import ElementTree
+    """The readers' curves, int32 `[points, 2]` (x, y), by the SOP instance they lie on."""
+    from defusedxml import ElementTree
 
     space = "{http://www.nih.gov}"
-    votes: dict[str, list[np.ndarray]] = {}
+    votes: dict[str, list[np.ndarray]] = defaultdict(list)
     for path in folder.glob("*.xml"):
         try:
-            root = ElementTree.parse(path).getroot()  # noqa: S314 - expat itself limits the expansion of entities
-        except ElementTree.ParseError:
-            raise DatasetError(f"The file {path.name} is not XML, or is cut short.") from None
-        for region in root.iter(f"{space}roi"):
-            points = [
-                (int(edge.findtext(f"{space}xCoord")), int(edge.findtext(f"{space}yCoord")))
-                for edge in region.iter(f"{space}edgeMap")
-            ]
-            if len(points) > 2:
-                name = region.findtext(f"{space}imageSOP_UID").strip()
-                votes.setdefault(name, []).append(np.array(points, np.int32))
+            for region in ElementTree.parse(path).iter(f"{space}roi"):
+                points = [
+                    [int(edge.findtext(f"{space}{axis}Coord", "")) for axis in "xy"]
+                    for edge in region.iter(f"{space}edgeMap")
+                ]
+                if len(points) > 2:
+                    votes[region.findtext(f"{space}imageSOP_UID", "").strip()].append(np.array(points, np.int32))
+        except (ElementTree.ParseError, ValueError):  # also for entities, and for points that are no numbers
+            raise DatasetError(f"The file {path.name} is not XML of LIDC readers' outlines, or is cut short.") from None
     return votes
 
 

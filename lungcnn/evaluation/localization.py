@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -9,11 +10,11 @@ import numpy as np
 from lungcnn.classes import MALIGNANT
 from lungcnn.evaluation.metrics import RESAMPLES
 from lungcnn.evaluation.targets import Target
+from lungcnn.explaining.explainer import Explainer
 from lungcnn.explaining.faithfulness import deletion_insertion
-from lungcnn.explaining.methods import DEFAULT_METHOD, METHODS, Explainer
+from lungcnn.explaining.methods import DEFAULT_METHOD, METHODS
 
-# Score-CAM and occlusion take seconds a slice.
-COMPARED = ("grad-cam", "hires-cam", "grad-cam++", "layer-cam")
+COMPARED = tuple(name for name, method in METHODS.items() if not method.slow)
 TITLES = {
     "boxes": "Real lesions of development slices (boxes drawn by eye, surely seen), out of fold",
     "second_look": "The same on the malignant slices that the first list leaves out (a second look)",
@@ -97,7 +98,7 @@ def summarise_findings(findings: Sequence[Finding], resamples: int = RESAMPLES) 
         `{kind: {"slices", "called", "chance", "better_than_random", "methods": {name: {"hit", "inside"}}}}`, each
         figure as `{"value", "low", "high"}`; `chance` is the lesion's mean share of the lungs.
     """
-    summary = {}
+    summary: dict[str, dict[str, Any]] = {}
     for kind in TITLES:
         every = [finding for finding in findings if finding.kind == kind]
         called = [finding for finding in every if finding.called]

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -182,7 +183,7 @@ def with_intervals(
         return np.squeeze(np.array(results).T)
 
     values = mean(np.arange(len(first.labels)))
-    lows = highs = list(values.values())
+    lows = highs = np.array(list(values.values()))
     if strata:
         rng = np.random.default_rng(0)
         interval = bootstrap(
@@ -213,7 +214,7 @@ def summarise(
             such slices stands their AUC against all normal ones.
     """
     by_case = [run.by_case() for run in runs]
-    summary = {
+    summary: dict[str, Any] = {
         "slice": with_intervals(runs, resamples=resamples),
         "case": with_intervals(by_case, resamples=resamples),
         "confusion_slice": confusion(runs),
@@ -226,6 +227,5 @@ def summarise(
     for name, sure in (sure_lesions or {}).items():
         if sure.any():
             chosen = [run.take(sure | (run.labels == NORMAL)) for run in runs]
-            summary[name] = with_intervals(chosen, auc_against_normal, resamples)
-            summary[name]["slices"] = int(sure.sum())
+            summary[name] = {**with_intervals(chosen, auc_against_normal, resamples), "slices": int(sure.sum())}
     return summary

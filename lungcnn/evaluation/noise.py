@@ -2,7 +2,7 @@
 
 The noise in soft tissue alone tells its malignant slices from the others (ROC AUC 0.99): the malignant cases' scans
 were smoother. A network trained on the slices as they are takes that up, and then calls smooth scans of other
-hospitals malignant; training by `surgery` takes it away.
+hospitals malignant; training with `lesion_editing` takes it away.
 """
 
 import cv2
@@ -10,7 +10,7 @@ import numpy as np
 
 from lungcnn.windowing import to_unit
 
-_TISSUE = to_unit(np.float32((-50, 145)))
+_TISSUE = to_unit((-50, 145))
 _FEWEST_PIXELS = 150
 # Immerkaer (1996), "Fast noise variance estimation": blind to edges and ramps.
 _LAPLACIAN = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], np.float32) / 6

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from lungcnn.classes import CLASS_COLOURS, CLASSES
-from lungcnn.evaluation.metrics import Predictions, confusion
+from lungcnn.evaluation.metrics import Predictions, confusion, reliability
 
 STYLES = {"normal": "-", "benign": "--", "malignant": "-."}
 BINS = 10
@@ -40,13 +40,10 @@ def _roc(axis, predictions: Predictions) -> None:
 
 
 def _reliability(axis, predictions: Predictions) -> None:
-    top = predictions.p.max(axis=1)
-    right = predictions.p.argmax(axis=1) == predictions.labels
-    which = np.minimum((top * BINS).astype(int), BINS - 1)
-    for index in np.unique(which):
-        mine = which == index
-        axis.bar((index + 0.5) / BINS, right[mine].mean(), 0.9 / BINS, color=CLASS_COLOURS["normal"])
-        axis.text((index + 0.5) / BINS, 0.02, str(mine.sum()), ha="center", fontsize=7, color="white")
+    for part in reliability([predictions], BINS):
+        middle = (part["from"] + part["to"]) / 2
+        axis.bar(middle, part["right"], 0.9 / BINS, color=CLASS_COLOURS["normal"])
+        axis.text(middle, 0.02, str(part["slices"]), ha="center", fontsize=7, color="white")
     axis.plot([0, 1], [0, 1], ":", color="grey")
     axis.set(xlim=(0, 1), ylim=(0, 1), xlabel="probability of the called class", ylabel="share that is right")
     axis.set_title("Reliability (slices in each bar)")

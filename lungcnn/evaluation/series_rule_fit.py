@@ -70,14 +70,17 @@ def _choose(scores, malignant, fold_of, among: np.ndarray) -> str:
 
 def _loss_of(name, scores, malignant, fold_of, among) -> float:
     """Mean log loss of a rule, its curve fitted without the fold that it judges."""
-    losses = []
+    from sklearn.metrics import log_loss
+
+    judged, truth = [], []
     for fold in np.unique(fold_of[among]):
         inside, outside = among & (fold_of == fold), among & (fold_of != fold)
         if not outside.any():  # one fold alone: better its own curve than none
             outside = inside
         slope, intercept = _platt([run[name][outside] for run in scores], malignant[outside])
-        losses += [_log_loss(curve(run[name][inside], slope, intercept), malignant[inside]) for run in scores]
-    return float(np.concatenate(losses).mean())
+        judged += [curve(run[name][inside], slope, intercept) for run in scores]
+        truth += [malignant[inside]] * len(scores)
+    return log_loss(np.concatenate(truth), np.concatenate(judged), labels=[False, True])
 
 
 def _fit(name, scores, malignant, among, slices) -> SeriesRule:
@@ -91,30 +94,20 @@ def _fit(name, scores, malignant, among, slices) -> SeriesRule:
 
 def _platt(scores: list[np.ndarray], malignant: np.ndarray) -> tuple[float, float]:
     """Slope (not negative) and intercept of the logistic curve, with Platt's targets against overfitting."""
-    from scipy.optimize import minimize
+    from sklearn.linear_model import LogisticRegression
 
     x = log_odds(np.concatenate(scores))
     y = np.tile(malignant, len(scores))
     positive, negative = malignant.sum(), (~malignant).sum()
     targets = np.where(y, (positive + 1) / (positive + 2), 1 / (negative + 2))
-
-    middle, spread = x.mean(), max(x.std(), 1e-3)
-    z = (x - middle) / spread  # on one scale the search is short
-
-    def loss(parameters):
-        margin = parameters[0] * z + parameters[1]
-        error = 1 / (1 + np.exp(-margin)) - targets
-        return (np.logaddexp(0, margin) - targets * margin).mean(), np.array([(error * z).mean(), error.mean()])
-
-    found = minimize(loss, [1.0, 0.0], jac=True, method="BFGS")
-    slope = float(found.x[0] / spread)
+    # A target between 0 and 1 is the score counted on both sides, each with its share.
+    sides, weights = np.repeat([1, 0], len(x)), np.concatenate([targets, 1 - targets])
+    fitted = LogisticRegression(C=np.inf, solver="newton-cholesky", tol=1e-8)
+    fitted.fit(np.tile(x, 2)[:, None], sides, sample_weight=weights)
+    slope = float(fitted.coef_[0, 0])
     if slope <= 0:  # a score that falls with malignancy says nothing
         return 0.0, float(log_odds(targets.mean()))
-    return slope, float(found.x[1] - slope * middle)
-
-
-def _log_loss(p, malignant):
-    return -np.log(np.clip(np.where(malignant, p, 1 - p), 1e-12, None))
+    return slope, float(fitted.intercept_[0])
 
 
 def _both_sides(p: np.ndarray) -> np.ndarray:

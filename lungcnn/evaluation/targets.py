@@ -41,9 +41,10 @@ def dataset_targets(crop_set: CropSet, seed: int = 0) -> list[Target]:
     known = {"boxes": crop_set.boxes, "second_look": crop_set.second_look}
     for index, (item, crop, lungs) in enumerate(zip(crop_set.slices, crop_set.crops, crop_set.lungs, strict=True)):
         if item.label == MALIGNANT:
-            for kind, found in known.items():
-                if found[index] is not None and found[index][1].any():
-                    lesion = boxes_mask(found[index][0], CROP_SIZE) > 0
+            for kind, by_slice in known.items():
+                boxes = by_slice[index]
+                if boxes is not None and boxes[1].any():
+                    lesion = boxes_mask(boxes[0], CROP_SIZE) > 0
                     targets.append(Target(kind, item.case, crop, lungs, lesion))
             continue
         drawn, alpha = insert_lesion(crop, lungs, rng)

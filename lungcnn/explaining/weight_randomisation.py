@@ -1,8 +1,8 @@
-"""Sanity of a model's maps: with its weights randomised they must change (Adebayo 2018)."""
+"""The model parameter randomisation test: with its weights randomised, a model's maps must change (Adebayo 2018)."""
 
 import numpy as np
 
-from lungcnn.classes import CLASSES
+from lungcnn.classes import MALIGNANT
 from lungcnn.explaining.faithfulness import rank_correlation
 from lungcnn.explaining.methods import DEFAULT_METHOD, METHODS
 from lungcnn.model.classifier import Classifier
@@ -11,7 +11,7 @@ from lungcnn.model.classifier import Classifier
 SURVIVES = 0.5
 
 
-def sanity_check(network, seed: int = 0) -> dict:
+def randomisation_test(network, seed: int = 0) -> dict:
     """Randomise a network's layers one after another from the top, and compare its maps with what they were.
 
     The maps are of "malignant", by the default method, on the bundled phantoms.
@@ -27,8 +27,8 @@ def sanity_check(network, seed: int = 0) -> dict:
 
     keras.utils.set_random_seed(seed)
     rng = np.random.default_rng(seed)
-    classifier, crops = Classifier(network), _phantom_crops()
-    copy, fresh = classifier.structure.model, keras.models.clone_model(classifier.structure.model)
+    classifier, crops = Classifier.of(network), _phantom_crops()
+    copy, fresh = classifier.engine.keras_graph().model, keras.models.clone_model(classifier.engine.keras_graph().model)
     before = _maps(classifier, crops)
     layers = [layer.name for layer in reversed(copy.layers) if layer.weights]
     correlations = []
@@ -51,7 +51,7 @@ def _randomised(layer, rng) -> list[np.ndarray]:
 
 def _maps(classifier, crops) -> np.ndarray:
     found = classifier(crops)
-    return METHODS[DEFAULT_METHOD].maps(found.activations, found.gradients)[:, CLASSES.index("malignant")]
+    return METHODS[DEFAULT_METHOD].of_map(found)[:, MALIGNANT]
 
 
 def _phantom_crops() -> np.ndarray:

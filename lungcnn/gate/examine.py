@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lungcnn.errors import Reason, RefusalError
+from lungcnn.errors import LungCNNError, Reason, RefusalError
 from lungcnn.gate.bounds import cautions, first_broken
 from lungcnn.gate.measures import Measures, measure
 from lungcnn.preprocessing.anatomy import Anatomy, find_anatomy
@@ -62,31 +62,35 @@ class ColourError(RefusalError):
 
 
 @dataclass(frozen=True, eq=False)
-class Admission:
-    """A slice that may be judged.
+class Examination:
+    """What the gate made of a slice.
 
     Attributes:
-        ct_slice: the slice, its window and polarity corrected where that was needed and possible.
-        anatomy: what was found on it.
-        measures: what was measured on it.
+        ct_slice: the slice that is judged and shown: window and polarity corrected where that was needed and possible.
+        refusal: why it may not or can't be judged, a `RefusalError` but for damage; None for a slice that is admitted.
+        anatomy: what was found on it. measures: what was measured on it. Both None where it was refused before.
         warnings: the slice's own and those of the gate.
     """
 
     ct_slice: CTSlice
-    anatomy: Anatomy
-    measures: Measures
+    refusal: LungCNNError | None = None
+    anatomy: Anatomy | None = None
+    measures: Measures | None = None
     warnings: tuple[Reason, ...] = ()
 
 
 def admit(ct_slice: CTSlice) -> Anatomy:
-    """The anatomy of a slice that may be judged; raises as `examine`."""
-    return examine(ct_slice).anatomy
+    """The anatomy of a slice that may be judged; raises the refusal of one that may not (as `examine` lists them)."""
+    found = examine(ct_slice)
+    if found.refusal is not None:
+        raise found.refusal
+    return found.anatomy
 
 
-def examine(ct_slice: CTSlice) -> Admission:
+def examine(ct_slice: CTSlice) -> Examination:
     """Admit a slice, corrected where its levels were read wrongly, or refuse it.
 
-    Raises:
+    Refusals are:
         FileFactsError: the file says localizer, secondary capture, not axial, another body part, burned-in annotation.
         NotFiniteError: NaN or infinite pixels.
         ColourError: a picture in colour.
@@ -96,12 +100,22 @@ def examine(ct_slice: CTSlice) -> Admission:
         NotChestCTError: not the measures of a whole, upright, axial slice of the chest.
         UnreadableFileError: whatever else is raised on the way.
     """
-    with told_as_damage("The slice could not be judged: something in it was not expected. The others go on."):
-        return _examine(ct_slice)
+    shown = ct_slice
+    try:
+        with told_as_damage("The slice could not be judged: something in it was not expected. The others go on."):
+            from_file = check_facts(ct_slice.facts) if ct_slice.facts else ()
+            _check_values(ct_slice)
+            shown = correct_levels(ct_slice)
+            anatomy = find_anatomy(shown)
+            measures = _measured(shown, anatomy)
+    except LungCNNError as refusal:
+        return Examination(shown, refusal, warnings=shown.warnings)
+    return Examination(
+        shown, anatomy=anatomy, measures=measures, warnings=(*shown.warnings, *from_file, *cautions(measures))
+    )
 
 
-def _examine(ct_slice: CTSlice) -> Admission:
-    from_file = check_facts(ct_slice.facts) if ct_slice.facts else ()
+def _check_values(ct_slice: CTSlice) -> None:
     if not np.isfinite(ct_slice.hu).all():
         raise NotFiniteError("The slice holds values that are not finite numbers. Export it again.")
     if ct_slice.coloured > LARGEST_COLOURED:
@@ -109,8 +123,10 @@ def _examine(ct_slice: CTSlice) -> Admission:
             f"The picture is in colour ({ct_slice.coloured:.1%} of it). Accepted are grey-scale chest-CT slices "
             "without graphics drawn over them."
         )
-    ct_slice = correct_levels(ct_slice)
-    anatomy = find_anatomy(ct_slice)
+
+
+def _measured(ct_slice: CTSlice, anatomy: Anatomy) -> Measures:
+    """The measures of a slice that keeps within their bounds."""
     if min(anatomy.lung_sides()) < LEAST_LUNG_ON_A_SIDE:
         raise OneLungError(
             "Lung was found on one side of the body only: the slice may lie above the apices or below the bases, or "
@@ -127,7 +143,7 @@ def _examine(ct_slice: CTSlice) -> Admission:
             f"({DATASET} HU).",
             bound.code,
         )
-    return Admission(ct_slice, anatomy, measures, (*ct_slice.warnings, *from_file, *cautions(measures)))
+    return measures
 
 
 def check_facts(facts: SliceFacts) -> tuple[Reason, ...]:

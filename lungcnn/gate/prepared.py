@@ -1,7 +1,6 @@
-"""A slice up to the point where the network takes over: decoded, admitted, cropped.
+"""A slice up to the point where the network takes over: decoded, examined, cropped.
 
-What comes out is small and holds no picture but the crop, so that threads and processes can work ahead of the network.
-Nothing here needs TensorFlow.
+Nothing here needs TensorFlow, so that threads and processes can work ahead of the network.
 """
 
 from collections.abc import Callable, Iterator
@@ -11,38 +10,49 @@ from functools import partial
 import numpy as np
 
 from lungcnn.errors import LungCNNError, Reason
-from lungcnn.gate.examine import examine
+from lungcnn.gate.examine import Examination, examine
 from lungcnn.reading.ct_slice import CTSlice
 from lungcnn.reading.loading import open_source
 
 
 @dataclass(frozen=True, eq=False)
 class Prepared:
-    """A slice ready for the network, or what stopped it.
+    """A slice ready for the network, or why it can't be judged.
 
     Attributes:
         crop: float32 `[128, 128]`, None where there is an error.
-        index: its frame's index in its file.
-        warnings: of the slice.
+        index: its frame's index in its file. warnings: of the slice.
         error: what stopped it: a `RefusalError` for a slice that is not to be judged.
+        examination: the gate's, of a slice that will be shown; else None, which keeps what waits for the network small.
     """
 
     crop: np.ndarray | None
     index: int = 0
     warnings: tuple[Reason, ...] = ()
     error: LungCNNError | None = None
+    examination: Examination | None = None
+
+    @property
+    def shown(self) -> CTSlice | None:
+        """The slice as it is judged and shown, where the examination was kept."""
+        return self.examination.ct_slice if self.examination else None
 
 
 def prepare(read: Callable[[], CTSlice], index: int = 0) -> Prepared:
     """Decode a slice by calling `read`, and crop it where the gate admits it. Never raises a `LungCNNError`."""
-    warnings: tuple[Reason, ...] = ()
     try:
         ct_slice = read()
-        index, warnings = ct_slice.frame, ct_slice.warnings
-        admission = examine(ct_slice)
     except LungCNNError as error:
-        return Prepared(None, index, warnings, error)
-    return Prepared(admission.anatomy.crop, index, admission.warnings)
+        return Prepared(None, index, error=error)
+    found = prepare_slice(ct_slice)
+    return Prepared(found.crop, found.index, found.warnings, found.error)
+
+
+def prepare_slice(ct_slice: CTSlice) -> Prepared:
+    """A slice that is decoded already, with the gate's examination."""
+    found = examine(ct_slice)
+    crop = None if found.refusal is not None else found.anatomy.crop
+    return Prepared(crop, ct_slice.frame, found.warnings, found.refusal, found)
 
 
 def prepare_file(path_or_bytes) -> Iterator[Prepared]:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lungcnn.classes import CLASSES
+from lungcnn.classes import CLASSES, MALIGNANT
 
 COVERAGE = 0.9
 SENSITIVITY = 0.9
@@ -31,9 +31,9 @@ class Calibration:
 
 def calibrate(logits: np.ndarray, calibration: Calibration) -> np.ndarray:
     """Probabilities float32 `[n, classes]` of logits: softmax after division by the temperature."""
+    # Not SciPy's: on the way to a first answer its import would take longer than the network.
     scaled = np.asarray(logits, np.float64) / calibration.temperature
-    scaled -= scaled.max(axis=-1, keepdims=True)
-    odds = np.exp(scaled)
+    odds = np.exp(scaled - scaled.max(axis=-1, keepdims=True))
     return (odds / odds.sum(axis=-1, keepdims=True)).astype(np.float32)
 
 
@@ -45,13 +45,16 @@ def prediction_set(probabilities: np.ndarray, calibration: Calibration) -> tuple
     """
     if calibration.set_thresholds is None:
         return None
-    top = int(np.argmax(probabilities))
-    pairs = enumerate(zip(CLASSES, calibration.set_thresholds, strict=True))
-    return tuple(name for i, (name, limit) in pairs if i == top or 1 - probabilities[i] <= limit)
+    inside = set_membership(probabilities[None], calibration.set_thresholds)[0]
+    return tuple(name for name, held in zip(CLASSES, inside, strict=True) if held)
 
 
 def set_membership(p: np.ndarray, thresholds) -> np.ndarray:
-    """Bool `[n, 3]`: which classes stand in each slice's prediction set; the most probable one always does."""
+    """Which classes stand in each slice's prediction set, bool `[n, classes]`; the most probable one always does.
+
+    Args:
+        p: probabilities float `[n, classes]`. thresholds: float `[classes]`, or `[n, classes]` for each slice its own.
+    """
     inside = 1 - p <= np.asarray(thresholds)
     inside[np.arange(len(p)), p.argmax(axis=1)] = True
     return inside
@@ -68,16 +71,15 @@ def fit_calibration(logits: np.ndarray, labels: np.ndarray, cases: np.ndarray) -
         logits: float `[n, 3]`. labels: int `[n]`. cases: str `[n]`.
     """
     from scipy.optimize import minimize_scalar
+    from scipy.special import log_softmax
 
     def loss(log_temperature):
-        p = calibrate(logits, Calibration(temperature=float(np.exp(log_temperature))))
-        return -np.log(np.maximum(p[np.arange(len(labels)), labels], 1e-12)).mean()
+        return -log_softmax(logits / np.exp(log_temperature), axis=1)[np.arange(len(labels)), labels].mean()
 
     fitted = minimize_scalar(loss, bounds=(np.log(0.2), np.log(10)), method="bounded")
     temperature = float(np.exp(fitted.x))
     p = calibrate(logits, Calibration(temperature=temperature))
-    malignant = CLASSES.index("malignant")
-    diseased = p[labels == malignant, malignant]
+    diseased = p[labels == MALIGNANT, MALIGNANT]
     threshold = float(np.quantile(diseased, 1 - SENSITIVITY, method="lower"))
     return Calibration(
         temperature=temperature,
@@ -85,7 +87,7 @@ def fit_calibration(logits: np.ndarray, labels: np.ndarray, cases: np.ndarray) -
         coverage=COVERAGE,
         malignant_threshold=threshold,
         malignant_sensitivity=float((diseased >= threshold).mean()),
-        malignant_specificity=float((p[labels != malignant, malignant] < threshold).mean()),
+        malignant_specificity=float((p[labels != MALIGNANT, MALIGNANT] < threshold).mean()),
     )
 
 

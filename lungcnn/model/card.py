@@ -9,12 +9,18 @@ import json
 import os
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 from lungcnn.classes import CLASSES
 from lungcnn.errors import ModelFileError
 from lungcnn.gate.familiarity import Familiarity
 from lungcnn.model.calibration import Calibration
+from lungcnn.model.tensorflow_start import import_tensorflow
 from lungcnn.preprocessing.lung_crop import CROP_SIZE, CROP_VERSION
+from lungcnn.shipped import shipped_file
+from lungcnn.system import write_whole
 from lungcnn.windowing import DATASET
 
 MODEL_NAME = "cancer_classification_model"
@@ -31,6 +37,7 @@ class ModelCard:
         figures: from cross-validation; empty where none was run.
         familiarity: how far from the training slices' features a slice may lie; None: not checked.
         series: the rule for whole series (`series_rule.SeriesRule`); empty where none was fitted.
+        onnx_sha256: of the same network as `<model>.onnx`, which runs without TensorFlow; None where there is none.
     """
 
     sha256: str
@@ -45,29 +52,45 @@ class ModelCard:
     figures: dict = field(default_factory=dict)
     familiarity: Familiarity | None = None
     series: dict = field(default_factory=dict)
+    onnx_sha256: str | None = None
 
 
 def default_model_path() -> Path:
     """The model that ships with the project, or the one that the environment variable LUNGCNN_MODEL names."""
     chosen = os.environ.get("LUNGCNN_MODEL")
-    return Path(chosen) if chosen else Path(__file__).parents[2] / "models" / f"{MODEL_NAME}.keras"
+    return Path(chosen) if chosen else shipped_file(f"models/{MODEL_NAME}.keras")
 
 
-def save_model(network, folder: Path, card: dict) -> Path:
-    """Write `<name>.keras` (without an optimizer) and its card into `folder`; returns the model's path.
+def save_model(network, folder: Path, card: dict, crops: np.ndarray | None = None) -> Path:
+    """Write `<name>.keras` (without an optimizer), the same as `.onnx`, and the card into `folder`.
 
     Args:
-        network: `keras.Model`. card: fields of `ModelCard` other than the sha256.
+        network: `keras.Model`. card: fields of `ModelCard` other than the sums.
+        crops: float32 `[n, 128, 128]` on which the `.onnx` must answer as Keras does; None writes none.
+
+    Returns:
+        The `.keras` file's path.
+
+    Raises `ModelStructureError` where the network can't be written as ONNX, or answers otherwise then.
     """
+    from lungcnn.model.onnx_export import export_onnx
+
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{MODEL_NAME}.keras"
-    # Both are complete before either replaces what was there: a killed run leaves the old pair.
-    draft = folder / f".{MODEL_NAME}.draft.keras"
-    network.save(draft, include_optimizer=False)
-    text = json.dumps(asdict(ModelCard(sha256=_sha256(draft), **card)), indent=1) + "\n"
-    draft.replace(path)
-    card_path(path).write_text(text, encoding="utf-8")
+    write_whole(path, lambda draft: network.save(draft, include_optimizer=False))
+    sums = {"sha256": sha256_of(path)}
+    onnx_path(path).unlink(missing_ok=True)
+    if crops is not None:
+        write_whole(onnx_path(path), lambda draft: export_onnx(network, draft, crops))
+        sums["onnx_sha256"] = sha256_of(onnx_path(path))
+    text = json.dumps(asdict(ModelCard(**sums, **card)), indent=1) + "\n"
+    write_whole(card_path(path), lambda draft: draft.write_text(text, encoding="utf-8"))
     return path
+
+
+def onnx_path(model: Path) -> Path:
+    """The ONNX file that belongs to a model file."""
+    return model.with_suffix(".onnx")
 
 
 def card_path(model: Path) -> Path:
@@ -83,8 +106,11 @@ def load_card(model: Path) -> ModelCard:
         calibration = dict(fields.pop("calibration"))
         thresholds = calibration.pop("set_thresholds")
         familiarity = fields.pop("familiarity", None)
+        plain: dict[str, Any] = {
+            name: tuple(value) if isinstance(value, list) else value for name, value in fields.items()
+        }
         card = ModelCard(
-            **{name: tuple(value) if isinstance(value, list) else value for name, value in fields.items()},
+            **plain,
             calibration=Calibration(set_thresholds=tuple(thresholds) if thresholds else None, **calibration),
             familiarity=Familiarity(**familiarity) if familiarity else None,
         )
@@ -107,11 +133,12 @@ def verify_model(path: Path) -> ModelCard:
     if not path.is_file():
         raise ModelFileError(f"There is no model at {path}. {_RETRAIN}.")
     card = load_card(path)
-    if _sha256(path) != card.sha256:
-        raise ModelFileError(
-            f"The model file {path.name} is not the one its card describes (sha256 differs): it was changed or "
-            f"cut short. It was not opened. {_RETRAIN}."
-        )
+    for file, expected in ((path, card.sha256), (onnx_path(path), card.onnx_sha256)):
+        if expected is not None and file.is_file() and sha256_of(file) != expected:
+            raise ModelFileError(
+                f"The model file {file.name} is not the one its card describes (sha256 differs): it was changed or "
+                f"cut short. It was not opened. {_RETRAIN}."
+            )
     return card
 
 
@@ -126,14 +153,24 @@ def load_model(path: Path | str | None = None):
     """
     path = Path(path) if path else default_model_path()
     card = verify_model(path)
+    return open_keras(path), card
+
+
+def open_keras(path: Path):
+    """The `keras.Model` in a file that was verified.
+
+    Raises `ModelFileError` where Keras can't open it, and `MissingPackageError` where there is no TensorFlow.
+    """
+    import_tensorflow()
     import keras
 
     try:
-        return keras.saving.load_model(path, compile=False, safe_mode=True), card
+        return keras.saving.load_model(path, compile=False, safe_mode=True)
     except (ValueError, TypeError, OSError, KeyError) as error:
         raise ModelFileError(f"Keras could not open {path.name} ({type(error).__name__}). {_RETRAIN}.") from error
 
 
-def _sha256(path: Path) -> str:
+def sha256_of(path: Path) -> str:
+    """The SHA-256 of a file, in hexadecimal digits."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -1,12 +1,12 @@
-"""Lung crops in, calibrated probabilities out, with what explanations need: one compiled call."""
+"""Lung crops in, calibrated probabilities out, with what explanations need: one call of the engine."""
 
 from dataclasses import dataclass
 
 import numpy as np
 
-from lungcnn.classes import CLASSES
 from lungcnn.model.calibration import Calibration, calibrate
-from lungcnn.model.keras_graph import lay_flat
+from lungcnn.model.engine import Engine
+from lungcnn.model.keras_engine import KerasEngine
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,76 +25,47 @@ class Classification:
     activations: np.ndarray
     gradients: np.ndarray
 
+    @property
+    def features(self) -> np.ndarray:
+        """The map's maxima, float32 `[n, channels]`."""
+        return self.activations.max(axis=(1, 2))
+
 
 class Classifier:
-    """A network behind compiled functions of fixed signature, warmed when made; safe to call from threads.
-
-    Args:
-        network: any Sequential or functional Keras model, `[n, 128, 128, 1]` to a softmax over the classes.
-        layer: the convolution to explain; None for the last one.
-
-    Raises `ModelStructureError` for a model that can't be explained and `UsageError` for an unknown layer.
+    """An engine's answers, calibrated; safe to call from threads.
 
     Attributes:
-        structure: the model as `structure.Structure`. layer: the explained convolution's name.
+        engine: the network. layer: the explained convolution's name.
     """
 
-    def __init__(self, network, calibration: Calibration | None = None, layer: str | None = None):
+    def __init__(self, engine: Engine, calibration: Calibration | None = None):
+        self.engine = engine
         self.calibration = calibration or Calibration()
-        self.structure = lay_flat(network, layer)
-        self.layer = self.structure.layer
-        self._explained, self._bare, self._featured = _compile(self.structure)
-        blank = np.zeros((1, *self.structure.size), np.float32)
-        self(blank)
-        self.probabilities(blank)
-        self.features(blank)
+        self.layer = engine.layer
+
+    @classmethod
+    def of(cls, network, calibration: Calibration | None = None, layer: str | None = None) -> "Classifier":
+        """A classifier around a Keras model; arguments and errors as `KerasEngine`."""
+        return cls(KerasEngine(network, layer), calibration)
 
     def __call__(self, crops: np.ndarray) -> Classification:
         """Classify crops (float32 `[n, 128, 128]`, grey 0 to 1, finite), with what explanations of any class need."""
-        logits, activations, gradients = (part.numpy() for part in self._explained(_batch(crops)))
+        logits, activations, gradients = self.engine.explained(crops)
         return Classification(logits, calibrate(logits, self.calibration), activations, gradients)
 
     def logits(self, crops: np.ndarray) -> np.ndarray:
         """Logits float32 `[n, classes]` alone: the forward pass."""
-        return self._bare(_batch(crops)).numpy()
+        return self.engine.logits(crops)
 
     def features(self, crops: np.ndarray, batch: int = 64) -> tuple[np.ndarray, np.ndarray]:
         """Logits float32 `[n, classes]`, and the explained convolution's maxima over its map, `[n, channels]`."""
-        parts = [self._featured(_batch(crops[i : i + batch])) for i in range(0, len(crops), batch)]
-        return tuple(np.concatenate([part.numpy() for part in column]) for column in zip(*parts, strict=True))
+        parts = []
+        for start in range(0, len(crops), batch):
+            logits, found = self.engine.mapped(crops[start : start + batch])
+            parts.append((logits, found.max(axis=(1, 2))))
+        logits, maxima = (np.concatenate(column) for column in zip(*parts, strict=True))
+        return logits, maxima
 
     def probabilities(self, crops: np.ndarray) -> np.ndarray:
         """Calibrated probabilities float32 `[n, classes]` alone."""
         return calibrate(self.logits(crops), self.calibration)
-
-
-def _batch(crops: np.ndarray) -> np.ndarray:
-    return np.ascontiguousarray(crops, np.float32)[..., None]
-
-
-def _compile(structure):
-    """Crops to (logits, map, gradients), to logits alone, and to (logits, maxima of the map)."""
-    import tensorflow as tf
-
-    signature = [tf.TensorSpec((None, *structure.size, 1), tf.float32)]
-
-    @tf.function(input_signature=signature, autograph=False)
-    def explained(crops):
-        with tf.GradientTape(persistent=True) as tape:
-            activations, logits = structure.tapped(crops, training=False)
-            scores = [tf.cast(logits[:, label], tf.float32) for label in range(len(CLASSES))]
-        # Once a map is there, the way from it to the logits is short: three gradients cost little.
-        gradients = tf.stack([tape.gradient(score, activations) for score in scores], axis=1)
-        return tuple(tf.cast(part, tf.float32) for part in (logits, activations, gradients))
-
-    @tf.function(input_signature=signature, autograph=False)
-    def bare(crops):
-        _, logits = structure.tapped(crops, training=False)
-        return tf.cast(logits, tf.float32)
-
-    @tf.function(input_signature=signature, autograph=False)
-    def featured(crops):
-        activations, logits = structure.tapped(crops, training=False)
-        return tf.cast(logits, tf.float32), tf.cast(tf.reduce_max(activations, axis=(1, 2)), tf.float32)
-
-    return explained, bare, featured

@@ -20,8 +20,10 @@ def fuse_first_pooling(model, keep: str):
         "same" on one channel, linear or ReLU, read by nothing but a 2 x 2 max pooling.
     """
     convolution = next((layer for layer in model.layers if isinstance(layer, layers.Conv2D)), None)
-    pooling = _only_reader(convolution)
-    if convolution is None or convolution.name == keep or not (_fits(convolution) and _halves(pooling)):
+    if convolution is None or convolution.name == keep or not _fits(convolution):
+        return model
+    pooling = _only_reader(model, convolution)
+    if not _halves(pooling):
         return model
     fused = ConvolutionPooled(convolution)
 
@@ -55,15 +57,27 @@ class ConvolutionPooled(layers.Layer):
         return self._convolution.activation(largest + bias)
 
 
-def _only_reader(layer):
-    nodes = getattr(layer, "_outbound_nodes", ())
-    return nodes[0].operation if len(nodes) == 1 else None
+def _only_reader(model, layer):
+    """The layer or operation that reads a layer's output and nothing else, where there is but one; else None."""
+    calls: list[tuple] = []
+
+    def call(called, *args, **kwargs):
+        output = called(*args, **kwargs)
+        calls.append((called, keras.tree.flatten((args, kwargs)), output))
+        return output
+
+    outputs = keras.models.clone_model(model, clone_function=lambda layer: layer, call_function=call).outputs
+    made = [output for called, _, output in calls if called is layer]
+    readers = [called for called, inputs, _ in calls for tensor in inputs if tensor is made[0]]
+    if len(made) != 1 or len(readers) != 1 or any(tensor is made[0] for tensor in outputs):
+        return None
+    return readers[0] if sum(called is readers[0] for called, *_ in calls) == 1 else None
 
 
 def _fits(convolution) -> bool:
     plain = (convolution.kernel_size, convolution.strides, convolution.dilation_rate) == ((3, 3), (1, 1), (1, 1))
     ordered = convolution.activation in (keras.activations.relu, keras.activations.linear)
-    _, rows, columns, channels = convolution.input.shape
+    rows, columns, channels = convolution.input.shape[1:]
     even = rows % 2 == columns % 2 == 0
     float32 = convolution.compute_dtype == "float32"
     return plain and ordered and even and float32 and channels == 1 and convolution.padding == "same"

@@ -1,16 +1,18 @@
 """Any trained Keras model, laid flat: where its convolutions are, and its logits before the softmax.
 
-Models come Sequential or functional, built or not, with the softmax as a layer or as an activation, with a backbone
-nested inside. Explanations need one flat graph from the input over a convolution's map to the logits.
+Models come Sequential or functional, built or not, with the softmax as a layer, an operation or an activation, with a
+backbone nested inside. Explanations need one flat graph from the input over a convolution's map to the logits.
 """
 
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import numpy as np
 
 from lungcnn.classes import CLASSES
 from lungcnn.errors import ModelStructureError, UsageError
+from lungcnn.model.keras_private import run_graph
 from lungcnn.preprocessing.lung_crop import CROP_SIZE
 
 
@@ -26,11 +28,20 @@ class Structure:
         size: rows and columns of the input.
     """
 
-    model: object
+    model: Any
     layer: str
-    tapped: object
+    tapped: Any
     bias: np.ndarray | None
     size: tuple[int, int]
+
+
+@dataclass(frozen=True, eq=False)
+class Call:
+    """One use of a layer or operation in a graph: on which symbolic tensors, and what it gave."""
+
+    layer: Any
+    inputs: list
+    output: Any
 
 
 def lay_flat(network, layer: str | None = None) -> Structure:
@@ -48,8 +59,8 @@ def lay_flat(network, layer: str | None = None) -> Structure:
 
     from lungcnn.model.fused_pooling import fuse_first_pooling
 
-    inputs, end = _copy(network)
-    logits = _before_softmax(end)
+    inputs, calls = _copy(network)
+    logits = _before_softmax(calls[-1])
     model = keras.Model(inputs, logits)
     maps = {found.name: found.output for found in model.layers if _is_convolution(found)}
     if not maps:
@@ -68,8 +79,8 @@ def _is_convolution(layer) -> bool:
     return isinstance(layer, kinds) and len(layer.output.shape) == 4
 
 
-def _copy(network):
-    """Input and output tensor of a flat copy with the same weights."""
+def _copy(network) -> tuple[Any, list[Call]]:
+    """A flat copy with the same weights: its input tensor, and its calls up to the one that gives the output."""
     import keras
 
     if isinstance(network, keras.Sequential) and not network.built:
@@ -86,7 +97,9 @@ def _copy(network):
             f"({CROP_SIZE}, {CROP_SIZE}, 1) and {len(CLASSES)} probabilities."
         )
     inputs = keras.Input(network.inputs[0].shape[1:], name=network.inputs[0].name, dtype=network.inputs[0].dtype)
-    names, pairs = set(), []
+    names: set[str] = set()
+    pairs: list[tuple] = []
+    calls: list[Call] = []
 
     def clone(layer):
         if _is_graph(layer) or not isinstance(layer, keras.Layer):
@@ -102,57 +115,70 @@ def _copy(network):
         return copy
 
     def call(layer, *args, **kwargs):
-        return walk(layer, args[0]) if _is_graph(layer) else layer(*args, **kwargs)
+        tensors = [part for part in keras.tree.flatten((args, kwargs)) if keras.utils.is_keras_tensor(part)]
+        if _is_graph(layer):
+            return walk(layer, tensors)
+        output = layer(*args, **kwargs)
+        calls.append(Call(layer, tensors, output))
+        return output
 
-    def walk(graph, tensor):
+    def walk(graph, tensors):
         if isinstance(graph, keras.Sequential):
-            for layer in graph.layers:
-                tensor = call(clone(layer), tensor)
-            return tensor
-        copies = {}
+            graph = keras.Model(graph.inputs, graph.outputs)
+        copies: dict = {}
 
         def operation(layer):
             copies[layer] = copies.get(layer) or clone(layer)  # a layer used twice stays one layer
             return partial(call, copies[layer])
 
-        # `clone_model` can't start from a tensor inside another graph; what it rests on can.
-        return graph._run_through_graph(tensor, operation)
+        return run_graph(graph, tensors, operation)
 
     try:
-        end = walk(network, inputs)
+        (end,) = keras.tree.flatten(walk(network, [inputs]))
     except (TypeError, ValueError, NotImplementedError) as error:
         raise ModelStructureError(f"The model's layers can't be copied ({type(error).__name__}).") from error
     for layer, copy in pairs:
         copy.set_weights(layer.get_weights())
-    return inputs, end
+        if hasattr(copy, "finalize_state"):  # layers that adapt to data compute with constants made of their weights
+            copy.finalize_state()
+    last = next(index for index, made in enumerate(calls) if made.output is end)
+    return inputs, calls[: last + 1]
 
 
 def _is_graph(layer) -> bool:
     """Sequential or functional: a model whose layers and connections are known."""
     import keras
 
-    return isinstance(layer, keras.Sequential) or type(layer).__name__ == "Functional"
+    return isinstance(layer, keras.Sequential) or (isinstance(layer, keras.Function) and isinstance(layer, keras.Model))
 
 
-def _before_softmax(end):
-    """The logits under a softmax that is a layer or the last layer's activation."""
-    import keras
-
-    layer = end._keras_history.operation
-    activation = getattr(layer, "activation", None)
-    if isinstance(layer, keras.layers.Softmax) or (
-        isinstance(layer, keras.layers.Activation) and activation is keras.activations.softmax
-    ):
-        return layer.input
-    if activation is not keras.activations.softmax:
+def _before_softmax(end: Call):
+    """The logits under a softmax that is a layer, an operation, or the last layer's activation."""
+    layer = end.layer
+    if not getattr(layer, "weights", ()) and len(end.inputs) == 1 and _is_softmax(layer):
+        return end.inputs[0]
+    if not _is_softmax(getattr(layer, "activation", None)):
         raise ModelStructureError(
             f"The model ends in {type(layer).__name__} '{layer.name}'; expected a softmax over {len(CLASSES)} logits, "
-            "as a layer or as the last layer's activation."
+            "as a layer, an operation or the last layer's activation."
         )
     linear = type(layer).from_config({**layer.get_config(), "activation": "linear"})
-    logits = linear(layer.input)
+    logits = linear(*end.inputs)
     linear.set_weights(layer.get_weights())
     return logits
+
+
+def _is_softmax(function) -> bool:
+    """Whether a function of logits does what a softmax does, whatever it is called."""
+    import keras
+
+    logits = np.array([[0.5, -1.0, 2.0], [3.0, 0.25, -2.0]], np.float32)
+    try:
+        found = keras.ops.convert_to_numpy(keras.ops.cast(function(logits), "float32"))
+    except Exception:  # noqa: BLE001 - anything may come from someone else's function; it isn't a softmax then
+        return False
+    expected = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    return found.shape == expected.shape and np.allclose(found, expected, atol=0.01)
 
 
 def _bias(found, logits):

@@ -3,12 +3,16 @@
 import os
 import sys
 
+from lungcnn.errors import MissingPackageError
+
 
 def import_tensorflow() -> None:
     """Import TensorFlow with file descriptor 2 put aside: its C++ start-up notices heed no setting.
 
-    For programs only (the command line, the demo), before they start threads; errors still raise as usual.
+    What other threads write to standard error meanwhile is lost. Raises `MissingPackageError` where it isn't installed.
     """
+    if "tensorflow" in sys.modules:
+        return
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     sys.stderr.flush()
     kept = os.dup(2)
@@ -16,6 +20,11 @@ def import_tensorflow() -> None:
         os.dup2(nowhere.fileno(), 2)
     try:
         import tensorflow  # noqa: F401
+    except ImportError:
+        raise MissingPackageError(
+            "This needs TensorFlow, which judging with a model of this project doesn't: "
+            'pip install "lungcnn[train]" brings it.'
+        ) from None
     finally:
         os.dup2(kept, 2)
         os.close(kept)

@@ -5,7 +5,8 @@ from dataclasses import replace
 import numpy as np
 
 from lungcnn.phantoms.canvas import BLOOD, FAT, LIVER, MUSCLE, Drawing, ellipse, scanned, shrunk
-from lungcnn.phantoms.thorax import Level, draw_airways, draw_spine, draw_trunk
+from lungcnn.phantoms.levels import Level
+from lungcnn.phantoms.thorax import draw_airways, draw_spine, draw_trunk
 
 SPLEEN, KIDNEY, STOMACH, PANCREAS = 50, 34, 18, 42
 # At the upper poles of the kidneys: liver, stomach with an air bubble, spleen, kidneys, aorta and vena cava, bowel.
@@ -46,7 +47,8 @@ def draw_abdomen(rng: np.random.Generator, size: float = 1.0, gas: float = 1.0) 
         organ = ellipse(x, y, half_width, half_depth, rng, 0.05, rng.normal(0, 0.1))
         canvas.paint(canvas.shape(organ) & inside, hu)
     for _ in range(int(rng.integers(6, 12))):  # bowel in front
-        loop = ellipse(rng.uniform(-70, 90), rng.uniform(-66, -30) + 40, *rng.uniform(7, 13, 2), rng, 0.1)
+        x, y = rng.uniform(-70, 90), rng.uniform(-66, -30) + 40
+        loop = ellipse(x, y, rng.uniform(7, 13), rng.uniform(7, 13), rng, 0.1)
         canvas.paint(canvas.shape(loop) & inside & (canvas.hu == FAT), STOMACH)
     for side in (-1, 1):
         for angle in np.linspace(-0.6, 1.1, 4) + rng.normal(0, 0.06, 4):

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from lungcnn.errors import UsageError
-from lungcnn.reading.ct_slice import CTSlice
 from lungcnn.results.rendering import encode_png, render_overlay
 from lungcnn.results.series_report import SeriesReport
 from lungcnn.results.slice_report import SliceReport
@@ -31,9 +30,9 @@ class View:
     signed: bool = False
 
 
-def export_overlay(ct_slice: CTSlice, report: SliceReport, view: View | None = None) -> bytes:
+def export_overlay(report: SliceReport, view: View | None = None) -> bytes:
     """The overlay at the slice's own size, as PNG; raises as `render_overlay`."""
-    return encode_png(_overlay(ct_slice, report, view or View()))
+    return encode_png(draw_view(report, view or View()))
 
 
 def export_record(report: SliceReport | SeriesReport) -> bytes:
@@ -53,5 +52,6 @@ def export_heatmap(report: SliceReport) -> bytes:
     return stream.getvalue()
 
 
-def _overlay(ct_slice: CTSlice, report: SliceReport, view: View) -> np.ndarray:
-    return render_overlay(ct_slice, report, view.window, view.opacity, view.colour_map, view.signed, view.contour)
+def draw_view(report: SliceReport, view: View) -> np.ndarray:
+    """The overlay as a view shows it, uint8 RGB `[rows, columns, 3]`; raises as `render_overlay`."""
+    return render_overlay(report, view.window, view.opacity, view.colour_map, view.signed, view.contour)

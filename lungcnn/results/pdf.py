@@ -5,16 +5,16 @@ from datetime import date
 from functools import partial
 
 from lungcnn.classes import CLASSES
+from lungcnn.errors import UsageError
 from lungcnn.explaining.methods import METHODS
-from lungcnn.reading.ct_slice import CTSlice
-from lungcnn.results.export import View, _overlay
+from lungcnn.results.export import View, draw_view
 from lungcnn.results.rendering import encode_png, render_slice
 from lungcnn.results.slice_report import DISCLAIMER, SliceReport
 
 SUBJECT = "Explainable classification of a chest-CT slice"
 
 
-def export_report(ct_slice: CTSlice, report: SliceReport, view: View | None = None, day: date | None = None) -> bytes:
+def export_report(report: SliceReport, view: View | None = None, day: date | None = None) -> bytes:
     """One A4 page: slice, overlay, probabilities, checks, model, date, and what it is not for; text can be selected.
 
     Args:
@@ -22,10 +22,14 @@ def export_report(ct_slice: CTSlice, report: SliceReport, view: View | None = No
 
     Returns:
         The PDF's bytes. The file's metadata name no author, machine or time: the same input gives the same bytes.
+
+    Raises `UsageError` for a report that carries no slice.
     """
     from reportlab.lib.pagesizes import A4
     from reportlab.platypus import SimpleDocTemplate
 
+    if report.ct_slice is None:
+        raise UsageError("The report carries no slice to draw: make one of that slice with Pipeline.run.")
     view = view or View()
     stream = io.BytesIO()
     # `invariant` leaves creation time and a random identifier out.
@@ -45,7 +49,7 @@ def export_report(ct_slice: CTSlice, report: SliceReport, view: View | None = No
         invariant=1,
         pageCompression=1,
     )
-    story = _story(ct_slice, report, view, day or date.today(), A4[0] - 2 * margin)
+    story = _story(report, view, day or date.today(), A4[0] - 2 * margin)
     document.build(story, onFirstPage=partial(_footer, margin=margin))
     return stream.getvalue()
 
@@ -64,7 +68,7 @@ def _styles() -> dict:
     }
 
 
-def _story(ct_slice: CTSlice, report: SliceReport, view: View, day: date, width: float) -> list:
+def _story(report: SliceReport, view: View, day: date, width: float) -> list:
     from reportlab.platypus import Paragraph, Spacer
 
     styles = _styles()
@@ -76,7 +80,7 @@ def _story(ct_slice: CTSlice, report: SliceReport, view: View, day: date, width:
         line("Research use only: chest-CT slice, explained", "title"),
         line(f"{DISCLAIMER} Date: {day.isoformat()}.", "notice"),
         Spacer(1, 6),
-        _pictures(ct_slice, report, view, width, styles),
+        _pictures(report, view, width, styles),
         Spacer(1, 4),
     ]
     if report.status != "ok":
@@ -98,10 +102,10 @@ def _story(ct_slice: CTSlice, report: SliceReport, view: View, day: date, width:
     return story
 
 
-def _pictures(ct_slice: CTSlice, report: SliceReport, view: View, width: float, styles):
+def _pictures(report: SliceReport, view: View, width: float, styles):
     from reportlab.platypus import Image, Paragraph, Table
 
-    side = (width - 10) / 2
+    ct_slice, side = report.ct_slice, (width - 10) / 2
     rows, columns = ct_slice.hu.shape
     height = side * rows * ct_slice.aspect / columns
     shrink = min(1.0, 300 / height)
@@ -126,7 +130,7 @@ def _pictures(ct_slice: CTSlice, report: SliceReport, view: View, width: float, 
         elif view.signed:
             right += f" for the class (orange) and {-explanation.scale:.2f} against it (blue)"
     cells = [
-        [image(render_slice(ct_slice, window)), image(_overlay(ct_slice, report, view))],
+        [image(render_slice(ct_slice, window)), image(draw_view(report, view))],
         [Paragraph(left, styles["small"]), Paragraph(right, styles["small"])],
     ]
     return Table(cells, colWidths=[width / 2] * 2, style=[("LEFTPADDING", (0, 0), (-1, -1), 0)])

@@ -8,7 +8,7 @@ from lungcnn.reading.ct_slice import CTSlice
 from lungcnn.results.slice_report import SliceReport
 from lungcnn.windowing import WINDOWS, Window, to_grey
 
-# Perceptually uniform maps first. Jet only for who asks for it: its steps look like borders that aren't there.
+# Perceptually uniform maps first. Jet only for those who ask for it: its steps look like borders that aren't there.
 COLOUR_MAPS = {
     "inferno": cv2.COLORMAP_INFERNO,
     "viridis": cv2.COLORMAP_VIRIDIS,
@@ -26,7 +26,6 @@ def render_slice(ct_slice: CTSlice, window: Window = WINDOWS["dataset"]) -> np.n
 
 
 def render_overlay(
-    ct_slice: CTSlice,
     report: SliceReport,
     window: Window = WINDOWS["dataset"],
     opacity: float = 0.6,
@@ -34,7 +33,7 @@ def render_overlay(
     signed: bool = False,
     contour: float | None = None,
 ) -> np.ndarray:
-    """The slice with the heatmap over it, uint8 RGB `[rows, columns, 3]`.
+    """The slice of a report, as it was judged, with the heatmap over it: uint8 RGB `[rows, columns, 3]`.
 
     Colour and opacity both grow with the map, so that the anatomy stays visible where nothing is marked. The scale
     ends at the largest value of any class, so that the map of a class for which little speaks looks weak. Without an
@@ -44,14 +43,16 @@ def render_overlay(
         signed: also show what speaks against the class, in another colour.
         contour: outline where the map exceeds this share (0 to 1) of its own maximum, and leave the colours out.
 
-    Raises `UsageError` for an unknown colour map, or an opacity or contour outside 0 to 1.
+    Raises `UsageError` for an unknown colour map, an opacity or contour outside 0 to 1, or a report without its slice.
     """
     if colour_map not in COLOUR_MAPS:
         raise UsageError(f"There is no colour map '{colour_map}'. Accepted: {', '.join(COLOUR_MAPS)}.")
     for name, value in (("Opacity", opacity), ("The contour's level", 0 if contour is None else contour)):
         if not 0 <= value <= 1:
             raise UsageError(f"{name} lies between 0 and 1; received {value}.")
-    grey = cv2.cvtColor(render_slice(ct_slice, window), cv2.COLOR_GRAY2RGB)
+    if report.ct_slice is None:
+        raise UsageError("The report carries no slice to draw: make one of that slice with Pipeline.run.")
+    grey = cv2.cvtColor(render_slice(report.ct_slice, window), cv2.COLOR_GRAY2RGB)
     if report.explanation is None:
         return grey
     heat = report.explanation.heatmap()

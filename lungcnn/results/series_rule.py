@@ -48,7 +48,7 @@ class SeriesRule:
     slices: tuple[int, int]
 
     def stride(self, count: int) -> int:
-        """Every how manieth of `count` slices makes a series no longer than the cases that the rule was fitted on."""
+        """The step at which `count` slices are thinned to no more than the cases had that the rule was fitted on."""
         return max(1, -(-count // max(1, self.slices[1])))
 
     def probability(self, malignant: np.ndarray) -> float:
@@ -75,9 +75,14 @@ class SeriesRule:
 
 
 def curve(score, slope: float, intercept: float):
-    return 1 / (1 + np.exp(-(slope * log_odds(score) + intercept)))
+    """Probability of a score, both of any shape: the logistic curve over its log-odds."""
+    from scipy.special import expit
+
+    return expit(slope * log_odds(score) + intercept)
 
 
 def log_odds(score):
-    inside = np.clip(score, _EDGE, 1 - _EDGE)
-    return np.log(inside / (1 - inside))
+    """Log-odds of a score of any shape; at its ends they stay finite."""
+    from scipy.special import logit
+
+    return logit(np.clip(score, _EDGE, 1 - _EDGE))

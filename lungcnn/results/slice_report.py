@@ -1,10 +1,11 @@
 """`SliceReport`, the one immutable result of a slice, and its JSON form."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 
 from lungcnn.classes import CLASSES
 from lungcnn.errors import Reason, RefusalError
 from lungcnn.explaining.explanation import Explanation
+from lungcnn.reading.ct_slice import CTSlice
 
 DISCLAIMER = "For research and teaching only. Not a medical device; not for diagnosis or treatment decisions."
 
@@ -28,6 +29,8 @@ class SliceReport:
         prediction: the most probable class. probabilities: calibrated, by class. Both None unless "ok".
         prediction_set: classes that can't be ruled out, or None for a model without thresholds.
         index: the frame's index in its file.
+        ct_slice: the slice as it was judged, its window and polarity corrected: what is shown. None where it could not
+            be read, and for the slices of a series, which are many. It is not part of the JSON record.
     """
 
     status: str
@@ -39,6 +42,7 @@ class SliceReport:
     explanation: Explanation | None = None
     model: ModelInfo | None = None
     index: int = 0
+    ct_slice: CTSlice | None = field(default=None, repr=False)
 
     @property
     def set_in_words(self) -> str | None:

@@ -50,12 +50,11 @@ def predict_files(
     Raises `UsageError` when an output can't be written: a full disk ends the run with a sentence.
     """
     for file in files:
-        for ct_slice, report in pipeline.run_file(file, **options):
-            if ct_slice is not None:
-                try:
-                    outputs.write(file, ct_slice, report)
-                except OSError as error:
-                    raise UsageError(f"The overlay or heatmap could not be written: {error.strerror}.") from None
+        for report in pipeline.run_file(file, **options):
+            try:
+                outputs.write(file, report)
+            except OSError as error:
+                raise UsageError(f"The overlay or heatmap could not be written: {error.strerror}.") from None
             yield file, report
         on_file()
 
@@ -94,7 +93,7 @@ def look_at(pipeline: Pipeline, series: Series, report: SeriesReport, **options)
             ct_slice = one.read()
         except LungCNNError:
             continue  # its report says why
-        judged.append(Judged(one.content(), ct_slice, pipeline.run(ct_slice, **options)))
+        judged.append(Judged(one.content(), pipeline.run(ct_slice, **options)))
         names.append(one.name)
         if not report.suspicious:
             break

@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 
 from lungcnn.errors import UsageError
-from lungcnn.reading.ct_slice import CTSlice
 from lungcnn.results.dicom.results import DicomResults, Judged, NotDicomError, write_objects
 from lungcnn.results.rendering import encode_png, render_overlay
 from lungcnn.results.series_report import SeriesReport
@@ -43,20 +42,21 @@ class Outputs:
             except OSError as error:
                 raise UsageError(f"The folder {folder} can't be made: {error.strerror}.") from None
 
-    def write(self, file: Path, ct_slice: CTSlice, report: SliceReport) -> None:
-        """Write what is asked for of one slice; overlay and heatmap where it was judged."""
-        if not (self.overlay or self.heatmap or self.dicom):
+    def write(self, file: Path, report: SliceReport) -> None:
+        """Write what is asked for of one slice that could be read; overlay and heatmap where it was judged."""
+        if report.ct_slice is None or not (self.overlay or self.heatmap or self.dicom):
             return
+        ct_slice = report.ct_slice
         stem = file.stem if ct_slice.frames == 1 else f"{file.stem}-frame{ct_slice.frame}"
         self._used[stem] += 1
         if self._used[stem] > 1:
             stem = f"{stem}-{self._used[stem]}"
         if self.dicom:
-            self._write_dicom([Judged(file, ct_slice, report)], stem)
+            self._write_dicom([Judged(file, report)], stem)
         if report.status != "ok":
             return
         if self.overlay:
-            picture = render_overlay(ct_slice, report, signed=self.signed, contour=self.contour)
+            picture = render_overlay(report, signed=self.signed, contour=self.contour)
             (self.overlay / f"{stem}.png").write_bytes(encode_png(picture))
         if self.heatmap:
             np.save(self.heatmap / f"{stem}.npy", report.explanation.heatmap())
@@ -65,7 +65,7 @@ class Outputs:
         """Write what is asked for of the slices of a series that were looked at, and its DICOM report."""
         pictures = replace(self, dicom=None)
         for judged, name in zip(looked_at, names, strict=True):
-            pictures.write(Path(name), judged.ct_slice, judged.report)
+            pictures.write(Path(name), judged.report)
         if self.dicom:
             self._write_dicom(looked_at, stem, report)
 

@@ -45,7 +45,7 @@ class PacsSeries:
 def connect(url: str, attempts: int = ATTEMPTS, timeout: tuple[float, float] = (CONNECT_S, READ_S)):
     """A client for a DICOMweb root such as https://pacs.example/dicom-web.
 
-    Raises `UsageError` for a URL that is none, or for half of a user's name and password in the environment.
+    Raises `UsageError` for what isn't a web address, or for half of a user's name and password in the environment.
     """
     from dicomweb_client.api import DICOMwebClient
     from requests import Session

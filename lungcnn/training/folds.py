@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from lungcnn.classes import CLASSES
 from lungcnn.dataset.crops import CropSet
 from lungcnn.errors import DatasetError, UsageError
 from lungcnn.model.card import ModelCard
+from lungcnn.system import write_whole
 from lungcnn.training.train import Recipe, predict_logits, train_network
 
 
@@ -64,7 +66,7 @@ def cross_validate(
         else:
             logits[held_out] = predict_logits(network, crop_set.crops[held_out])
             if kept:
-                np.save(kept, logits[held_out])
+                write_whole(kept, partial(np.save, arr=logits[held_out]))
         on_network(held_out, network)
     return logits
 
@@ -96,9 +98,7 @@ def kept_network(crop_set: CropSet, recipe: Recipe, seed: int, on_epoch, kept: P
     network = train_network(crop_set, recipe, seed, on_epoch)
     if file:
         file.parent.mkdir(parents=True, exist_ok=True)
-        draft = file.with_suffix(".draft.keras")  # a killed run leaves no half of a network under its name
-        network.save(draft, include_optimizer=False)
-        draft.replace(file)
+        write_whole(file, lambda draft: network.save(draft, include_optimizer=False))
     return network
 
 

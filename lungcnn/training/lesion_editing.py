@@ -26,8 +26,8 @@ class LesionEditing:
         insert: chance that a slice that isn't malignant gets a lesion, and is malignant then.
         transplant: share of those lesions that are real ones of other slices; the rest is drawn.
         erase: chance that a malignant slice with boxes has its lesions erased, and is normal then.
-        decoy: chance that another slice is mended in the same way where there was no lesion, so that the mending
-            itself tells nothing.
+        decoy: chance that another slice is changed in the same way where there was no lesion, so that the traces of it
+            tell nothing.
         dome: chance that a slice without lesion, or before it gets one, shows the dome of a diaphragm.
         blank_weight: weight of malignant cases' slices on which nothing is seen; they count as normal.
         unseen_weight: weight of malignant cases' slices that nobody looked at.
@@ -58,7 +58,7 @@ class LesionEditing:
                 found += [(index, box) for box in boxes[0][boxes[1] & (sizes < LARGEST_TRANSPLANT)]]
         return found
 
-    def operate(self, crop_set: CropSet, index: int, donors, rng: np.random.Generator):
+    def edit(self, crop_set: CropSet, index: int, donors, rng: np.random.Generator):
         """One slice as it is shown this time.
 
         Args:

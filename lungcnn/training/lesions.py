@@ -12,7 +12,7 @@ from lungcnn.windowing import to_unit
 
 _SUPERSAMPLING = 4
 _DOME_RADII = (8, 30)  # crop pixels of about 2.5 mm
-_SOFT_TISSUE = float(to_unit(np.float32(35)))
+_SOFT_TISSUE = float(to_unit(35))
 
 
 def insert_lesion(crop: np.ndarray, lungs: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
@@ -57,11 +57,11 @@ def draw_dome(crop: np.ndarray, lungs: np.ndarray, rng: np.random.Generator) -> 
     ys, xs = ys[side], xs[side]
     radius = float(np.exp(rng.uniform(*np.log(_DOME_RADII))))
     centre = np.median(xs) + rng.normal(0, 0.16) * np.ptp(xs), np.median(ys) + rng.normal(-0.06, 0.16) * np.ptp(ys)
-    alpha = np.zeros((size * _SUPERSAMPLING,) * 2, np.uint8)
+    canvas = np.zeros((size * _SUPERSAMPLING,) * 2, np.uint8)
     axes = radius * rng.uniform(0.75, 1.33), radius
-    centre, axes = (tuple(round(v * _SUPERSAMPLING) for v in pair) for pair in (centre, axes))
-    cv2.ellipse(alpha, centre, axes, rng.uniform(0, 180), 0, 360, 255, -1)
-    alpha = cv2.resize(alpha, (size, size), interpolation=cv2.INTER_AREA).astype(np.float32) / 255
+    middle_drawn, axes_drawn = ([round(v * _SUPERSAMPLING) for v in pair] for pair in (centre, axes))
+    cv2.ellipse(canvas, middle_drawn, axes_drawn, rng.uniform(0, 180), 0, 360, 255, -1)
+    alpha: np.ndarray = cv2.resize(canvas, (size, size), interpolation=cv2.INTER_AREA).astype(np.float32) / 255
     # Partial volume: near its top a dome of 100 mm radius fades over centimetres, further down it has an edge.
     alpha = cv2.GaussianBlur(alpha, (0, 0), rng.uniform(0.4, 2.0) + max(0.0, (14 - radius) / 4))
     drawn, alpha = _paint(crop, lungs, alpha, rng)
@@ -162,7 +162,7 @@ def _lesion(centre, radius, size, rng) -> np.ndarray:
     if radius > 5 and rng.random() < 0.12:
         cavity = _outline((x, y), radius * rng.uniform(0.25, 0.5), rng)
         cv2.fillPoly(canvas, [np.round(cavity * scale).astype(np.int32)], 0)
-    alpha = cv2.resize(canvas, (size, size), interpolation=cv2.INTER_AREA).astype(np.float32) / 255
+    alpha: np.ndarray = cv2.resize(canvas, (size, size), interpolation=cv2.INTER_AREA).astype(np.float32) / 255
     alpha = cv2.GaussianBlur(alpha, (0, 0), rng.uniform(0.3, 0.8))  # point spread and slice thickness
     if rng.random() < 0.2:
         halo = cv2.GaussianBlur(alpha, (0, 0), 0.5 * radius + 0.5)

@@ -22,7 +22,7 @@ class Recipe:
         learning_rate: peak, reached after one epoch and then brought to zero along a cosine. weight_decay: AdamW's.
         smoothing: label smoothing. case_weight: a slice counts its case's size to the power of minus this.
         map_weight: weight of the loss that asks the malignant evidence map to lie on lesions whose place is known.
-        surgery: lesions put in and taken out.
+        lesion_editing: lesions put in and taken out.
     """
 
     epochs: int = 20
@@ -34,7 +34,7 @@ class Recipe:
     map_weight: float = 0.3
     width: int = 12
     dropout: float = 0.2
-    surgery: LesionEditing = field(default_factory=LesionEditing)
+    lesion_editing: LesionEditing = field(default_factory=LesionEditing)
     augmentation: Augmentation = field(default_factory=Augmentation)
 
     def as_dict(self) -> dict:
@@ -91,16 +91,17 @@ def _batches(crop_set: CropSet, recipe: Recipe, seed: int):
     """A tf.data pipeline over one epoch; each iteration over it goes on with new random numbers."""
     import tensorflow as tf
 
-    weights = slice_weights(crop_set.labels, crop_set.cases, recipe.case_weight) * recipe.surgery.weights(crop_set)
-    donors = recipe.surgery.donors(crop_set)
+    weights = slice_weights(crop_set.labels, crop_set.cases, recipe.case_weight)
+    weights = weights * recipe.lesion_editing.weights(crop_set)
+    donors = recipe.lesion_editing.donors(crop_set)
     epochs = count()
 
     def one_epoch():
         rng = np.random.default_rng([seed, next(epochs)])
         order = rng.permutation(len(weights))
-        shown = [recipe.surgery.operate(crop_set, index, donors, rng) for index in order]
+        shown = [recipe.lesion_editing.edit(crop_set, index, donors, rng) for index in order]
         labels = np.array([label for *_, label in shown])
-        # Surgery moves slices between the classes: these factors let the classes count alike all the same.
+        # Editing moves slices between the classes: these factors let the classes count alike all the same.
         totals = np.bincount(labels, weights[order], minlength=len(CLASSES))
         factors = totals.sum() / (len(CLASSES) * np.maximum(totals, 1e-6))
         counts = (weights[order] * factors[labels]).astype(np.float32)

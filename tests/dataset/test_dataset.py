@@ -106,7 +106,7 @@ def test_an_unreadable_file_is_told_and_left_out(copy):
     assert len(crop_set.slices) + len(crop_set.failed) == 18
     for file, why in crop_set.failed:
         assert file.endswith(broken.name)
-        assert why.endswith(".")
+        assert str(why).endswith(".")
 
 
 @pytest.mark.parametrize(

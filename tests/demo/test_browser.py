@@ -343,7 +343,7 @@ def test_every_control_of_the_viewer_acts_in_the_browser_alone(page, mass):
 
 
 def test_what_speaks_against_a_class_is_shown_on_request(page, shipped):
-    ct_slice, _ = next(shipped.run_file(MASS.read_bytes()))
+    ct_slice = load_slice(MASS.read_bytes())
     report = shipped.run(ct_slice, "normal", "hires-cam", checks=False)
     heat = report.explanation.heatmap()
     y, x = np.unravel_index(np.argmin(heat), heat.shape)
@@ -534,7 +534,7 @@ def test_what_is_taken_away_holds_the_result_and_nothing_of_the_upload(page, mas
     assert heat.dtype == np.float32
     overlay = cv2.imdecode(np.frombuffer(taken["overlay"][1], np.uint8), cv2.IMREAD_COLOR)[..., ::-1]
     _, report = mass
-    expected = render_overlay(ct_slice, report, WINDOWS["mediastinum"], opacity=0.8, colour_map="viridis")
+    expected = render_overlay(report, WINDOWS["mediastinum"], opacity=0.8, colour_map="viridis")
     np.testing.assert_allclose(overlay.astype(int), expected.astype(int), atol=3)
     everything = b"".join(content for _, content in taken.values())
     for secret in (b"MARKER", str(demo.folder).encode()):
@@ -644,7 +644,7 @@ def test_every_example_is_judged_or_refused(page):
 
 
 def series_zip(phantom) -> bytes:
-    """Two phantom slices around an empty one, a localizer, and a file that is none."""
+    """Two phantom slices around an empty one, a localizer, and a text file."""
     stored = (phantom.hu + 1024).astype(np.int16)
     axial = {"ImageOrientationPatient": [1, 0, 0, 0, 1, 0], "SeriesInstanceUID": "1.2.3", "PatientName": PATIENT}
     files = {

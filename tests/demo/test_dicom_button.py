@@ -11,8 +11,8 @@ import numpy as np
 import pydicom
 import pytest
 from conftest import ROOT, dicom_bytes
-from test_demo import last, phantom_bytes, written
 from test_dicom_results import contents, errors_of
+from test_page import last, phantom_bytes, written
 
 from demo import texts
 from demo.app import Explaining, PipelineInWaiting, Visit, build_demo
@@ -113,9 +113,9 @@ def test_a_report_that_comes_late_is_not_put_to_another_slice(phantom_slice, rep
     token = visit.token
     visit.show(phantom_slice, source=b"second")
     assert not visit.settle(report_of, token)
-    assert visit.filed() == (b"second", phantom_slice, None)
+    assert visit.filed() == (b"second", None)
     assert visit.settle(report_of, visit.token)
-    assert visit.filed() == (b"second", phantom_slice, report_of)
+    assert visit.filed() == (b"second", report_of)
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from load import FULL, run
 @pytest.mark.slow
 def test_every_visitor_gets_the_answer_of_his_own_slice(served, shipped):
     files = sorted((ROOT / "examples").glob("*.dcm"))
-    known = [(file.read_bytes(), next(shipped.run_file(file.read_bytes()))[1].to_json()) for file in files]
+    known = [(file.read_bytes(), next(shipped.run_file(file.read_bytes())).to_json()) for file in files]
     assert len({str(record) for _, record in known}) == len(known)
     figures = asyncio.run(run(served.url, served.process.pid, 8, 10, known))
     assert (figures["wrong"], figures["errors"], figures["queue_full"]) == (0, [], 0)

@@ -388,9 +388,9 @@ def test_what_is_taken_away_looks_as_in_the_viewer(explaining, phantom, tmp_path
     visit = last(explaining.again(visit, "normal", "hires-cam"))["state"]
     settings |= {"opacity": 0.6, "signed": True}
     signed = cv2.imdecode(np.frombuffer(taken("overlay", visit, json.dumps(settings)), np.uint8), cv2.IMREAD_COLOR)
-    expected = render_overlay(visit.ct_slice, visit.report, Window(50, 350), signed=True)
+    expected = render_overlay(visit.report, Window(50, 350), signed=True)
     np.testing.assert_array_equal(signed[..., ::-1], expected)
-    assert (expected != render_overlay(visit.ct_slice, visit.report, Window(50, 350))).any()
+    assert (expected != render_overlay(visit.report, Window(50, 350))).any()
     for nonsense in (
         "",
         "[]",

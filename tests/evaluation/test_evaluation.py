@@ -1,3 +1,4 @@
+import hashlib
 import json
 
 import numpy as np
@@ -10,9 +11,12 @@ from lungcnn.dataset.folder import read_dataset
 from lungcnn.errors import DatasetError
 from lungcnn.evaluation.evaluate import evaluate_localization, evaluate_model
 from lungcnn.evaluation.leak_guard import perceptual_hashes
-from lungcnn.evaluation.model_card import evaluation_report
 from lungcnn.evaluation.plots import write_figures
+from lungcnn.evaluation.reports import evaluation_report
+from lungcnn.gate.examine import admit
+from lungcnn.gate.familiarity import fit_familiarity
 from lungcnn.model.card import load_model
+from lungcnn.model.classifier import Classifier
 from lungcnn.training.train import Recipe
 from lungcnn.training_run import Plan, run_training
 
@@ -57,6 +61,45 @@ def test_without_an_operating_point_its_figures_are_absent(untrained, crop_set):
     found = evaluate_model(*card_that_saw(untrained), crop_set, resamples=20)
     assert "sensitivity_malignant" not in found.summary["slice"]
     assert found.summary["slice"]["coverage"]["value"] <= 1
+
+
+def test_what_the_pipeline_refuses_is_counted_and_not_measured(untrained, miniature, tmp_path):
+    """One slice shows half a chest, another is no picture; then a card that finds all others unfamiliar."""
+    import shutil
+    from dataclasses import replace
+
+    folder = tmp_path / "dataset"
+    shutil.copytree(miniature, folder)
+    files = sorted(folder.glob("*/*.jpg"))
+    rows = (folder / "cases.csv").read_text().replace("\r", "")
+    for path, content in ((files[0], half_a_chest(files[0])), (files[7], b"nothing")):
+        before = hashlib.sha256(path.read_bytes()).hexdigest()
+        path.write_bytes(content)
+        rows = rows.replace(before, hashlib.sha256(content).hexdigest())
+    (folder / "cases.csv").write_text(rows)
+    crop_set = crop_dataset(read_dataset(folder, folder / "cases.csv"), find=admit)
+    network, card = card_that_saw(untrained)
+    found = evaluate_model(network, card, crop_set, resamples=20)
+    (reason,) = found.refused
+    assert (found.refused[reason], found.unreadable, found.summary["slices"]) == (1, 1, 16)
+    assert found.to_json()["refused"] == {reason: 1}
+    report = evaluation_report(found)
+    assert f"Refused, as in use, and left out of the figures: 1 slices ({reason} 1)." in report
+    assert "Files that could not be read: 1." in report
+    classifier = Classifier(network)
+    features = classifier.features(crop_set.crops)[1]
+    strict = fit_familiarity(classifier.layer, [(features, features)], features)
+    strict = replace(strict, warn=1e-3, refuse=1e-3)
+    with pytest.raises(DatasetError, match=r"and 17 were refused"):
+        evaluate_model(network, replace(card, familiarity=strict), crop_set)
+
+
+def half_a_chest(path) -> bytes:
+    import cv2
+
+    picture = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
+    picture[:, picture.shape[1] // 2 :] = 0
+    return cv2.imencode(".jpg", picture)[1].tobytes()
 
 
 def test_figures_are_drawn(untrained, crop_set, tmp_path):

@@ -8,10 +8,10 @@ import pytest
 
 from lungcnn.errors import DatasetError
 from lungcnn.evaluation.localization import locate, mean_by_case, summarise_findings
-from lungcnn.evaluation.model_card import localization_tables
+from lungcnn.evaluation.reports import localization_tables
 from lungcnn.evaluation.targets import Target, dataset_targets, outline_targets, phantom_targets, series_calls
-from lungcnn.explaining.methods import Explainer
-from lungcnn.explaining.weight_randomisation import sanity_check
+from lungcnn.explaining.explainer import Explainer
+from lungcnn.explaining.weight_randomisation import randomisation_test
 from lungcnn.phantoms.bundled import draw, to_dicom
 
 
@@ -22,7 +22,7 @@ def explainer():
 
     from lungcnn.model.classifier import Classifier
 
-    return Explainer(Classifier(brightness_network(1, 3)))
+    return Explainer(Classifier.of(brightness_network(1, 3)))
 
 
 def target(row, column, case, kind="boxes", bright=True):
@@ -127,6 +127,10 @@ def test_folders_without_outlines(tmp_path):
     (tmp_path / "readers.xml").write_text("<cut")
     with pytest.raises(DatasetError, match=r"readers.xml is not XML"):
         outline_targets(tmp_path)
+    bomb = '<!DOCTYPE x [<!ENTITY a "aaaa">]><LidcReadMessage xmlns="http://www.nih.gov">&a;</LidcReadMessage>'
+    (tmp_path / "readers.xml").write_text(bomb)
+    with pytest.raises(DatasetError, match=r"readers.xml is not XML"):
+        outline_targets(tmp_path)
 
 
 @pytest.mark.data
@@ -144,7 +148,7 @@ def test_a_network_that_learnt_fails_to_keep_its_maps_when_randomised():
     keras.utils.set_random_seed(3)
     network = build_network(width=4)
     before = [weights.copy() for weights in network.get_weights()]
-    found = sanity_check(network)
+    found = randomisation_test(network)
     assert found["layers"][0] == "logits"
     assert found["layers"][-1] == "conv1"
     assert len(found["correlation"]) == len(found["layers"]) == 11
@@ -156,11 +160,11 @@ def test_a_network_that_learnt_fails_to_keep_its_maps_when_randomised():
 def test_a_network_whose_map_needs_no_weights_survives_and_is_flagged():
     from test_explaining import brightness_network
 
-    from lungcnn.evaluation.model_card import sanity_sentence
+    from lungcnn.evaluation.sentences import sanity_sentence
 
     network = brightness_network(1, 3)
     network.layers[-1].set_weights([np.tile([[0, 0, 1.0]], (16, 1)), np.zeros(3)])
-    found = sanity_check(network, seed=1)
+    found = randomisation_test(network, seed=1)
     assert isinstance(found["survives"], bool)
     assert found["survives"] == (found["correlation"][-1] > 0.5)
     text = sanity_sentence({"layers": ["a"], "correlation": [0.9], "survives": True})

@@ -7,8 +7,9 @@ from hypothesis.extra.numpy import arrays
 from lungcnn.classes import CLASSES, class_index
 from lungcnn.errors import ModelStructureError, UsageError
 from lungcnn.explaining.cam import grad_cam, hires_cam
+from lungcnn.explaining.explainer import Explainer
 from lungcnn.explaining.faithfulness import check_explanation, rank_correlation, shares
-from lungcnn.explaining.methods import METHODS, Explainer, explanation_method
+from lungcnn.explaining.methods import METHODS, explanation_method
 from lungcnn.model.calibration import Calibration, calibrate, prediction_set
 from lungcnn.model.classifier import Classifier
 from lungcnn.model.network import LAST_CONVOLUTION, LOGITS, MAP_CELLS, build_network
@@ -32,7 +33,7 @@ def network():
 
 @pytest.fixture(scope="module")
 def classifier(network):
-    return Classifier(network)
+    return Classifier.of(network)
 
 
 @pytest.fixture(scope="module")
@@ -104,7 +105,7 @@ def test_hires_cam_is_complete(network, classifier, crops):
     """The sum of the map and the dense layers' bias is the logit, to rounding."""
     embedding, logits = network.get_layer("embedding"), network.get_layer(LOGITS)
     bias = embedding.bias @ np.asarray(logits.kernel) + np.asarray(logits.bias)
-    np.testing.assert_allclose(classifier.structure.bias, bias, atol=1e-6)
+    np.testing.assert_allclose(classifier.engine.bias, bias, atol=1e-6)
     found = classifier(crops)
     sums = hires_cam(found.activations, found.gradients).sum(axis=(2, 3))
     np.testing.assert_allclose(sums + np.asarray(bias), found.logits, rtol=1e-5, atol=1e-5)
@@ -137,9 +138,14 @@ def test_grad_cam_is_never_negative_and_scales(activations, gradients):
     assert not grad_cam(activations, -gradients).any()
 
 
+def test_what_a_map_is_measured_in_stands_with_its_method():
+    assert METHODS["smooth-grad"].unit == "logits per grey level"
+    assert {method.unit for method in METHODS.values() if method.signed} == {"logits"}
+
+
 def test_names():
     assert {"grad-cam", "hires-cam", "grad-cam++", "score-cam", "faster-score-cam", "layer-cam"} < set(METHODS)
-    assert explanation_method("hires-cam").maps is hires_cam
+    assert explanation_method("hires-cam").signed
     assert [class_index(name) for name in CLASSES] == [0, 1, 2]
     with pytest.raises(UsageError, match=r"'cam'. Accepted: grad-cam, hires-cam"):
         explanation_method("cam")
@@ -211,7 +217,7 @@ def brightness_network(row, column):
 def test_a_network_worked_out_by_hand():
     crop = np.full((128, 128), 0.25, np.float32)
     crop[32:64, 96:] = 1.0
-    classifier = Classifier(brightness_network(1, 3))
+    classifier = Classifier.of(brightness_network(1, 3))
     assert classifier.layer == "cells"
     found = classifier(crop[None])
     np.testing.assert_allclose(found.logits, [[0, 0, 8 - 4]], atol=1e-5)
@@ -226,7 +232,7 @@ def test_a_network_worked_out_by_hand():
     occluded = Explainer(classifier).maps("occlusion", crop, found)
     assert np.unravel_index(occluded[2].argmax(), (4, 4)) == (1, 3)
     assert occluded[2].max() == pytest.approx(8 * 0.75, rel=0.01)
-    named = Classifier(brightness_network(1, 3), layer="copy")
+    named = Classifier.of(brightness_network(1, 3), layer="copy")
     fine = hires_cam(*[(f := named(crop[None])).activations, f.gradients])[0, 2]
     assert fine.shape == (128, 128)
     np.testing.assert_allclose(fine[32:64, 96:], 8 / 32**2, rtol=1e-4)
@@ -248,7 +254,7 @@ def test_grad_cam_is_hires_cam_under_global_average_pooling(crops):
             layers.Softmax(),
         ]
     )
-    found = Classifier(network)(crops)
+    found = Classifier.of(network)(crops)
     hires = hires_cam(found.activations, found.gradients)
     np.testing.assert_allclose(grad_cam(found.activations, found.gradients), np.maximum(hires, 0), atol=1e-6)
     assert hires.max() > 0
@@ -272,10 +278,10 @@ def test_each_crop_of_a_batch_stands_alone(classifier, crops):
 
 
 def test_one_trace_serves_every_call(classifier, crops):
-    before = classifier._explained.experimental_get_tracing_count()
+    before = classifier.engine._explained.experimental_get_tracing_count()
     for count in (1, 3, 2):
         classifier(crops[:count])
-    assert classifier._explained.experimental_get_tracing_count() == before == 1
+    assert classifier.engine._explained.experimental_get_tracing_count() == before == 1
 
 
 @pytest.mark.parametrize("method", ["grad-cam", "grad-cam++"])
@@ -317,6 +323,14 @@ def trained_by_someone(kind):
         x = layers.MaxPooling2D(8)(image)
         x = layers.Concatenate()([x, conv(layers.ZeroPadding2D(1)(x))])
         return keras.Model(image, layers.Dense(3, activation="softmax")(layers.Flatten()(x)))
+    if kind == "adapted normalisation":
+        normalise = layers.Normalization()
+        normalise.adapt(np.random.default_rng(0).normal(0.4, 0.2, (64, 128, 128, 1)))
+        return keras.Sequential([*start[:1], normalise, *start[1:], conv, layers.Flatten(), layers.Dense(3, "softmax")])
+    if kind in {"softmax as an operation", "outputs named"}:
+        logits = layers.Dense(3)(layers.Flatten()(conv(layers.MaxPooling2D(8)(image))))
+        p = keras.ops.softmax(logits)
+        return keras.Model(image, {"probabilities": p} if kind == "outputs named" else p)
     policy = keras.config.dtype_policy()
     keras.config.set_dtype_policy(kind)
     try:
@@ -336,6 +350,9 @@ def trained_by_someone(kind):
         "softmax as an activation layer",
         "nested",
         "around the map",
+        "adapted normalisation",
+        "softmax as an operation",
+        "outputs named",
         "mixed_float16",
         "mixed_bfloat16",
         "float16",
@@ -352,18 +369,19 @@ def test_models_that_people_train_can_be_explained(kind, reloaded, crops, tmp_pa
             model.build((None, 128, 128, 1))
         model.save(tmp_path / "model.keras")
         model = keras.saving.load_model(tmp_path / "model.keras")
-    explainer = Explainer(Classifier(model))
+    explainer = Explainer(Classifier.of(model))
     found = explainer.classifier(crops)
-    np.testing.assert_allclose(found.probabilities, np.asarray(model(crops[..., None]), np.float32), atol=6e-3)
+    (expected,) = keras.tree.flatten(model(crops[..., None]))
+    np.testing.assert_allclose(found.probabilities, np.asarray(expected, np.float32), atol=6e-3)
     assert found.gradients.dtype == np.float32
     maps = explainer.maps("hires-cam", crops[0], explainer.classifier(crops[:1]))
     assert np.isfinite(maps).all()
     assert maps.any()
     assert explainer.classifier.layer == ("last" if kind == "nested" else "conv")
     whole = None if kind in {"nested", "around the map"} else hires_cam(found.activations, found.gradients)
-    assert (explainer.classifier.structure.bias is None) == (whole is None)
+    assert (explainer.classifier.engine.bias is None) == (whole is None)
     if whole is not None and "16" not in kind:
-        sums = whole.sum(axis=(2, 3)) + explainer.classifier.structure.bias
+        sums = whole.sum(axis=(2, 3)) + explainer.classifier.engine.bias
         np.testing.assert_allclose(sums, found.logits, atol=1e-4)
 
 
@@ -387,9 +405,37 @@ def test_models_that_cannot_be_explained_say_why():
         (sequential(layers.Conv2D(2, 3), layers.Flatten(), layers.Dense(3), size=64), r"\(64, 64, 1\)"),
     ):
         with pytest.raises(ModelStructureError, match=message):
-            Classifier(model)
+            Classifier.of(model)
     with pytest.raises(UsageError, match=r"no convolution 'dense'. Accepted: copy, cells"):
-        Classifier(brightness_network(0, 0), layer="dense")
+        Classifier.of(brightness_network(0, 0), layer="dense")
+
+
+def test_a_model_that_answers_otherwise_once_taken_apart_is_refused():
+    import keras
+    from keras import layers
+
+    class Hidden(layers.Layer):
+        """Keeps a number beside its configuration and weights."""
+
+        factor = 1.0
+
+        def call(self, x):
+            return x * self.factor
+
+    hidden = Hidden()
+    hidden.factor = 3.0
+    stack = [keras.Input((128, 128, 1)), hidden, layers.MaxPooling2D(8), layers.Conv2D(4, 3), layers.Flatten()]
+    model = keras.Sequential([*stack, layers.Dense(3, activation="softmax")])
+    with pytest.raises(ModelStructureError, match=r"other probabilities than it does whole \(up to 0\.\d+ apart\)"):
+        Classifier.of(model)
+
+
+def test_faster_score_cam_takes_the_channels_that_there_are(crops):
+    explainer = Explainer(Classifier.of(trained_by_someone("softmax layer")))
+    found = explainer.classifier(crops[:1])
+    maps = explainer.maps("faster-score-cam", crops[0], found)
+    assert maps.shape == (3, 14, 14)
+    np.testing.assert_allclose(maps, explainer.maps("score-cam", crops[0], found), rtol=1e-4)
 
 
 # ---------------------------------------------------------------- calibration and sets
@@ -416,7 +462,7 @@ def test_prediction_set():
 
 def checked(crop, lungs, cells, row=0, column=0, method="hires-cam"):
     """The checks of a map over a network that looks at one cell of 4 x 4."""
-    classifier = Classifier(brightness_network(row, column))
+    classifier = Classifier.of(brightness_network(row, column))
     box = CropBox(0, 0, 128, 128, 128, 128)
     anatomy = Anatomy(np.ones_like(lungs), lungs, box, crop, lungs)
     return check_explanation(classifier, anatomy, classifier(crop[None]), METHODS[method], cells, 2)
@@ -462,7 +508,7 @@ def test_stability_and_agreement_are_rank_correlations():
     crop += np.linspace(0, 0.5, 128, dtype=np.float32)
     found = checked(crop, lungs, right, method="hires-cam")
     assert 0.8 < found.stability <= 1
-    classifier = Classifier(brightness_network(0, 0))
+    classifier = Classifier.of(brightness_network(0, 0))
     cam = grad_cam(*[(f := classifier(crop[None])).activations[0], f.gradients[0, 2]])
     assert found.agreement == pytest.approx(rank_correlation(cam, right))
     slow = checked(crop, lungs, right, method="occlusion")
@@ -517,12 +563,12 @@ def test_classes_share_one_scale_and_the_sign_is_shown_on_request(pipeline, phan
     plain = render_slice(phantom_slice)[..., None]
 
     def changed(report, **options):
-        return np.abs(render_overlay(phantom_slice, report, **options).astype(int) - plain).max()
+        return np.abs(render_overlay(report, **options).astype(int) - plain).max()
 
     assert changed(strongest) > 80
     assert changed(weakest) <= changed(strongest)
     if method == "hires-cam":
-        picture = render_overlay(phantom_slice, weakest, signed=True, opacity=1)
+        picture = render_overlay(weakest, signed=True, opacity=1)
         assert (picture[..., 2].astype(int) - picture[..., 0] > 60).any(), "blue: against"
 
 
@@ -536,7 +582,7 @@ def test_contours_go_around_what_exceeds_the_level(pipeline, phantom_slice):
     assert len(contours(heat, 0.3)) == 2
     assert contours(-heat, 0.5) == []
     report = pipeline.run(phantom_slice, method="hires-cam", checks=False)
-    drawn = (render_overlay(phantom_slice, report, contour=0.5) == FOR).all(axis=-1)
+    drawn = (render_overlay(report, contour=0.5) == FOR).all(axis=-1)
     assert 0 < drawn.mean() < 0.05
     with pytest.raises(UsageError, match="between 0 and 1"):
-        render_overlay(phantom_slice, report, contour=2)
+        render_overlay(report, contour=2)

@@ -78,3 +78,17 @@ def test_the_explained_convolution_stays():
 
     network = convolved_and_pooled()
     assert fuse_first_pooling(network, keep="first") is network
+
+
+def test_a_pooling_that_also_reads_something_else_stays():
+    import keras
+    from keras import layers
+
+    from lungcnn.model.fused_pooling import fuse_first_pooling
+
+    inputs, pooling = keras.Input((128, 128, 1)), layers.MaxPooling2D(2)
+    first = layers.Conv2D(3, 3, padding="same")(inputs)
+    both = layers.Add()([pooling(first), pooling(layers.Concatenate()([inputs, inputs, inputs]))])
+    network = keras.Model(inputs, layers.Conv2D(2, 3, name="last")(both))
+    crops = np.random.default_rng(0).normal(0, 1, (2, 128, 128, 1)).astype(np.float32)
+    np.testing.assert_allclose(fuse_first_pooling(network, keep="last")(crops), network(crops), atol=1e-5)

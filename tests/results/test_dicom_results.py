@@ -58,7 +58,7 @@ def opened(ds):
 @pytest.fixture(scope="module")
 def judged(shipped) -> Judged:
     ct_slice = load_slice(MASS)
-    return Judged(MASS, ct_slice, shipped.run(ct_slice))
+    return Judged(MASS, shipped.run(ct_slice))
 
 
 @pytest.fixture(scope="module")
@@ -113,7 +113,7 @@ def test_objects_of_one_run_share_a_series_a_kind(judged):
 def test_the_secondary_capture_is_the_overlay_with_the_notice_burned_in(made, judged, source):
     ds = opened(made["sc"])
     picture = ds.pixel_array
-    overlay = render_overlay(judged.ct_slice, judged.report)
+    overlay = render_overlay(judged.report)
     band = (picture.shape[0] - overlay.shape[0]) // 2
     assert np.array_equal(picture[band:-band], overlay), "the anatomy is not written over"
     assert picture[:band].max() > 200, "text above"
@@ -174,7 +174,7 @@ def test_the_report_opens_in_highdicom(made, judged):
 def test_a_refused_slice_has_a_report_of_the_refusal_alone(shipped, tmp_path):
     data = dicom_bytes(np.zeros((64, 64), np.uint16), StudyInstanceUID="1.2.3", SeriesInstanceUID="1.2.4")
     ct_slice = load_slice(data)
-    made = DicomResults().of_slice(Judged(data, ct_slice, shipped.run(ct_slice)))
+    made = DicomResults().of_slice(Judged(data, shipped.run(ct_slice)))
     assert [kind for kind, _ in made] == ["sr"]
     assert errors_of(made[0][1], tmp_path) == []
     numbers, coded = contents(opened(made[0][1]))
@@ -194,7 +194,7 @@ def test_the_parametric_map_is_the_raw_map_where_the_slice_is(made, judged, sour
     place = (own if "PlanePositionSequence" in own else shared).PlanePositionSequence[0].ImagePositionPatient
     assert list(place) == list(source.ImagePositionPatient)
     measures = shared.PixelMeasuresSequence[0]
-    assert list(measures.PixelSpacing) == pytest.approx(list(judged.ct_slice.spacing))
+    assert list(measures.PixelSpacing) == pytest.approx(list(judged.report.ct_slice.spacing))
     derivation = (own if "DerivationImageSequence" in own else shared).DerivationImageSequence[0]
     assert derivation.SourceImageSequence[0].ReferencedSOPInstanceUID == source.SOPInstanceUID
     assert "grad-cam for" in ds.ContentDescription
@@ -210,7 +210,7 @@ def test_without_a_position_there_is_no_map_but_the_rest(shipped):
     data = stream.getvalue()
     ct_slice = load_slice(data)
     results = DicomResults()
-    made = results.of_slice(Judged(data, ct_slice, shipped.run(ct_slice, checks=False)))
+    made = results.of_slice(Judged(data, shipped.run(ct_slice, checks=False)))
     assert [kind for kind, _ in made] == ["sc", "sr"]
     assert "there is no Parametric Map" in results.notes[0].message
 
@@ -227,7 +227,7 @@ def test_names_in_any_script_and_lossy_sources(shipped, judged, tmp_path, name):
     ds.private_block(0x11, "SECRET", create=True).add_new(1, "LO", "private words")
     stream = io.BytesIO()
     ds.save_as(stream)
-    made = DicomResults().of_slice(Judged(stream.getvalue(), judged.ct_slice, judged.report))
+    made = DicomResults().of_slice(Judged(stream.getvalue(), judged.report))
     for kind, one in made:
         read = opened(one)
         assert (str(read.PatientName), read.PatientID) == (name, "7 / 8")
@@ -275,14 +275,14 @@ def test_a_series_gives_one_report_one_map_and_a_capture_a_slice(shipped, tmp_pa
         float(group.PlanePositionSequence[0].ImagePositionPatient[2])
         for group in frames.PerFrameFunctionalGroupsSequence
     ]
-    maps = {one.ct_slice.facts.position[2]: one.report.explanation.heatmap() for one in looked_at}
+    maps = {one.report.ct_slice.facts.position[2]: one.report.explanation.heatmap() for one in looked_at}
     assert sorted(places) == sorted(maps)
     for place, stored in zip(places, frames.pixel_array, strict=True):
         assert np.array_equal(stored, maps[place])
 
 
 def test_slices_of_two_series_are_not_mixed(judged):
-    other = Judged(ROOT / "examples" / "carina-normal.dcm", judged.ct_slice, judged.report)
+    other = Judged(ROOT / "examples" / "carina-normal.dcm", judged.report)
     with pytest.raises(UsageError, match="more than one series"):
         DicomResults().of_series([judged, other])
 
@@ -291,15 +291,15 @@ def test_pictures_have_no_dicom_results(shipped):
     path = ROOT / "examples" / "carina-normal.png"
     ct_slice = load_slice(path)
     with pytest.raises(NotDicomError, match="a picture names no patient"):
-        DicomResults().of_slice(Judged(path, ct_slice, shipped.run(ct_slice, checks=False)))
+        DicomResults().of_slice(Judged(path, shipped.run(ct_slice, checks=False)))
     data = dicom_bytes(np.zeros((64, 64), np.uint16))
-    judged = Judged(data, load_slice(data), shipped.run(load_slice(data)))
+    judged = Judged(data, shipped.run(load_slice(data)))
     with pytest.raises(NotDicomError, match="no StudyInstanceUID"):
         DicomResults().of_slice(judged)
 
 
 def test_files_to_hand_over(judged, source):
-    files = dicom_files(MASS.read_bytes(), judged.ct_slice, judged.report, ("sc", "sr"))
+    files = dicom_files(MASS.read_bytes(), judged.report, ("sc", "sr"))
     assert list(files) == ["result-sc.dcm", "result-sr.dcm"]
     import pydicom
 
@@ -317,7 +317,7 @@ def test_a_header_that_breaks_the_standard_is_told_without_its_value(judged, sou
         ds.StudyDate, ds.PatientName = "MARKER", "MARKER"
         data = to_bytes(ds)
     with pytest.raises(NotDicomError, match="breaks the standard") as told:
-        dicom_files(data, judged.ct_slice, judged.report)
+        dicom_files(data, judged.report)
     assert "MARKER" not in str(told.value) + "".join(str(one.message) for one in recwarn)
 
 
@@ -413,7 +413,7 @@ def test_frames_of_an_enhanced_object_are_read_and_referred_to(shipped, tmp_path
         assert errors_of(one, tmp_path) == [], kind
     capture, heat = opened(made[0][1]), opened(dict(made)["pm"])
     frame = capture.SourceImageSequence[0].ReferencedFrameNumber
-    assert frame == looked_at[0].ct_slice.frame + 1
-    maps = {one.ct_slice.facts.position[2]: one.report.explanation.heatmap() for one in looked_at}
+    assert frame == looked_at[0].report.ct_slice.frame + 1
+    maps = {one.report.ct_slice.facts.position[2]: one.report.explanation.heatmap() for one in looked_at}
     for group, stored in zip(heat.PerFrameFunctionalGroupsSequence, np.atleast_3d(heat.pixel_array), strict=True):
         assert np.array_equal(stored, maps[float(group.PlanePositionSequence[0].ImagePositionPatient[2])])

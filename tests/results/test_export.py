@@ -49,8 +49,8 @@ def text_of(pdf: bytes) -> str:
 
 def test_the_overlay_is_the_one_that_is_rendered(phantom_slice, report):
     view = View(Window(50, 350), opacity=0.3, colour_map="cividis")
-    picture = cv2.imdecode(np.frombuffer(export_overlay(phantom_slice, report, view), np.uint8), cv2.IMREAD_COLOR)
-    expected = render_overlay(phantom_slice, report, Window(50, 350), opacity=0.3, colour_map="cividis")
+    picture = cv2.imdecode(np.frombuffer(export_overlay(report, view), np.uint8), cv2.IMREAD_COLOR)
+    expected = render_overlay(report, Window(50, 350), opacity=0.3, colour_map="cividis")
     np.testing.assert_array_equal(picture[..., ::-1], expected)
 
 
@@ -72,7 +72,7 @@ def test_the_page_tells_the_result_its_checks_and_what_it_is_not_for(phantom_sli
     warned = dataclasses.replace(
         report, warnings=(Reason("a", "Something <odd> & so on."),), prediction_set=tuple(report.probabilities)
     )
-    pdf = export_report(phantom_slice, warned, day=DAY)
+    pdf = export_report(warned, day=DAY)
     reader = PdfReader(io.BytesIO(pdf))
     assert len(reader.pages) == 1
     assert len(reader.pages[0].images) == 2
@@ -96,7 +96,7 @@ def test_the_page_tells_the_result_its_checks_and_what_it_is_not_for(phantom_sli
 
 
 def test_the_page_is_the_same_for_the_same_input_and_its_metadata_name_nobody(phantom_slice, report):
-    first, second = (export_report(phantom_slice, report, day=DAY) for _ in range(2))
+    first, second = (export_report(report, day=DAY) for _ in range(2))
     assert first == second
     metadata = PdfReader(io.BytesIO(first)).metadata
     assert {metadata[key] for key in ("/Creator", "/Producer")} == {"lungcnn"}
@@ -107,8 +107,9 @@ def test_the_page_is_the_same_for_the_same_input_and_its_metadata_name_nobody(ph
 
 @pytest.mark.parametrize("shape", [(700, 64), (64, 700)])
 def test_a_refused_slice_of_any_shape_fits_on_the_page(shape):
-    refused = SliceReport(status="refused", reasons=(Reason("no_lungs", "No lungs."),))
-    pdf = export_report(CTSlice(hu=np.zeros(shape), spacing=(1.0, 1.0)), refused, day=DAY)
+    ct_slice = CTSlice(hu=np.zeros(shape), spacing=(1.0, 1.0))
+    refused = SliceReport(status="refused", reasons=(Reason("no_lungs", "No lungs."),), ct_slice=ct_slice)
+    pdf = export_report(refused, day=DAY)
     assert len(PdfReader(io.BytesIO(pdf)).pages) == 1
     text = text_of(pdf)
     assert "Not judged" in text

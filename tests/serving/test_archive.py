@@ -48,9 +48,7 @@ def expected(folder, untrained) -> list[dict]:
     from lungcnn.pipeline import Pipeline
 
     pipeline = Pipeline.load(untrained)
-    return [
-        row(name, report) for name in list_files(str(folder)) for _, report in pipeline.run_file(name, checks=False)
-    ]
+    return [row(name, report) for name in list_files(str(folder)) for report in pipeline.run_file(name, checks=False)]
 
 
 def rows_of(out: Path) -> list[dict]:

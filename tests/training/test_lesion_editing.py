@@ -73,13 +73,11 @@ def test_a_dome_is_soft_tissue_in_one_lung_and_no_lesion():
 def test_domes_keep_the_label_and_lesions_beside_them_change_it(crop_set):
     index = int(np.flatnonzero(crop_set.labels == NORMAL)[0])
     domes = replace(NEVER, dome=1.0)
-    crop, mask, label = domes.operate(crop_set, index, [], np.random.default_rng(1))
+    crop, mask, label = domes.edit(crop_set, index, [], np.random.default_rng(1))
     assert label == NORMAL
     assert not mask.any()
     assert (crop - crop_set.crops[index]).max() > 0.3
-    both, mask, label = replace(domes, insert=1.0, transplant=0.0).operate(
-        crop_set, index, [], np.random.default_rng(1)
-    )
+    both, mask, label = replace(domes, insert=1.0, transplant=0.0).edit(crop_set, index, [], np.random.default_rng(1))
     assert label == MALIGNANT
     assert mask.any()
     assert not np.array_equal(both, crop)
@@ -106,23 +104,23 @@ def test_masks_of_boxes_stay_on_the_crop():
     assert mask.sum() == 16 + 64
 
 
-def test_without_surgery_slices_stay_as_they_are_but_for_blank_ones(crop_set):
+def test_without_editing_slices_stay_as_they_are_but_for_blank_ones(crop_set):
     rng = np.random.default_rng(0)
     for index, label in enumerate(crop_set.labels):
-        crop, mask, shown = NEVER.operate(crop_set, index, [], rng)
+        crop, mask, shown = NEVER.edit(crop_set, index, [], rng)
         np.testing.assert_array_equal(crop, crop_set.crops[index])
         boxes = crop_set.boxes[index]
         assert shown == (NORMAL if boxes is not None and not len(boxes[0]) else label)
         assert mask.any() == (boxes is not None and len(boxes[0]) > 0)
 
 
-def test_with_surgery_the_background_no_longer_gives_the_class(crop_set):
+def test_with_editing_the_background_no_longer_gives_the_class(crop_set):
     rng = np.random.default_rng(0)
     donors = ALWAYS.donors(crop_set)
     assert len(donors) == 1
     np.testing.assert_array_equal(donors[0][1], BOX[0])
     for index, label in enumerate(crop_set.labels):
-        crop, mask, shown = ALWAYS.operate(crop_set, index, donors, rng)
+        crop, mask, shown = ALWAYS.edit(crop_set, index, donors, rng)
         unseen = label == MALIGNANT and crop_set.boxes[index] is None
         assert shown == MALIGNANT
         assert mask.any() != unseen, "only what nobody looked at has lesions whose place is unknown"
@@ -130,7 +128,7 @@ def test_with_surgery_the_background_no_longer_gives_the_class(crop_set):
         assert 0 <= crop.min() <= crop.max() <= 1
     erased = replace(ALWAYS, insert=0.0)
     boxed = next(i for i, boxes in enumerate(crop_set.boxes) if boxes is not None and len(boxes[0]))
-    crop, mask, shown = erased.operate(crop_set, boxed, donors, rng)
+    crop, mask, shown = erased.edit(crop_set, boxed, donors, rng)
     assert shown == NORMAL
     assert not mask.any()
     np.testing.assert_array_equal(crop, erase_lesion(crop_set.crops[boxed], BOX[0]))
@@ -139,15 +137,15 @@ def test_with_surgery_the_background_no_longer_gives_the_class(crop_set):
 def test_decoys_mend_where_nothing_was_and_keep_the_label(crop_set):
     decoy = replace(NEVER, decoy=1.0)
     normal = int(np.flatnonzero(crop_set.labels == NORMAL)[0])
-    crop, mask, shown = decoy.operate(crop_set, normal, [], np.random.default_rng(1))
+    crop, mask, shown = decoy.edit(crop_set, normal, [], np.random.default_rng(1))
     assert shown == NORMAL
     assert not mask.any()
     assert not np.array_equal(crop, crop_set.crops[normal])
 
 
 def test_weights_of_what_shows_nothing_and_of_what_nobody_looked_at(crop_set):
-    surgery = LesionEditing(blank_weight=0.5, unseen_weight=0.25)
-    weights = surgery.weights(crop_set)
+    editing = LesionEditing(blank_weight=0.5, unseen_weight=0.25)
+    weights = editing.weights(crop_set)
     malignant = np.flatnonzero(crop_set.labels == MALIGNANT)
     assert weights[crop_set.labels != MALIGNANT].tolist() == [1.0] * 12
     assert weights[malignant].tolist() == [1.0, 0.5, 0.25, 0.25, 0.25, 0.25]

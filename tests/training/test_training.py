@@ -130,7 +130,7 @@ def test_the_same_seed_trains_the_same_network(crop_set):
 
 def test_training_lowers_the_loss_and_tells_each_epoch(crop_set):
     losses = []
-    still = {"surgery": LesionEditing(insert=0, erase=0, decoy=0), "augmentation": STILL}
+    still = {"lesion_editing": LesionEditing(insert=0, erase=0, decoy=0), "augmentation": STILL}
     recipe = Recipe(epochs=6, batch=6, width=4, map_weight=0.0, dropout=0.0, **still)
     train_network(crop_set, recipe, on_epoch=losses.append)
     assert len(losses) == 6
@@ -187,7 +187,7 @@ def test_a_killed_cross_validation_goes_on(crop_set, tmp_path, monkeypatch):
 
 
 @pytest.mark.slow
-def test_a_study_writes_model_card_and_figures(crop_set, tmp_path, monkeypatch):
+def test_a_training_run_writes_model_card_and_figures(crop_set, tmp_path, monkeypatch):
     quick = {name: BASELINES[name] for name in ("majority", "noise")}
     quick["lungs_out"] = quick["noise"]  # for its title only: the card compares with it
     monkeypatch.setattr("lungcnn.training_run.BASELINES", quick)

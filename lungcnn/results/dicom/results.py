@@ -53,7 +53,6 @@ class Judged:
     """A slice with its report and the DICOM file it came from (a path, or the file's bytes)."""
 
     source: Path | bytes
-    ct_slice: CTSlice
     report: SliceReport
 
 
@@ -147,7 +146,7 @@ class DicomResults:
             photometric_interpretation="RGB",
             bits_allocated=8,
             coordinate_system="PATIENT",
-            patient_orientation=_patient_orientation(judged.ct_slice),
+            patient_orientation=_patient_orientation(judged.report.ct_slice),
             transfer_syntax_uid="1.2.840.10008.1.2.1",
             contributing_equipment=[_equipment(judged.report)],
             manufacturer_model_name="lungcnn",
@@ -196,7 +195,7 @@ class DicomResults:
                 )
             )
         for number, (ds, judged) in enumerate(pairs, 1):
-            frames = [judged.ct_slice.frame + 1] if judged.ct_slice.frames > 1 else None
+            frames = [judged.report.ct_slice.frame + 1] if judged.report.ct_slice.frames > 1 else None
             groups.append(
                 MeasurementsAndQualitativeEvaluations(
                     tracking_identifier=TrackingIdentifier(uid=UID(), identifier=f"Slice {number}"),
@@ -245,7 +244,7 @@ class DicomResults:
         from highdicom.pm import ParametricMap, RealWorldValueMapping
         from pydicom.sr.codedict import codes
 
-        slices = [judged.ct_slice for _, judged in pairs]
+        slices = [judged.report.ct_slice for _, judged in pairs]
         report = pairs[0][1].report
         explanation, facts = report.explanation, slices[0].facts
         values = np.stack([judged.report.explanation.heatmap() for _, judged in pairs]).astype(np.float32)
@@ -310,9 +309,7 @@ def to_bytes(ds) -> bytes:
     return stream.getvalue()
 
 
-def dicom_files(
-    source: Path | bytes, ct_slice: CTSlice, report: SliceReport, kinds: Sequence[str] = tuple(KINDS)
-) -> dict[str, bytes]:
+def dicom_files(source: Path | bytes, report: SliceReport, kinds: Sequence[str] = tuple(KINDS)) -> dict[str, bytes]:
     """Results of one slice as files by name ("result-sc.dcm"), to be handed over; names name nobody.
 
     Args:
@@ -320,7 +317,7 @@ def dicom_files(
 
     Raises `NotDicomError` for a picture, and for a header that breaks the standard.
     """
-    made = DicomResults(kinds).of_slice(Judged(source, ct_slice, report))
+    made = DicomResults(kinds).of_slice(Judged(source, report))
     with _errors_for_people():
         return {f"result-{kind}.dcm": to_bytes(ds) for kind, ds in made}
 
@@ -331,7 +328,7 @@ def with_notice(judged: Judged) -> np.ndarray:
 
     from lungcnn.results.rendering import render_overlay
 
-    picture, report = render_overlay(judged.ct_slice, judged.report), judged.report
+    picture, report = render_overlay(judged.report), judged.report
     height, width = picture.shape[:2]
     band = max(16, round(_BAND * height))
     framed = cv2.copyMakeBorder(picture, band, band, 0, 0, cv2.BORDER_CONSTANT, value=(0, 0, 0))
@@ -357,8 +354,8 @@ def with_notice(judged: Judged) -> np.ndarray:
 
 def lacks_place(ds, judged: Judged) -> Reason | None:
     """Why a slice has no place in its frame of reference, where a Parametric Map would have to lie; None if it has."""
-    facts = judged.ct_slice.facts
-    known = facts and facts.position and facts.orientation and facts.thickness and judged.ct_slice.spacing
+    facts = judged.report.ct_slice.facts
+    known = facts and facts.position and facts.orientation and facts.thickness and judged.report.ct_slice.spacing
     if known and ds.get("FrameOfReferenceUID"):
         return None
     text = "The file lacks position, orientation, spacing, thickness or frame of reference: there is no Parametric Map."
@@ -369,7 +366,7 @@ def _alike(pairs: list) -> list[list]:
     """Slices that one Parametric Map can hold: of one size, spacing, orientation, method, class and kind of source."""
     groups: dict[tuple, list] = {}
     for ds, judged in pairs:
-        one, explanation = judged.ct_slice, judged.report.explanation
+        one, explanation = judged.report.ct_slice, judged.report.explanation
         same_file = ds.SOPInstanceUID if one.frames > 1 else None
         plane = (one.hu.shape, one.spacing, one.facts.orientation, one.facts.thickness)
         key = (*plane, explanation.method, explanation.class_name, same_file)
@@ -394,7 +391,7 @@ def _errors_for_people() -> Iterator[None]:
 
 def _identity(judged: Judged):
     """The source's header with what a result must repeat of it; what is missing of type 2 is empty."""
-    if judged.ct_slice.kind != "dicom":
+    if judged.report.ct_slice.kind != "dicom":
         raise NotDicomError(
             "DICOM results need a slice that was read from a DICOM file: a picture names no patient and no study."
         )
@@ -456,8 +453,8 @@ def _reference(ds, judged: Judged, purpose):
 
     item = Dataset()
     item.ReferencedSOPClassUID, item.ReferencedSOPInstanceUID = ds.SOPClassUID, ds.SOPInstanceUID
-    if judged.ct_slice.frames > 1:
-        item.ReferencedFrameNumber = judged.ct_slice.frame + 1
+    if judged.report.ct_slice.frames > 1:
+        item.ReferencedFrameNumber = judged.report.ct_slice.frame + 1
     item.PurposeOfReferenceCodeSequence = [CodedConcept.from_code(purpose)]
     return item
 

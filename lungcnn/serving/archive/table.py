@@ -101,7 +101,7 @@ class Parts:
         return {file for table in self.tables() for file in table.column("file").to_pylist()}
 
     def add(self, rows: Sequence[dict]) -> None:
-        """Write a part: under a name that is none until it is whole and on disk."""
+        """Write a part, which takes its name once it is whole and on disk."""
         import pyarrow.parquet as pq
 
         taken = [int(path.stem.removeprefix("part-")) for path in self._paths()]

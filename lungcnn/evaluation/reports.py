@@ -1,0 +1,86 @@
+"""What was measured, as Markdown: tables with the sentences that they need."""
+
+from lungcnn.evaluation.localization import TITLES, method_titles
+from lungcnn.evaluation.tables import confusion_table, markdown_table, summary_table, with_interval
+from lungcnn.explaining.methods import DEFAULT_METHOD, METHODS
+from lungcnn.results.series_rule import TITLES as RULE_TITLES
+
+SERIES_SHOWN = {
+    "auc_malignant": "ROC AUC, malignant versus rest",
+    "average_precision_malignant": "Average precision, malignant",
+    "sensitivity_malignant": "Sensitivity for malignant, at the operating point",
+    "specificity_malignant": "Specificity for malignant, at the operating point",
+    "ece": "Expected calibration error",
+    "brier": "Brier score (0 to 1)",
+}
+
+
+def localization_tables(summary: dict) -> str:
+    """A table for each kind of lesion in a summary of `localization.summarise_findings`."""
+    parts = [
+        "Of the slices that the network calls malignant: how often the peak cell of the map for malignant touches the "
+        "lesion, and how much of the map lies in it. In brackets: 95 % intervals from resampling cases."
+    ]
+    for kind, entry in summary.items():
+        title = f"{TITLES[kind]}: {entry['called']} of {entry['slices']} slices called malignant."
+        if not entry["called"]:
+            parts.append(title)
+            continue
+        rows = [
+            [name, *(with_interval(entry["methods"][key][what]) for what in ("hit", "inside"))]
+            for key, name in method_titles(summary)
+        ]
+        rows.append(["*Chance: the lesion's share of the lungs*", "", f"{entry['chance']['value']:.3f}"])
+        better = entry["better_than_random"]
+        parts += [
+            title,
+            markdown_table(["", "Peak touches the lesion", "Share of the map inside it"], rows),
+            f"{METHODS[DEFAULT_METHOD].title} is better than random by deletion and insertion on "
+            f"{with_interval(better)} of them.",
+        ]
+    return "\n\n".join(parts)
+
+
+def series_paragraphs(rule: dict, measured: dict) -> list[str]:
+    """How a series is judged, and a Markdown table of how that does on cases that took no part in it."""
+    fewest, middle, most = measured["slices_per_case"]
+    losses = ", ".join(f"{RULE_TITLES[name]} {loss:.3f}" for name, loss in measured["candidates"].items())
+    text = (
+        f"The malignant probability of a series is the {RULE_TITLES[rule['rule']]}, put on a logistic curve; from "
+        f"{rule['threshold']:.2f} it is called malignant. The rule was chosen by log loss out of fold ({losses}), and "
+        f"the curve fitted, by case. In the table, each fold's cases are judged by a rule chosen without them: "
+        f"{measured['cases']} cases of {fewest} to {most} slices (median {middle}), which the dataset's makers picked. "
+        "A longer series is thinned to that length, from each start, and the mean is given: not measured, and said so."
+    )
+    rows = [
+        [SERIES_SHOWN[name], with_interval(measured["figures"][name])]
+        for name in SERIES_SHOWN
+        if name in measured["figures"]
+    ]
+    return [text, markdown_table(["", "Unseen cases"], rows)]
+
+
+def evaluation_report(evaluation) -> str:
+    """Short Markdown report of an `evaluate.Evaluation`."""
+    summary = evaluation.summary
+    seen = (
+        f"{evaluation.identical} slices are among the model's training slices and {evaluation.near} are near-duplicates"
+    )
+    parts = [
+        "# Evaluation",
+        f"{summary['slices']} slices, {summary['cases']} cases; model {evaluation.model[:12]}. In brackets: 95 % "
+        "intervals from resampling cases.",
+        f"{seen} of one; they were left out."
+        if evaluation.guarded
+        else f"**LEAKY: {seen} of one, and they count here.** These figures mean nothing for a new patient.",
+        summary_table(summary),
+        "Slices, by the most probable class:",
+        confusion_table(summary["confusion_slice"]),
+    ]
+    if evaluation.refused:
+        reasons = ", ".join(f"{code} {count}" for code, count in evaluation.refused.items())
+        total = sum(evaluation.refused.values())
+        parts.insert(3, f"Refused, as in use, and left out of the figures: {total} slices ({reasons}).")
+    if evaluation.unreadable:
+        parts.insert(3, f"Files that could not be read: {evaluation.unreadable}.")
+    return "\n\n".join(parts)

@@ -1,0 +1,32 @@
+"""A model file becomes an engine: onnxruntime's where the model has an ONNX file, Keras' for all others."""
+
+from pathlib import Path
+
+from lungcnn.model.card import ModelCard, default_model_path, onnx_path, open_keras, verify_model
+from lungcnn.model.engine import Engine
+from lungcnn.model.keras_engine import KerasEngine
+from lungcnn.model.keras_graph import lay_flat
+from lungcnn.model.onnx_engine import OnnxEngine
+from lungcnn.system import usable_cores
+
+
+def open_engine(
+    path: Path | str | None = None, layer: str | None = None, threads: int | None = None
+) -> tuple[Engine, ModelCard]:
+    """Verify a model and open it.
+
+    Args:
+        path: the `.keras` file; None for the model that ships. layer: the convolution to explain; None for the last.
+        threads: cores that one call uses; None for all that this process may use. Keras chooses for itself.
+
+    Raises:
+        ModelFileError: model or card missing or damaged, or a sha256 differs, or TensorFlow is needed and missing.
+        ModelStructureError: a model that can't be explained. UsageError: an unknown layer.
+    """
+    path = Path(path) if path else default_model_path()
+    card = verify_model(path)
+    if card.onnx_sha256 and onnx_path(path).is_file():
+        engine = OnnxEngine(onnx_path(path), threads or usable_cores(), lambda: lay_flat(open_keras(path)))
+        if layer in (None, engine.layer):
+            return engine, card
+    return KerasEngine(open_keras(path), layer), card

@@ -1,0 +1,165 @@
+"""`python tools/write_docs.py` writes the generated parts of README.md and docs/ anew.
+
+A part stands between `<!-- generated: NAME -->` and `<!-- end -->`, and is what the function NAME here returns. Figures
+come from `models/evaluation.json` and `docs/measurements/`.
+"""
+
+import re
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+sys.path.insert(0, str(ROOT))
+
+from measurements import evaluation, measured
+
+from lungcnn.evaluation.reports import localization_tables
+from lungcnn.evaluation.sentences import (
+    other_scanner_sentence,
+    shortcut_sentence,
+    split_in_words,
+    sure_lesions_sentence,
+)
+from lungcnn.evaluation.tables import baselines_table, confusion_table, figures_table, markdown_table
+
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PART = re.compile(r"(<!-- generated: (\w+) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
+# What the README's one table shows; docs/figures.md has all of them.
+HEADLINES = (
+    "balanced_accuracy",
+    "auc_malignant",
+    "auc_benign",
+    "sensitivity_malignant",
+    "specificity_malignant",
+    "ece",
+)
+
+
+def headlines() -> str:
+    every = evaluation()
+    few = {
+        split: {by: {name: every[split][by][name] for name in HEADLINES} for by in ("slice", "case")}
+        for split in ("blocked", "random_leaky")
+    }
+    by_slice = few["blocked"]["slice"]
+    found, spared = (by_slice[f"{name}_malignant"]["value"] for name in ("sensitivity", "specificity"))
+    return (
+        f"{figures_table(few)}\n\nAt the operating point {found:.0%} of the malignant slices of unseen patients are "
+        f"found, and {1 - spared:.0%} of the other slices are called malignant too."
+    )
+
+
+def figures() -> str:
+    found = evaluation()
+    return split_in_words(found, len(found["seeds"])) + "\n\n" + figures_table(found)
+
+
+def confusion() -> str:
+    matrix = evaluation()["blocked"]["confusion_slice"]
+    return "Slices of unseen patients, by the most probable class (first seed):\n\n" + confusion_table(matrix)
+
+
+def baselines() -> str:
+    return baselines_table(evaluation())
+
+
+def shortcut() -> str:
+    return shortcut_sentence(evaluation())
+
+
+def sure_lesions() -> str:
+    return sure_lesions_sentence(evaluation()["blocked"])
+
+
+def other_scanner() -> str:
+    return other_scanner_sentence(evaluation()["other_scanner"])
+
+
+def localization() -> str:
+    return localization_tables(evaluation()["localization"])
+
+
+def speed() -> str:
+    found = measured("benchmark")
+    medians, shares, ratios = found["medians_ms"], found["shares"], found["ratios"]
+    titles = {"read_dicom": "read the DICOM file", "crop": "find body and lungs, crop", "model": "classify and explain"}
+    titles["render"] = "draw the overlay (PNG)"
+    rows = [[titles[name], f"{medians[name]:.1f}", f"{shares[name]:.0%}"] for name in titles]
+    series = ""
+    if "series_over_floor" in ratios:
+        series = (
+            f" A series of 300 slices takes {ratios['series_over_floor']:.2f} times as long as decoding, cropping and "
+            "judging its slices in batches, one step after the other."
+        )
+    return (
+        f"The way from a 512 x 512 DICOM file to the overlay takes {medians['file_to_overlay']:.0f} ms on one core "
+        "(median, model loaded). Probabilities with Grad-CAM and HiResCAM cost "
+        f"{ratios['explain_over_forward']:.1f} times a bare forward pass of the model as it is saved (here its first "
+        f"two layers run as one), the checks {ratios['checks_over_forward']:.0f} times; tf-keras-vis takes "
+        f"{ratios['tf_keras_vis_over_explain']:.0f} times as long for one map."
+        + series
+        + "\n\n"
+        + markdown_table(["step", "ms", "share"], rows)
+    )
+
+
+def gate() -> str:
+    found = measured("gate")
+    known, lidc, groups = found["development"], found["lidc"], found["strangers"]
+    elsewhere = sum(count for code, count in lidc.items() if code != "ok")
+    kinds = {"brain-mri": "brain MRI", "head-ct": "head CT", "photograph": "photographs", "radiograph": "radiographs"}
+    some = "; ".join(
+        f"{title} {groups[kind].get('refused', 0)} of {sum(groups[kind].values())}" for kind, title in kinds.items()
+    )
+    share = known["refused"] / known["slices"]
+    return (
+        f"Of the {known['slices']} development slices {known['refused']} are refused ({share:.1%}; lung on one side "
+        f"only). Of LIDC-IDRI-0001 the {lidc['ok']} slices that show both lungs are judged and the {elsewhere} "
+        f"others refused. Of {found['made']} other images {found['share_right']:.1%} are refused, or corrected "
+        f"where that is possible (refused: {some}; the radiographs are projections that we computed). The bounds were "
+        "set looking at these very images: expect less on others."
+    )
+
+
+def load() -> str:
+    busy, fuzzed = measured("load"), measured("fuzz")
+    return (
+        f"`python tools/load.py` sends {busy['clients']} visitors at once for a minute and compares every answer with "
+        f"the known one: {busy['wrong']} of {busy['answers']} were wrong, {len(busy['errors'])} ended in an error, "
+        f"95 in 100 came within {busy['p95_s']:.0f} s, at {busy['over_loop']:.2f} times the rate of a process that "
+        "does nothing else (two cores). `python tools/fuzz.py` takes damaged files from reading to the gate: "
+        f"{fuzzed['wrong']} of {fuzzed['inputs']} ended in anything other than a slice or a sentence, and none took "
+        f"more than {fuzzed['longest_s']:.2f} s."
+    )
+
+
+def archive() -> str:
+    found = measured("archive")
+    ms, rates = found["core_ms"], found["per_second"]
+    total = sum(ms.values())
+    without = total - ms["judge"]
+    slices = 100_000_000
+    hours = slices * total / 3.6e6
+    terabytes = slices * found["file_kib"] * 1024 / 1e12
+    megabytes = found["file_kib"] * 1.024 / total
+    return (
+        f"Of one core, an uncompressed 512 x 512 slice takes {ms['read']:.1f} ms to read, {ms['decode']:.1f} ms to "
+        f"decode, {ms['crop']:.1f} ms to find the lungs, ask the gate and crop, and {ms['judge']:.1f} ms to judge: "
+        f"{1000 / total:.0f} slices a second a core, {1000 / without:.0f} without the model. By the clock, on two "
+        f"cores, one and two workers gave {rates['1']['batch']:.0f} and {rates['2']['batch']:.0f} slices a second; "
+        f"decoding and cropping alone, {rates['1']['decode']:.0f} and {rates['2']['decode']:.0f} "
+        "(`python tools/archive_figures.py`).\n\n"
+        f"*A plan for 100 million slices.* That is {hours:.0f} core-hours and {terabytes:.0f} TB to read: 100 cores "
+        f"for {hours / 100:.1f} hours, at 0.05 dollars a core-hour {hours * 0.05:.0f} dollars. A core reads "
+        f"{megabytes:.0f} MB/s, so run where the object store is."
+    )
+
+
+def generated(text: str) -> str:
+    """A page's text with every generated part made anew."""
+    return PART.sub(lambda found: f"{found[1]}{globals()[found[2]]()}\n{found[4]}", text)
+
+
+if __name__ == "__main__":
+    for page in PAGES:
+        page.write_text(generated(page.read_text(encoding="utf-8")), encoding="utf-8")
