@@ -80,7 +80,7 @@ def map_data(ct_slice: CTSlice | None, explanation: Explanation | None, token: s
                 "rows": explanation.cells.shape[0],
                 "columns": explanation.cells.shape[1],
                 "box": [value / shrink for value in (box.left, box.top, box.width, box.height)],
-                "cells": _base64(explanation.maps.astype("<f4").tobytes()),
+                "cells": _base64(box.as_stored(explanation.maps).astype("<f4").tobytes()),
                 "scale": explanation.scale,
                 "cell_mm": explanation.cell_mm,
             }
