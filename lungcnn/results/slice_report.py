@@ -3,7 +3,7 @@
 from dataclasses import asdict, dataclass, field
 
 from lungcnn.classes import CLASSES
-from lungcnn.errors import LungCNNError, Reason, RefusalError, UsageError
+from lungcnn.errors import Reason, RefusalError, UsageError
 from lungcnn.explaining.explanation import Explanation
 from lungcnn.reading.ct_slice import CTSlice
 

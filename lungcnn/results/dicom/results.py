@@ -94,9 +94,9 @@ class DicomResults:
 
 @contextmanager
 def told_as_not_dicom() -> Iterator[None]:
-    """Raise `NotDicomError` for whatever highdicom and pydicom raise on a header; they quote it, and it names a patient.
+    """Raise `NotDicomError` for whatever highdicom and pydicom raise on a header.
 
-    For that reason their warnings are left out, too.
+    They quote it, and it names a patient: for that reason their warnings are left out, too.
     """
     warnings.filterwarnings("ignore", module="highdicom")
     with told_as(
