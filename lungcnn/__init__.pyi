@@ -59,7 +59,7 @@ from .reading.series import Reading as Reading
 from .reading.series import Series as Series
 from .reading.series import SeriesSlice as SeriesSlice
 from .reading.series_reader import read_series as read_series
-from .results.dicom.results import dicom_files as dicom_files
+from .results.dicom.files import dicom_files as dicom_files
 from .results.export import (
     View as View,
 )

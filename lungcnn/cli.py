@@ -100,7 +100,7 @@ def predict(
     from lungcnn.classes import class_index
     from lungcnn.explaining.methods import explanation_method
     from lungcnn.pipeline import Pipeline
-    from lungcnn.results.dicom.results import parse_kinds
+    from lungcnn.results.dicom.kinds import parse_kinds
     from lungcnn.serving.many_files import find_files, predict_files
     from lungcnn.serving.outputs import Outputs
 
@@ -186,7 +186,7 @@ def pacs(url, study, dry_run, as_json, dicom_kinds, model, quiet):
     Exit status: 0 when every series was judged, 3 when any was refused, 2 for wrong usage or a PACS that refuses.
     """
     from lungcnn.pipeline import Pipeline
-    from lungcnn.results.dicom.results import parse_kinds
+    from lungcnn.results.dicom.kinds import parse_kinds
     from lungcnn.results.slice_report import DISCLAIMER
     from lungcnn.serving.pacs import connect, run_study
 

@@ -49,7 +49,7 @@ class CropBox:
         return np.ascontiguousarray(self.turn.undo(crop_map))
 
     def to_slice(self, crop_map: np.ndarray) -> np.ndarray:
-        """Place an upright map `[h, w]` over the box (cells of any size) on the slice: float32 `[rows, columns]`, 0 outside.
+        """Place an upright map `[h, w]` over the box (cells of any size) on the slice: float32 of its shape, 0 outside.
 
         Bilinear between cell centres with half-pixel alignment: an impulse in a cell peaks at its centre.
         """

@@ -59,7 +59,9 @@ def test_all_eight_ways_to_store_a_slice_give_the_same_crop(phantom, turn, stret
     stored = CTSlice(turn.undo(upright), spacing[::-1] if turn.swaps else spacing)
     found = find_anatomy(stored, turn)
     assert np.abs(found.crop - expected.crop).mean() < 0.002
-    assert found.lung_sides() == pytest.approx(expected.lung_sides(), abs=0.025)  # the discs that masks are closed with are not quite round
+    assert found.lung_sides() == pytest.approx(
+        expected.lung_sides(), abs=0.025
+    )  # the discs that masks are closed with are not quite round
     assert found.body.shape == stored.hu.shape
     cell = np.zeros((16, 16), np.float32)
     cell[3, 11] = 1
