@@ -42,6 +42,9 @@ from .model.card import (
     load_card as load_card,
 )
 from .model.card import (
+    open_keras as open_keras,
+)
+from .model.card import (
     verify_model as verify_model,
 )
 from .model.tensorflow_start import import_tensorflow as import_tensorflow

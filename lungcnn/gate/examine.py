@@ -6,15 +6,17 @@ network finds it comes after that (`familiarity`).
 """
 
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 
-from lungcnn.errors import Reason, RefusalError
+from lungcnn.errors import LungCNNError, Reason, RefusalError
 from lungcnn.gate.bounds import cautions, first_broken
 from lungcnn.gate.measures import Measures, measure
 from lungcnn.preprocessing.anatomy import Anatomy, find_anatomy
 from lungcnn.reading.acquisition import SliceFacts
 from lungcnn.reading.ct_slice import CTSlice
+from lungcnn.reading.damage import told_as_damage
 from lungcnn.reading.exported_window import correct_levels
 from lungcnn.reading.file_rules import file_cautions, ruled_out
 from lungcnn.windowing import DATASET
@@ -66,13 +68,14 @@ class Examination:
 
     Attributes:
         ct_slice: the slice that is judged and shown: window and polarity corrected where that was needed and possible.
-        refusal: why it may not be judged; None for a slice that is admitted.
-        anatomy: what was found on it. measures: what was measured on it. Both None where it was refused before.
+        refusal: why it may not or can't be judged, a `RefusalError` but for damage; None for a slice that is admitted.
+        anatomy: what was found on it, None where it was refused.
+        measures: what was measured on it, None where it was refused.
         warnings: the slice's own and those of the gate.
     """
 
     ct_slice: CTSlice
-    refusal: RefusalError | None = None
+    refusal: LungCNNError | None = None
     anatomy: Anatomy | None = None
     measures: Measures | None = None
     warnings: tuple[Reason, ...] = ()
@@ -83,7 +86,7 @@ def admit(ct_slice: CTSlice) -> Anatomy:
     found = examine(ct_slice)
     if found.refusal is not None:
         raise found.refusal
-    return found.anatomy
+    return cast(Anatomy, found.anatomy)
 
 
 def examine(ct_slice: CTSlice) -> Examination:
@@ -97,15 +100,17 @@ def examine(ct_slice: CTSlice) -> Examination:
         NoBodyError, NoLungsError: as `find_anatomy`.
         OneLungError: no two lungs, as above the apices, below the bases and after the loss of a lung.
         NotChestCTError: not the measures of a whole, upright, axial slice of the chest.
+        UnreadableFileError: whatever else is raised on the way.
     """
     shown = ct_slice
     try:
-        from_file = check_facts(ct_slice.facts) if ct_slice.facts else ()
-        _check_values(ct_slice)
-        shown = correct_levels(ct_slice)
-        anatomy = find_anatomy(shown)
-        measures = _measured(shown, anatomy)
-    except RefusalError as refusal:
+        with told_as_damage("The slice could not be judged: something in it was not expected. The others go on."):
+            from_file = check_facts(ct_slice.facts) if ct_slice.facts else ()
+            _check_values(ct_slice)
+            shown = correct_levels(ct_slice)
+            anatomy = find_anatomy(shown)
+            measures = _measured(shown, anatomy)
+    except LungCNNError as refusal:
         return Examination(shown, refusal, warnings=shown.warnings)
     return Examination(
         shown, anatomy=anatomy, measures=measures, warnings=(*shown.warnings, *from_file, *cautions(measures))

@@ -21,7 +21,8 @@ class Prepared:
 
     Attributes:
         crop: float32 `[128, 128]`, None where there is an error.
-        index: its frame's index in its file. warnings: of the slice.
+        index: its frame's index in its file.
+        warnings: of the slice.
         error: what stopped it: a `RefusalError` for a slice that is not to be judged.
         examination: the gate's, of a slice that will be shown; else None, which keeps what waits for the network small.
     """
@@ -51,7 +52,7 @@ def prepare(read: Callable[[], CTSlice], index: int = 0) -> Prepared:
 def prepare_slice(ct_slice: CTSlice) -> Prepared:
     """A slice that is decoded already, with the gate's examination."""
     found = examine(ct_slice)
-    crop = None if found.refusal is not None else found.anatomy.crop
+    crop = found.anatomy.crop if found.anatomy else None
     return Prepared(crop, ct_slice.frame, found.warnings, found.refusal, found)
 
 

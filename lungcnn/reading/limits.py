@@ -11,6 +11,7 @@ MAX_FRAMES = 10_000
 MAX_ELEMENTS = 20_000
 # Enhanced CT holds some twenty items a frame.
 MAX_ITEMS = 100_000
+MAX_BYTES = 512 * 2**20
 MAX_INFLATED = 128 * 2**20
 DEFLATED = b"1.2.840.10008.1.2.1.99"
 
@@ -56,7 +57,7 @@ def check_deflated(data: bytes) -> None:
 
 def _end_of_file_meta(data: bytes) -> int:
     """Where the elements of group 0002 end; they are in explicit VR little endian (PS3.10 7.1)."""
-    place = 132
+    place = 132 if data[128:132] == b"DICM" else 0
     while data[place : place + 2] == b"\x02\x00" and place + 12 <= len(data):
         long = data[place + 4 : place + 6] in (b"OB", b"OW", b"UN", b"SQ", b"UT")
         head, length = (12, "<I") if long else (8, "<H")
@@ -82,9 +83,6 @@ def codestream_size(stream: bytes) -> tuple[int, int] | None:
             2 if marker == 0xFF or marker in range(0xD0, 0xD8) else 2 + struct.unpack_from(">H", stream, place + 2)[0]
         )
     return None
-
-
-MAX_BYTES = 512 * 2**20
 
 
 def check_frame(frame: int, frames: int) -> None:

@@ -4,7 +4,6 @@ import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
@@ -46,12 +45,11 @@ class Frame:
         return SetAside(self.item, self.frame if self.file.frames > 1 else None, Reason(code, message), self.file.name)
 
     def pixels(self) -> bytes:
-        """A digest of the decoded pixels; of the file where they can't be decoded."""
+        """A digest of the decoded pixels; of nothing that any other has where they can't be decoded."""
         try:
             content = self.file.read(self.frame).hu.tobytes()
         except LungCNNError:
-            held = self.file.content()
-            content = repr(self.frame).encode() + (held.read_bytes() if isinstance(held, Path) else held)
+            content = repr((self.item, self.frame)).encode()
         return hashlib.sha256(content).digest()
 
 

@@ -56,6 +56,7 @@ class SeriesReport:
         result: of the whole; None where nothing was judged, for pictures, or where the model's card holds no rule.
         reasons: why there is no result. notes: what to know of the series, such as gaps and dropped duplicates.
         spacing_mm: the usual distance between slices, or None.
+        ordered: whether the slices are one patient's, in order; pictures don't say so.
     """
 
     status: str
@@ -66,6 +67,7 @@ class SeriesReport:
     notes: tuple[Reason, ...] = ()
     spacing_mm: float | None = None
     model: ModelInfo | None = None
+    ordered: bool = True
 
     @cached_property
     def profile(self) -> np.ndarray:
@@ -78,7 +80,7 @@ class SeriesReport:
 
     @cached_property
     def suspicious(self) -> tuple[int, ...]:
-        """Indices of the slices to look at first: the highest malignant probabilities, some way apart; at most 5."""
+        """Indices of the slices to look at first: of the highest malignant probability, in a series some way apart."""
         malignant = self.profile[:, CLASSES.index("malignant")]
         chosen: list[int] = []
         for index in np.argsort(-malignant, kind="stable"):
@@ -89,6 +91,8 @@ class SeriesReport:
         return tuple(chosen)
 
     def _apart(self, one: int, other: int) -> bool:
+        if not self.ordered:
+            return True
         place, other_place = self.positions[one], self.positions[other]
         if place is None or other_place is None:
             return abs(one - other) >= APART_SLICES
@@ -138,6 +142,7 @@ def series_report(series: Series, reports: Sequence[SliceReport], card: ModelCar
         notes=notes,
         spacing_mm=series.spacing_mm,
         model=ModelInfo(card.name, card.sha256),
+        ordered=series.ordered,
     )
 
 

@@ -20,7 +20,7 @@ from PIL import Image
 from lungcnn.errors import LungCNNError
 from lungcnn.reading.limits import codestream_size
 from lungcnn.reading.loading import load_slice
-from lungcnn.reading.pictures import without_notes
+from lungcnn.reading.picture_files import without_notes
 
 CLEAR = Path("/proc/self/clear_refs")
 SEEDS = seeds()
@@ -215,7 +215,7 @@ def test_hostile_archives_are_refused_quickly_and_in_little_memory(name):
 
 
 def test_a_tiff_whose_pages_go_round_is_read():
-    assert load_slice(endless_tiff()).warnings[-1].code == "several_pages"
+    assert load_slice(endless_tiff()).warnings[-1].code == "one_of_many_frames"
 
 
 @pytest.mark.parametrize("channels", [1, 3, 4])
