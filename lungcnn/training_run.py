@@ -29,6 +29,7 @@ from lungcnn.model.card import load_card, save_model
 from lungcnn.model.classifier import Classifier
 from lungcnn.system import write_whole
 from lungcnn.training.folds import case_folds, cross_validate, kept_network, random_folds, run_key
+from lungcnn.training.output_folder import check_output_folder
 from lungcnn.training.train import Recipe
 
 # Slices on which the ONNX file is compared with Keras.
@@ -70,16 +71,23 @@ def run_training(
     plan: Plan,
     on_epoch: Callable[[float], None] | None = None,
     checkpoints: Path | None = None,
+    force: bool = False,
 ) -> tuple[Path, dict]:
     """Cross-validate, calibrate, train on every slice, and write model and card (and figures) into `out`.
 
     Args:
         on_epoch: called with the mean loss once an epoch; there are `plan.epochs(recipe)` in all.
         checkpoints: as `cross_validate`.
+        force: write over the model that ships.
 
     Returns:
         The model's path and the figures as in `evaluation.json` (without folds: the randomisation test alone).
+
+    Raises `UsageError`, before anything is trained, where `out` or `checkpoints` can't be written.
     """
+    check_output_folder(out, force)
+    if checkpoints:
+        check_output_folder(checkpoints)
     found = _out_of_fold(crop_set, recipe, plan, on_epoch, checkpoints) if plan.folds else _OutOfFold()
     everything = np.zeros(len(crop_set.slices), int)
     key = run_key(crop_set, everything, recipe.as_dict(), plan.seeds[0])

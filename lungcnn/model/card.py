@@ -24,7 +24,7 @@ from lungcnn.system import write_whole
 from lungcnn.windowing import DATASET
 
 MODEL_NAME = "cancer_classification_model"
-_RETRAIN = "Fetch the model and its card again, or train one: python -m lungcnn train DATASET --out models"
+_RETRAIN = "Fetch the model and its card again, or train one: python -m lungcnn train DATASET --out my-model"
 
 
 @dataclass(frozen=True)
