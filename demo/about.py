@@ -11,7 +11,7 @@ SIDE, MARGIN = 220, 34
 
 def about(card: ModelCard | None) -> str:
     """The section on the model; what its card doesn't hold is left out."""
-    parts = [texts.ABOUT_INTRO]
+    parts = [texts.ABOUT_INTRO.format(trained=_trained_on(card))]
     figures = card.figures if card else {}
     if card:
         parts.append(
@@ -30,8 +30,15 @@ def about(card: ModelCard | None) -> str:
         parts.append(_part(texts.ABOUT_BASELINES, baselines_table(figures) + sentence))
     if "sanity" in figures:
         parts.append(_part(texts.ABOUT_SANITY, f'<p id="sanity">{_bold(sanity_sentence(figures["sanity"]))}</p>'))
-    parts += [_part(texts.ABOUT_LIMITS, _list(texts.LIMITS)), _part(texts.ABOUT_CITE, citation())]
+    own = () if card and card.adopted else texts.LIMITS
+    parts += [_part(texts.ABOUT_LIMITS, _list((*own, *texts.LIMITS_OF_ANY_MODEL))), _part(texts.ABOUT_CITE, citation())]
     return f'<div class="about">{"".join(parts)}</div>'
+
+
+def _trained_on(card: ModelCard | None) -> str:
+    if card is None or card.dataset is None:
+        return texts.ABOUT_TRAINED_UNKNOWN
+    return texts.ABOUT_TRAINED.format(dataset=escape(card.dataset)) + ("" if card.adopted else texts.ABOUT_LABELS)
 
 
 def _part(title: str, content: str) -> str:
