@@ -14,8 +14,8 @@ import numpy as np
 
 from lungcnn.classes import CLASSES
 from lungcnn.dataset.crops import CropSet
+from lungcnn.dataset.near_duplicates import perceptual_hashes
 from lungcnn.evaluation.baselines import BASELINES, Material, probabilities
-from lungcnn.evaluation.leak_guard import perceptual_hashes
 from lungcnn.evaluation.localization import locate, summarise_findings
 from lungcnn.evaluation.metrics import RESAMPLES, Predictions, cross_calibrated, summarise, with_intervals
 from lungcnn.evaluation.model_card import model_card
