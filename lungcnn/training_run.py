@@ -2,7 +2,6 @@
 
 import json
 import platform
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date
 from functools import partial
@@ -29,6 +28,7 @@ from lungcnn.model.card import load_card, save_model
 from lungcnn.model.classifier import Classifier
 from lungcnn.system import write_whole
 from lungcnn.training.folds import case_folds, cross_validate, kept_network, random_folds, run_key
+from lungcnn.training.history import OnEpoch
 from lungcnn.training.output_folder import check_output_folder
 from lungcnn.training.train import Recipe
 
@@ -69,14 +69,14 @@ def run_training(
     out: Path,
     recipe: Recipe,
     plan: Plan,
-    on_epoch: Callable[[float], None] | None = None,
+    on_epoch: OnEpoch | None = None,
     checkpoints: Path | None = None,
     force: bool = False,
 ) -> tuple[Path, dict]:
     """Cross-validate, calibrate, train on every slice, and write model and card (and figures) into `out`.
 
     Args:
-        on_epoch: called with the mean loss once an epoch; there are `plan.epochs(recipe)` in all.
+        on_epoch: called after each epoch; there are `plan.epochs(recipe)` in all.
         checkpoints: as `cross_validate`.
         force: write over the model that ships.
 
@@ -91,7 +91,8 @@ def run_training(
     found = _out_of_fold(crop_set, recipe, plan, on_epoch, checkpoints) if plan.folds else _OutOfFold()
     everything = np.zeros(len(crop_set.slices), int)
     key = run_key(crop_set, everything, recipe.as_dict(), plan.seeds[0])
-    network = kept_network(crop_set, recipe, plan.seeds[0], on_epoch, checkpoints and checkpoints / f"{key}-all.keras")
+    kept = checkpoints and checkpoints / f"{key}-all.keras"
+    network = kept_network(crop_set, recipe, plan.seeds[0], on_epoch, kept, "all slices")
     classifier = Classifier.of(network, found.calibration)
     familiarity = None
     if found.features:
@@ -138,7 +139,9 @@ class _OutOfFold:
     features: list[tuple[np.ndarray, np.ndarray]] = field(default_factory=list)
 
 
-def _out_of_fold(crop_set: CropSet, recipe: Recipe, plan: Plan, on_epoch, checkpoints: Path | None) -> _OutOfFold:
+def _out_of_fold(
+    crop_set: CropSet, recipe: Recipe, plan: Plan, on_epoch: OnEpoch | None, checkpoints: Path | None
+) -> _OutOfFold:
     labels, cases, count = crop_set.labels, crop_set.cases, len(plan.seeds)
     blocked, mixed = case_folds(crop_set, plan.folds), random_folds(crop_set, plan.folds, plan.seeds[0])
     features, findings = [], []
@@ -151,7 +154,8 @@ def _out_of_fold(crop_set: CropSet, recipe: Recipe, plan: Plan, on_epoch, checkp
             findings.extend(locate(Explainer(classifier), dataset_targets(crop_set.take(held_out))))
 
     def logits_of(folds, seed, *on_network) -> np.ndarray:
-        return cross_validate(crop_set, folds, recipe, seed, on_epoch, checkpoints, *on_network)
+        name = ("random folds, " if folds is mixed else "") + (f"seed {seed}, " if count > 1 else "")
+        return cross_validate(crop_set, folds, recipe, seed, on_epoch, checkpoints, name, *on_network)
 
     # The first seed's networks explain: a slice counts once.
     logits = [logits_of(blocked, plan.seeds[0], explain), *(logits_of(blocked, seed) for seed in plan.seeds[1:])]
