@@ -84,8 +84,8 @@ def stopped(progress: TrainingProgress, checkpoints: Path | None) -> str:
         return "Stopped. Nothing is kept: with --checkpoints FOLDER a run that is started again goes on where it was."
     networks = "network" if progress.finished == 1 else "networks"
     return (
-        f"Stopped. {progress.finished} finished {networks} and the losses of each epoch are kept in {checkpoints}; the "
-        "same command goes on with the next network."
+        f"Stopped. {progress.finished} finished {networks} and the finished epochs of the next are kept in "
+        f"{checkpoints}; the same command goes on from there."
     )
 
 

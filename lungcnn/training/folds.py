@@ -14,6 +14,7 @@ from lungcnn.errors import DatasetError, UsageError
 from lungcnn.model.card import ModelCard
 from lungcnn.system import write_whole
 from lungcnn.training.history import Epoch, History, OnEpoch, read_history
+from lungcnn.training.state import TrainingState
 from lungcnn.training.train import Recipe, predict_logits, train_network
 
 
@@ -104,7 +105,8 @@ def kept_network(
     """A network trained on these slices, or the one that an earlier run kept.
 
     Args:
-        kept: beside it lie the network, as `.keras`, and its history, as `.csv`; None keeps nothing.
+        kept: beside it lie the network, as `.keras`, its history, as `.csv`, and until it is finished its state after
+            the last epoch, as `.npz`, from which it goes on; None keeps nothing.
         name, held_out: as `train_network`.
     """
     file = kept and kept.with_suffix(".keras")
@@ -114,10 +116,14 @@ def kept_network(
             for epoch in _kept_epochs(log, recipe, name):
                 on_epoch(epoch)
         return _saved_network(file)
-    history = History(log, on_epoch) if log or on_epoch else None
-    network = train_network(crop_set, recipe, seed, history, name, held_out)
+    state = TrainingState(kept.with_suffix(".npz")) if kept else None
+    earlier = read_history(log)[: state.done] if state and log else []
+    history = History(log, on_epoch, earlier) if log or on_epoch else None
+    network = train_network(crop_set, recipe, seed, history, name, held_out, state)
     if file:
         write_whole(file, lambda draft: network.save(draft, include_optimizer=False))
+    if state:
+        state.remove()
     return network
 
 

@@ -1,7 +1,7 @@
 """What is known after each epoch of a network's training; kept as CSV beside its checkpoint."""
 
 import csv
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 
@@ -35,13 +35,16 @@ class History:
 
     Args:
         path: the file, begun anew; None writes none. on_epoch: called with each epoch.
+        earlier: epochs that come first.
     """
 
-    def __init__(self, path: Path | None, on_epoch: OnEpoch | None):
+    def __init__(self, path: Path | None, on_epoch: OnEpoch | None, earlier: Sequence[Epoch] = ()):
         self._path, self._on_epoch = path, on_epoch
         if path:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(",".join(_COLUMNS) + "\n", encoding="utf-8")
+        for epoch in earlier:
+            self(epoch)
 
     def __call__(self, epoch: Epoch) -> None:
         """Take one epoch."""

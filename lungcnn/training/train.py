@@ -13,6 +13,7 @@ from lungcnn.model.network import LAST_CONVOLUTION, LOGITS, build_network
 from lungcnn.training.augmentation import Augmentation, augment
 from lungcnn.training.history import Epoch, OnEpoch
 from lungcnn.training.lesion_editing import LesionEditing
+from lungcnn.training.state import TrainingState
 
 
 @dataclass(frozen=True)
@@ -64,12 +65,14 @@ def train_network(
     on_epoch: OnEpoch | None = None,
     name: str = "",
     held_out: CropSet | None = None,
+    state: TrainingState | None = None,
 ):
     """Train a new network; the same arguments on the same machine give the same weights.
 
     Args:
         on_epoch: called after each epoch. name: of the network, for that.
         held_out: slices whose loss is told with each epoch; they have no part in the training.
+        state: kept after each epoch, and gone on from.
 
     Returns:
         `keras.Model` as `build_network` makes it.
@@ -89,9 +92,13 @@ def train_network(
     )
     optimizer = keras.optimizers.AdamW(schedule, weight_decay=recipe.weight_decay)
     step = _compile_step(network, optimizer, recipe)
-    batches = _batches(crop_set, recipe, seed)
+    done = 0
+    if state:
+        state.restore(network, optimizer)
+        done = state.done
+    batches = _batches(crop_set, recipe, seed, done)
     forward = _forward(network) if on_epoch and held_out else None
-    for number in range(1, recipe.epochs + 1):
+    for number in range(done + 1, recipe.epochs + 1):
         begun = time.monotonic()
         losses = [step(*batch) for batch in batches]
         if on_epoch:
@@ -100,6 +107,8 @@ def train_network(
             if held_out and forward:
                 validation = mean_loss(_in_batches(forward, held_out.crops), held_out.labels)
             on_epoch(Epoch(name, number, recipe.epochs, loss, validation, round(time.monotonic() - begun, 2)))
+        if state:
+            state.save(network, optimizer, number)
     return network
 
 
@@ -110,14 +119,14 @@ def mean_loss(logits: np.ndarray, labels: np.ndarray) -> float:
     return float(-log_softmax(logits, axis=1)[np.arange(len(labels)), labels].mean())
 
 
-def _batches(crop_set: CropSet, recipe: Recipe, seed: int):
-    """A tf.data pipeline over one epoch; each iteration over it goes on with new random numbers."""
+def _batches(crop_set: CropSet, recipe: Recipe, seed: int, done: int = 0):
+    """A tf.data pipeline over one epoch, the one after `done`; each iteration goes on with new random numbers."""
     import tensorflow as tf
 
     weights = slice_weights(crop_set.labels, crop_set.cases, recipe.case_weight)
     weights = weights * recipe.lesion_editing.weights(crop_set)
     donors = recipe.lesion_editing.donors(crop_set)
-    epochs = count()
+    epochs = count(done)
 
     def one_epoch():
         rng = np.random.default_rng([seed, next(epochs)])

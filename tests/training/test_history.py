@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -107,6 +109,28 @@ def test_stopping_says_what_is_kept(tmp_path):
     text = stopped(progress, tmp_path)
     assert "1 finished network " in text
     assert f"are kept in {tmp_path}; the same command goes on" in text
+
+
+def test_a_network_that_was_stopped_goes_on_where_it_was(crop_set, tmp_path):
+    recipe = replace(QUICK, epochs=4)
+    whole, parts = [], []
+    straight = folds.kept_network(crop_set, recipe, 1, whole.append, None, "all slices")
+
+    def stop_in_the_third(epoch):
+        parts.append(epoch)
+        if epoch.number == 3:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        folds.kept_network(crop_set, recipe, 1, stop_in_the_third, tmp_path / "key.npy", "all slices")
+    again = []
+    resumed = folds.kept_network(crop_set, recipe, 1, again.append, tmp_path / "key.npy", "all slices")
+    assert [(epoch.number, epoch.kept) for epoch in again] == [(1, True), (2, True), (3, False), (4, False)]
+    assert [epoch.loss for epoch in again] == pytest.approx([epoch.loss for epoch in whole], abs=1e-3)
+    for one, other in zip(straight.get_weights(), resumed.get_weights(), strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-3)
+    assert [epoch.number for epoch in read_history(tmp_path / "key.csv")] == [1, 2, 3, 4]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["key.csv", "key.keras"]
 
 
 def test_ctrl_c_ends_with_that_sentence(miniature, tmp_path, monkeypatch):

@@ -162,7 +162,7 @@ def test_out_of_fold_logits_come_from_networks_that_did_not_see_the_slice(crop_s
 
     seen = []
 
-    def spy(crop_set, recipe, seed, on_epoch, name, held_out):
+    def spy(crop_set, recipe, seed, on_epoch, name, held_out, state):
         assert not set(crop_set.cases) & set(held_out.cases)
         seen.append(set(crop_set.cases))
         return len(seen) - 1
