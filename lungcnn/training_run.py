@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from lungcnn.classes import CLASSES
+from lungcnn.dataset.case_list import CASE_LIST, read_case_list
 from lungcnn.dataset.crops import CropSet
 from lungcnn.dataset.near_duplicates import perceptual_hashes
 from lungcnn.evaluation.baselines import BASELINES, Material, probabilities
@@ -24,7 +25,7 @@ from lungcnn.explaining.explainer import Explainer
 from lungcnn.explaining.weight_randomisation import randomisation_test
 from lungcnn.gate.familiarity import fit_familiarity
 from lungcnn.model.calibration import Calibration, fit_calibration
-from lungcnn.model.card import load_card, save_model
+from lungcnn.model.card import IQ_OTH_NCCD, load_card, save_model
 from lungcnn.model.classifier import Classifier
 from lungcnn.system import write_whole
 from lungcnn.training.folds import case_folds, cross_validate, kept_network, random_folds, run_key
@@ -175,8 +176,9 @@ def _out_of_fold(
 
 
 def _what_it_learnt_from(crop_set: CropSet, recipe: Recipe, plan: Plan) -> dict:
-    """For the card: recipe, seeds, date, and each slice by its hashes."""
+    """For the card: dataset, recipe, seeds, date, and each slice by its hashes."""
     return {
+        "dataset": _dataset_in_words(crop_set),
         "recipe": recipe.as_dict(),
         "seed": plan.seeds[0],
         "folds": plan.folds,
@@ -187,6 +189,13 @@ def _what_it_learnt_from(crop_set: CropSet, recipe: Recipe, plan: Plan) -> dict:
         "files": {item.file: item.sha256 for item in crop_set.slices},
         "perceptual_hashes": perceptual_hashes(crop_set.crops),
     }
+
+
+def _dataset_in_words(crop_set: CropSet) -> str:
+    listed = {sha256 for sha256, _ in read_case_list(CASE_LIST)}
+    if all(item.sha256 in listed for item in crop_set.slices):
+        return IQ_OTH_NCCD
+    return f"{len(crop_set.slices)} slices with a case list of their own"
 
 
 def _measure_baselines(crop_set: CropSet, folds: dict[str, np.ndarray], plan: Plan, checkpoints: Path | None) -> dict:

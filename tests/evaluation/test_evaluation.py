@@ -9,7 +9,7 @@ from lungcnn.cli import main
 from lungcnn.dataset.crops import crop_dataset
 from lungcnn.dataset.folder import read_dataset
 from lungcnn.dataset.near_duplicates import perceptual_hashes
-from lungcnn.errors import DatasetError
+from lungcnn.errors import DatasetError, UsageError
 from lungcnn.evaluation.evaluate import evaluate_localization, evaluate_model
 from lungcnn.evaluation.leak_guard import seen_in_training
 from lungcnn.evaluation.plots import write_figures
@@ -138,6 +138,32 @@ def test_figures_are_drawn(untrained, crop_set, tmp_path):
 
 
 @pytest.mark.slow
+def test_figures_of_a_fourth_class_are_refused_in_a_sentence(tmp_path, monkeypatch):
+    monkeypatch.setattr("lungcnn.evaluation.plots.CLASSES", ("normal", "benign", "malignant", "emphysema"))
+    with pytest.raises(UsageError, match="there are normal, benign, malignant, emphysema. Give the others a colour"):
+        write_figures(None, tmp_path / "figures")
+    assert not (tmp_path / "figures").exists()
+
+
+def test_the_cards_command_runs_as_printed(tmp_path):
+    import shlex
+
+    from conftest import ROOT
+
+    from lungcnn.cli.train import train
+    from lungcnn.evaluation.model_card import reproduce_command
+    from lungcnn.model.card import load_card
+
+    card = load_card(ROOT / "models" / "cancer_classification_model.keras")
+    text = (ROOT / "models" / "MODEL_CARD.md").read_text()
+    words = shlex.split(reproduce_command(card))
+    assert f"\n{reproduce_command(card)}\n" in text
+    assert words[:4] == ["python", "-m", "lungcnn", "train"]
+    options = train.make_context("train", words[4:]).params
+    assert (options["seeds"], options["folds"], str(options["out"])) == (3, 5, "my-model")
+    assert options["recipe"] is None, "the shipped model's recipe is the built-in one"
+
+
 def test_on_the_command_line(untrained, miniature, tmp_path):
     file = tmp_path / "e.json"
     arguments = ["evaluate", str(miniature), "--cases", str(miniature / "cases.csv"), "--model", str(untrained)]

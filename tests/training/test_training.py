@@ -248,6 +248,10 @@ def test_a_training_run_writes_model_card_and_figures(crop_set, tmp_path, monkey
     assert written["localization"]["outlines"]["slices"] == written["other_scanner"]["through"]["slices"] == 1
     assert "of 1 slices through it are called malignant" in text
     assert "*Leaky*" in text
+    assert "IQ-OTH/NCCD" not in text
+    assert card.dataset == "18 slices with a case list of their own"
+    command = "DATASET --cases CASES.csv --out my-model --folds 2 --seed 3 --seeds 2 --recipe cancer_classification_model.json"
+    assert f"python -m lungcnn train {command}\n" in text
 
 
 def material_with_the_class_in(place, labels):
