@@ -22,8 +22,8 @@ def write_figures(predictions: Predictions, folder: Path) -> list[Path]:
     lacking = [name for name in CLASSES if name not in CLASS_COLOURS]
     if lacking or len(CLASSES) != len(STYLES):
         raise UsageError(
-            f"Figures are drawn of three classes, each with its colour; there are {', '.join(CLASSES)}. Give the others a "
-            "colour in lungcnn/classes.py and a style in lungcnn/evaluation/plots.py."
+            f"Figures are drawn of three classes, each in its colour; there are {', '.join(CLASSES)}. Give the others "
+            "a colour in lungcnn/classes.py and a style in lungcnn/evaluation/plots.py."
         )
     folder.mkdir(parents=True, exist_ok=True)
     paths = []
