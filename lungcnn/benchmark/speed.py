@@ -36,7 +36,6 @@ def run_benchmark(
 
     fresh = measure_cold_starts(cold_starts, model, on_step) if cold_starts else {}
     _use_one_core()
-    from lungcnn.explaining.methods import METHODS
     from lungcnn.gate.examine import admit
     from lungcnn.phantoms.bundled import PHANTOMS, draw, to_dicom, to_png
     from lungcnn.pipeline import Pipeline
@@ -55,7 +54,7 @@ def run_benchmark(
     def explain():
         """Probabilities, Grad-CAM and HiResCAM of every class."""
         found = pipeline.classifier(crop)
-        return [METHODS[name].of_map(found) for name in ("grad-cam", "hires-cam")]
+        return [pipeline.explainer.maps(name, anatomy.crop, found) for name in ("grad-cam", "hires-cam")]
 
     def file_to_overlay():
         loaded = load_slice(dicom)
@@ -103,7 +102,7 @@ def _series_over_floor(pipeline, runs: int, on_step) -> float:
     (series,) = read_series(_stack(draw(next(iter(PHANTOMS))), SERIES_SLICES)).series
 
     def floor():
-        crops = [prepare(one.read).crop for one in series.slices]
+        crops = [crop for one in series.slices if (crop := prepare(one.read).crop) is not None]
         for start in range(0, len(crops), BATCH):
             pipeline.classifier.probabilities(np.stack(crops[start : start + BATCH]))
 
@@ -122,7 +121,7 @@ def _stack(phantom, count: int) -> list[bytes]:
     ds = pydicom.dcmread(io.BytesIO(to_dicom(phantom)))
     first, files = ds.SOPInstanceUID, []
     for index in range(count):
-        ds.SOPInstanceUID = ds.file_meta.MediaStorageSOPInstanceUID = f"{first[:50]}.{index}"
+        ds.SOPInstanceUID = ds.file_meta.MediaStorageSOPInstanceUID = pydicom.uid.UID(f"{first[:50]}.{index}")
         ds.ImagePositionPatient = [*ds.ImagePositionPatient[:2], str(index)]
         stream = io.BytesIO()
         pydicom.dcmwrite(stream, ds)
@@ -184,7 +183,7 @@ def _medians(actions: dict, runs: int, on_step) -> dict[str, float]:
     """Seconds a call; the actions take turns, so that a slow moment of the machine falls on all of them."""
     for action in actions.values():
         action()
-    seconds = {name: [] for name in actions}
+    seconds: dict[str, list[float]] = {name: [] for name in actions}
     for _ in range(runs):
         for name, action in actions.items():
             start = time.perf_counter()
