@@ -20,7 +20,7 @@ from PIL import Image
 from lungcnn.errors import LungCNNError
 from lungcnn.reading.limits import codestream_size
 from lungcnn.reading.loading import load_slice
-from lungcnn.reading.picture_files import without_notes
+from lungcnn.reading.picture_decoding import without_notes
 
 CLEAR = Path("/proc/self/clear_refs")
 SEEDS = seeds()
