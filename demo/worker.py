@@ -296,7 +296,7 @@ class _Methods:
 
     def take(self, pipeline) -> None:
         """The pipeline is there."""
-        from lungcnn.results.dicom.results import dicom_files
+        from lungcnn import dicom_files
 
         self.dicom_files = dicom_files
         self.run = pipeline.run

@@ -100,7 +100,7 @@ def predict(
     from lungcnn.classes import class_index
     from lungcnn.explaining.methods import explanation_method
     from lungcnn.pipeline import Pipeline
-    from lungcnn.results.dicom.results import parse_kinds
+    from lungcnn.results.dicom.kinds import parse_kinds
     from lungcnn.serving.many_files import find_files, predict_files
     from lungcnn.serving.outputs import Outputs
 
@@ -186,7 +186,7 @@ def pacs(url, study, dry_run, as_json, dicom_kinds, model, quiet):
     Exit status: 0 when every series was judged, 3 when any was refused, 2 for wrong usage or a PACS that refuses.
     """
     from lungcnn.pipeline import Pipeline
-    from lungcnn.results.dicom.results import parse_kinds
+    from lungcnn.results.dicom.kinds import parse_kinds
     from lungcnn.results.slice_report import DISCLAIMER
     from lungcnn.serving.pacs import connect, run_study
 
@@ -358,18 +358,17 @@ def evaluate(dataset, model, cases, split, json_file, figures, leak_guard, local
     crop_set = _crops(dataset, cases, split, quiet, gate=not localization)
 
     from lungcnn.evaluation.evaluate import evaluate_localization, evaluate_model
-    from lungcnn.model.card import load_model
+    from lungcnn.pipeline import Pipeline
 
-    import_tensorflow()
     if localization:
         from lungcnn.evaluation.reports import localization_tables
 
-        summary = evaluate_localization(*load_model(model), crop_set, checkpoints, outlines)
+        summary = evaluate_localization(Pipeline.load(model), crop_set, checkpoints, outlines)
         if json_file:
             json_file.write_text(json.dumps({"localization": summary}, indent=1) + "\n", encoding="utf-8")
         click.echo(localization_tables(summary))
         return
-    found = evaluate_model(*load_model(model), crop_set, leak_guard)
+    found = evaluate_model(Pipeline.load(model), crop_set, leak_guard)
     if json_file:
         json_file.write_text(json.dumps(found.to_json(), indent=1) + "\n", encoding="utf-8")
     if figures:

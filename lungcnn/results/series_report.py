@@ -16,7 +16,6 @@ from lungcnn.results.slice_report import ModelInfo, SliceReport
 SUSPICIOUS, APART_MM, APART_SLICES = 5, 10.0, 3
 NO_RULE = Reason("no_series_rule", "The model's card holds no rule for series: there is no result for the whole.")
 NOTHING_JUDGED = Reason("nothing_judged", "No slice of the series could be judged: see the reasons of its slices.")
-
 PICTURES = Reason("list_of_pictures", "Pictures don't say that they are of one patient: each is judged by itself.")
 
 
@@ -94,10 +93,10 @@ class SeriesReport:
     def _apart(self, one: int, other: int) -> bool:
         if not self.ordered:
             return True
-        places = self.positions[one], self.positions[other]
-        if None in places:
+        place, other_place = self.positions[one], self.positions[other]
+        if place is None or other_place is None:
             return abs(one - other) >= APART_SLICES
-        return abs(places[0] - places[1]) >= APART_MM
+        return abs(place - other_place) >= APART_MM
 
     def to_json(self) -> dict:
         """As plain Python values; `slices` holds the records of `predict --json`."""
@@ -118,9 +117,11 @@ class SeriesReport:
 
 def series_report(series: Series, reports: Sequence[SliceReport], card: ModelCard) -> SeriesReport:
     """The report of a series from those of its slices."""
-    model, rule = ModelInfo(card.name, card.sha256), SeriesRule.from_card(card.series)
-    malignant = [report.probabilities["malignant"] for report in reports if report.status == "ok"]
-    result, reasons = None, ()
+    rule = SeriesRule.from_card(card.series)
+    malignant = [report.probabilities["malignant"] for report in reports if report.probabilities]
+    result: SeriesResult | None = None
+    reasons: tuple[Reason, ...] = ()
+    notes = series.notes
     if not malignant:
         reasons = (NOTHING_JUDGED,)
     elif not series.ordered:
@@ -128,18 +129,10 @@ def series_report(series: Series, reports: Sequence[SliceReport], card: ModelCar
     elif rule is None:
         reasons = (NO_RULE,)
     else:
-        p = rule.probability(malignant)
+        p = rule.probability(np.array(malignant))
         result = SeriesResult(p, p >= rule.threshold, rule.threshold, rule.rule, len(malignant))
-    notes = series.notes
-    if result and len(malignant) > rule.slices[1]:
-        notes += (
-            Reason(
-                "longer_than_measured",
-                f"The rule for series was fitted on cases of {rule.slices[0]} to {rule.slices[1]} slices. So one in "
-                f"{rule.stride(len(malignant))} of the {len(malignant)} judged here was taken, from each start, and "
-                "the mean is given; how well that does on whole series was not measured.",
-            ),
-        )
+        if len(malignant) > rule.slices[1]:
+            notes += (_longer_than_measured(rule, len(malignant)),)
     return SeriesReport(
         status="ok" if malignant else "refused",
         slices=tuple(reports),
@@ -148,6 +141,15 @@ def series_report(series: Series, reports: Sequence[SliceReport], card: ModelCar
         reasons=reasons,
         notes=notes,
         spacing_mm=series.spacing_mm,
-        model=model,
+        model=ModelInfo(card.name, card.sha256),
         ordered=series.ordered,
+    )
+
+
+def _longer_than_measured(rule: SeriesRule, judged: int) -> Reason:
+    return Reason(
+        "longer_than_measured",
+        f"The rule for series was fitted on cases of {rule.slices[0]} to {rule.slices[1]} slices. So one in "
+        f"{rule.stride(judged)} of the {judged} judged here was taken, from each start, and the mean is given; how "
+        "well that does on whole series was not measured.",
     )

@@ -8,7 +8,7 @@ from lungcnn.errors import LungCNNError, UsageError
 from lungcnn.pipeline import Pipeline
 from lungcnn.reading.series import Reading, Series
 from lungcnn.reading.sniffing import sniff
-from lungcnn.results.dicom.results import Judged
+from lungcnn.results.dicom.source import Judged
 from lungcnn.results.series_report import SeriesReport
 from lungcnn.results.slice_report import SliceReport
 from lungcnn.serving.outputs import Outputs

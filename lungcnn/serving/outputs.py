@@ -7,7 +7,9 @@ from pathlib import Path
 import numpy as np
 
 from lungcnn.errors import UsageError
-from lungcnn.results.dicom.results import DicomResults, Judged, NotDicomError, write_objects
+from lungcnn.results.dicom.files import write_objects
+from lungcnn.results.dicom.results import DicomResults
+from lungcnn.results.dicom.source import Judged, NotDicomError
 from lungcnn.results.rendering import encode_png, render_overlay
 from lungcnn.results.series_report import SeriesReport
 from lungcnn.results.slice_report import SliceReport

@@ -22,7 +22,7 @@ from lungcnn.serving.archive import score
 from lungcnn.serving.archive.decoding import decoded
 from lungcnn.serving.archive.listing import list_files, read_file
 from lungcnn.serving.archive.score import ENGINES, score_archive
-from lungcnn.serving.archive.table import COLUMNS, Parts, _read_table, row
+from lungcnn.serving.archive.table import COLUMNS, Parts, read_table, row
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +52,7 @@ def expected(folder, untrained) -> list[dict]:
 
 
 def rows_of(out: Path) -> list[dict]:
-    return _read_table(out).to_pylist()
+    return read_table(out).to_pylist()
 
 
 def assert_same(found: list[dict], expected: list[dict]):
