@@ -48,18 +48,18 @@ def evaluate(dataset, model, cases, split, json_file, figures, leak_guard, local
     crop_set = crop_slices(dataset, cases, split, quiet, gate=not localization)
 
     from lungcnn.evaluation.evaluate import evaluate_localization, evaluate_model
-    from lungcnn.model.card import load_model
+    from lungcnn.pipeline import Pipeline
 
-    network, card = load_model(model)
+    pipeline = Pipeline.load(model)
     if localization:
         from lungcnn.evaluation.reports import localization_tables
 
-        summary = evaluate_localization(network, card, crop_set, checkpoints, outlines)
+        summary = evaluate_localization(pipeline, crop_set, checkpoints, outlines)
         if json_file:
             json_file.write_text(json.dumps({"localization": summary}, indent=1) + "\n", encoding="utf-8")
         click.echo(localization_tables(summary))
         return
-    found = evaluate_model(network, card, crop_set, leak_guard)
+    found = evaluate_model(pipeline, crop_set, leak_guard)
     if json_file:
         json_file.write_text(json.dumps(found.to_json(), indent=1) + "\n", encoding="utf-8")
     if figures:

@@ -40,10 +40,8 @@ def pacs(url, study, dry_run, as_json, dicom_kinds, model, quiet):
             record = {**one.report.to_json(), "objects": one.objects, "stored": one.stored}
             click.echo(json.dumps(record, ensure_ascii=False))
         else:
-            click.echo(
-                series_sentence(one.report, [item.name for item in one.series.slices])
-                + f"\t{'stored' if one.stored else 'not stored'}: {objects}"
-            )
+            words = series_sentence(one.series, one.report)
+            click.echo(f"{words}\t{'stored' if one.stored else 'not stored'}: {objects}")
     note(DISCLAIMER, quiet or as_json)
     if any(one.report.status != "ok" for one in done):
         raise click.exceptions.Exit(EXIT_SOME_FAILED)
