@@ -154,10 +154,7 @@ def _fetch(one: RealSlice, address: str) -> bytes:
     query = {"SeriesInstanceUID": one.series, "SOPInstanceUID": one.instance}
     data = b""
     try:
-        with (
-            _patient_session() as session,
-            session.get(address, params=query, timeout=TIMEOUT_S, stream=True) as answer,
-        ):
+        with _session().get(address, params=query, timeout=TIMEOUT_S, stream=True) as answer:
             if not answer.ok:
                 raise DownloadError(
                     f"The Cancer Imaging Archive answered HTTP {answer.status_code}; try again later. The synthetic "
@@ -180,7 +177,7 @@ def _fetch(one: RealSlice, address: str) -> bytes:
     return data
 
 
-def _patient_session():
+def _session():
     """A `requests.Session` that asks a busy archive again."""
     import requests
     from requests.adapters import HTTPAdapter

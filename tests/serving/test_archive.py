@@ -229,7 +229,7 @@ def test_one_run_at_a_time(fake, tmp_path):
 def test_a_file_that_is_no_table_is_not_overwritten(fake, tmp_path):
     out = tmp_path / "thesis.csv"
     out.write_text("chapter one\nit was a dark night\n")
-    with pytest.raises(UsageError, match="not a table that this command wrote"):
+    with pytest.raises(UsageError, match="is not a table that this command wrote"):
         score_archive(fake, out)
     assert out.read_text().startswith("chapter one")
     with pytest.raises(UsageError, match=r"Accepted: .parquet \(Parquet\), .csv"):

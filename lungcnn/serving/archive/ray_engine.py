@@ -24,11 +24,11 @@ def judge_by_ray(files: Sequence[str], model: Path, workers: int | None, address
 
     if not ray.is_initialized():
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-        own: dict[str, Any] = {"include_dashboard": False, "num_cpus": usable_cores()} if address is None else {}
-        here: dict[str, Any] | None = (
-            {"env_vars": {"PYTHONPATH": str(Path(__file__).parents[3])}} if address is None else None
-        )
-        ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, runtime_env=here, **own)
+        own: dict[str, Any] = {}
+        if address is None:
+            here = {"env_vars": {"PYTHONPATH": str(Path(__file__).parents[3])}}
+            own = {"include_dashboard": False, "num_cpus": usable_cores(), "runtime_env": here}
+        ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, **own)
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = False
     logging.getLogger("ray.data").setLevel(logging.ERROR)
