@@ -47,8 +47,6 @@ KEYS = (
     "Space: heatmap on and off. Drag: move the enlarged picture. Right button or Shift and drag: window. With the "
     "picture in focus: + − 0 and the wheel zoom, arrow keys move."
 )
-UNIT = "logits"
-UNITS = {"smooth-grad": "logits per grey"}
 # Filled in by the browser.
 VIEWER = {
     "caption": "Evidence for {name} · {method}",

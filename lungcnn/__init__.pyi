@@ -48,6 +48,9 @@ from .model.card import (
     load_card as load_card,
 )
 from .model.card import (
+    open_keras as open_keras,
+)
+from .model.card import (
     verify_model as verify_model,
 )
 from .model.tensorflow_start import import_tensorflow as import_tensorflow
@@ -62,7 +65,7 @@ from .reading.series import Reading as Reading
 from .reading.series import Series as Series
 from .reading.series import SeriesSlice as SeriesSlice
 from .reading.series_reader import read_series as read_series
-from .results.dicom.results import dicom_files as dicom_files
+from .results.dicom.files import dicom_files as dicom_files
 from .results.export import (
     View as View,
 )

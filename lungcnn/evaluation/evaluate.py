@@ -54,21 +54,19 @@ class Evaluation:
         }
 
 
-def evaluate_model(network, card, crop_set: CropSet, guard: bool = True, resamples: int = RESAMPLES) -> Evaluation:
-    """Measure the pipeline around a network on slices, leaving out those it was trained on.
+def evaluate_model(pipeline: Pipeline, crop_set: CropSet, guard: bool = True, resamples: int = RESAMPLES) -> Evaluation:
+    """Measure a model on slices, as it judges them in use, leaving out those it was trained on.
 
     Args:
-        network: `keras.Model`. card: its `ModelCard`.
         crop_set: crops of the slices that the gate admits: `crop_dataset(..., find=admit)`.
         guard: False counts training slices as well: LEAKY.
 
     Raises:
         DatasetError: no slice of some class is left.
     """
-    identical, near = _seen_in_training(card, crop_set)
+    identical, near = _seen_in_training(pipeline.card, crop_set)
     counted = crop_set.take(~(identical | near)) if guard else crop_set
-    classifier = Classifier(network, card.calibration)
-    reports = Pipeline(classifier, card, Explainer(classifier)).judge([Prepared(crop) for crop in counted.crops])
+    reports = pipeline.judge([Prepared(crop) for crop in counted.crops])
     refused = Counter(error.code for _, error in crop_set.failed if isinstance(error, RefusalError))
     refused.update(report.reasons[0].code for report in reports if report.status == "refused")
     counted = counted.take(np.array([report.status == "ok" for report in reports], bool))
@@ -81,7 +79,7 @@ def evaluate_model(network, card, crop_set: CropSet, guard: bool = True, resampl
             "were refused. Give slices that the model has not seen, or count these as well with --no-leak-guard; the "
             "figures then mean nothing for a new patient."
         )
-    count, calibration = len(counted.slices), card.calibration
+    count, calibration = len(counted.slices), pipeline.card.calibration
     unset = np.nan if calibration.malignant_threshold is None else calibration.malignant_threshold
     predictions = Predictions(
         p=np.array([list(report.probabilities.values()) for report in reports if report.probabilities]),
@@ -98,17 +96,20 @@ def evaluate_model(network, card, crop_set: CropSet, guard: bool = True, resampl
         refused=dict(sorted(refused.items())),
         unreadable=sum(not isinstance(error, RefusalError) for _, error in crop_set.failed),
         guarded=guard,
-        model=card.sha256,
+        model=pipeline.card.sha256,
     )
 
 
 def evaluate_localization(
-    network, card, crop_set: CropSet, checkpoints: Path | None = None, outlines: Path | None = None, resamples=RESAMPLES
+    pipeline: Pipeline,
+    crop_set: CropSet,
+    checkpoints: Path | None = None,
+    outlines: Path | None = None,
+    resamples: int = RESAMPLES,
 ) -> dict:
     """Whether heatmaps point at lesions: on phantoms, on slices not seen in training, on slices with outlines.
 
     Args:
-        network: `keras.Model`. card: its `ModelCard`.
         crop_set: crops of every slice with lungs, as in training: fold networks are known by the slices they left out.
         checkpoints: folder of the training run's fold networks; each slice is then explained by the network that has
             not seen it. None leaves training slices out.
@@ -120,12 +121,12 @@ def evaluate_localization(
     Raises:
         DatasetError: fold networks are missing, or no outlines are in their folder.
     """
-    explainer = Explainer(Classifier.of(network, card.calibration))
+    card = pipeline.card
     targets = phantom_targets() + (outline_targets(outlines) if outlines else [])
-    findings = locate(explainer, targets)
+    findings = locate(pipeline.explainer, targets)
     if checkpoints is None:
         identical, near = _seen_in_training(card, crop_set)
-        findings += locate(explainer, dataset_targets(crop_set.take(~(identical | near))))
+        findings += locate(pipeline.explainer, dataset_targets(crop_set.take(~(identical | near))))
     else:
         for held_out, fold_network in fold_networks(crop_set, card, checkpoints):
             fold_explainer = Explainer(Classifier.of(fold_network, card.calibration))

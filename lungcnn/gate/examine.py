@@ -6,6 +6,7 @@ network finds it comes after that (`familiarity`).
 """
 
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 
@@ -68,7 +69,8 @@ class Examination:
     Attributes:
         ct_slice: the slice that is judged and shown: window and polarity corrected where that was needed and possible.
         refusal: why it may not or can't be judged, a `RefusalError` but for damage; None for a slice that is admitted.
-        anatomy: what was found on it. measures: what was measured on it. Both None where it was refused before.
+        anatomy: what was found on it, None where it was refused.
+        measures: what was measured on it, None where it was refused.
         warnings: the slice's own and those of the gate.
     """
 
@@ -84,7 +86,7 @@ def admit(ct_slice: CTSlice) -> Anatomy:
     found = examine(ct_slice)
     if found.refusal is not None:
         raise found.refusal
-    return found.anatomy
+    return cast(Anatomy, found.anatomy)
 
 
 def examine(ct_slice: CTSlice) -> Examination:

@@ -78,12 +78,12 @@ def save_model(network, folder: Path, card: dict, crops: np.ndarray | None = Non
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{MODEL_NAME}.keras"
     write_whole(path, lambda draft: network.save(draft, include_optimizer=False))
-    sums = {"sha256": sha256_of(path)}
+    onnx_sha256 = None
     onnx_path(path).unlink(missing_ok=True)
     if crops is not None:
         write_whole(onnx_path(path), lambda draft: export_onnx(network, draft, crops))
-        sums["onnx_sha256"] = sha256_of(onnx_path(path))
-    text = json.dumps(asdict(ModelCard(**sums, **card)), indent=1) + "\n"
+        onnx_sha256 = sha256_of(onnx_path(path))
+    text = json.dumps(asdict(ModelCard(sha256_of(path), onnx_sha256=onnx_sha256, **card)), indent=1) + "\n"
     write_whole(card_path(path), lambda draft: draft.write_text(text, encoding="utf-8"))
     return path
 

@@ -41,7 +41,7 @@ def export_onnx(network, path: Path, crops: np.ndarray) -> None:
     onnx.helper.set_model_props(graph, {"layer": LAST_CONVOLUTION})
     onnx.checker.check_model(graph, full_check=True)
     onnx.save(graph, path)
-    logits, found = OnnxEngine(path, 1, lambda: None).mapped(crops)
+    logits, found = OnnxEngine(path, 1).mapped(crops)
     largest = max(float(np.abs(one - other).max()) for one, other in zip((found, logits), expected, strict=True))
     closed = float(np.abs(found.max(axis=(1, 2)) @ weights + bias - logits).max())
     if max(largest, closed) > TOLERANCE:
@@ -73,10 +73,11 @@ def linear_head(network) -> tuple[np.ndarray, np.ndarray]:
     )
     if not fits:
         raise ModelStructureError("The network reads its last map otherwise than by a maximum and linear layers.")
-    weights, bias = np.eye(after[0].output.shape[-1], dtype=np.float32), np.float32(0)
+    weights = np.eye(after[0].output.shape[-1], dtype=np.float32)
+    bias = np.zeros(len(weights), np.float32)
     for layer in dense:
         kernel, shift = layer.get_weights()
-        weights, bias = weights @ kernel, bias @ kernel + shift if np.ndim(bias) else shift
+        weights, bias = weights @ kernel, bias @ kernel + shift
     return weights.astype(np.float32), bias.astype(np.float32)
 
 

@@ -8,6 +8,7 @@ import numpy as np
 from lungcnn.preprocessing.body import body_mask
 from lungcnn.preprocessing.lung_crop import CropBox, cut_crop, cut_lungs, lung_box, middle_of
 from lungcnn.preprocessing.lungs import lung_mask
+from lungcnn.preprocessing.turn import AS_STORED, Turn
 from lungcnn.reading.ct_slice import CTSlice
 from lungcnn.windowing import to_grey
 
@@ -21,9 +22,9 @@ class Anatomy:
     """What was found on a slice.
 
     Attributes:
-        body, lungs: bool `[rows, columns]`; `lungs` includes vessels and what lies enclosed in lung.
-        box: the lung crop's rectangle.
-        crop: float32 `[128, 128]`, grey 0 to 1 under the dataset's window, air outside the body.
+        body, lungs: bool `[rows, columns]`, as stored; `lungs` includes vessels and what lies enclosed in lung.
+        box: the lung crop's rectangle, and how what it holds is turned.
+        crop: float32 `[128, 128]`, grey 0 to 1 under the dataset's window, air outside the body; upright.
         crop_lungs: bool `[128, 128]`, the lung mask on the crop.
     """
 
@@ -34,21 +35,27 @@ class Anatomy:
     crop_lungs: np.ndarray
 
     def lung_sides(self) -> tuple[float, float]:
-        """Area of the lungs to the left and to the right of the body's middle on the image, as shares of the body's."""
-        across, area = self.lungs.sum(axis=0), self.body.sum()
-        middle = int(middle_of(self.body))
+        """Area of the lungs left and right of the body's middle on the upright image, as shares of the body's."""
+        body, lungs = self.box.turn.apply(self.body), self.box.turn.apply(self.lungs)
+        across, area = lungs.sum(axis=0), body.sum()
+        middle = int(middle_of(body))
         return float(across[:middle].sum() / area), float(across[middle:].sum() / area)
 
 
-def find_anatomy(ct_slice: CTSlice) -> Anatomy:
-    """Find body and lungs on a slice and cut the lung crop.
+def find_anatomy(ct_slice: CTSlice, turn: Turn = AS_STORED) -> Anatomy:
+    """Find body and lungs on a slice and cut the lung crop, turned by `turn`.
 
     Raises:
         NoBodyError: nothing that could be a body in cross-section.
         NoLungsError: a body without air-filled lungs (another body part, or a window that hides them).
     """
     body, lungs = find_masks(ct_slice.hu, ct_slice.aspect)
-    box = lung_box(body, lungs, ct_slice.aspect)
+    return crop_anatomy(ct_slice, body, lungs, turn)
+
+
+def crop_anatomy(ct_slice: CTSlice, body: np.ndarray, lungs: np.ndarray, turn: Turn = AS_STORED) -> Anatomy:
+    """The anatomy of a slice whose masks, bool `[rows, columns]`, are known."""
+    box = lung_box(body, lungs, ct_slice.aspect, turn)
     return Anatomy(body, lungs, box, cut_crop(ct_slice.hu, body, box), cut_lungs(lungs, box))
 
 

@@ -1,7 +1,7 @@
 """The lung crop, what the network sees, and the map from it back to the slice.
 
 The crop takes away what gives a case's class away without being disease: the couch, the field of view,
-the size of the image and everything else outside the body.
+the size of the image and everything else outside the body. It is upright, whichever way the slice is stored.
 
 Coordinates: `x` runs right, `y` down, in pixels of the slice, with pixel centres at half-integers
 (the first pixel's centre is 0.5, 0.5), so that every enlargement maps centres exactly.
@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from lungcnn.preprocessing.turn import AS_STORED, Turn
 from lungcnn.windowing import AIR_HU, to_unit
 
 CROP_SIZE = 128
@@ -24,7 +25,8 @@ MARGIN = 0.04
 class CropBox:
     """The rectangle of a slice that the network sees, in whole pixels; it may reach beyond the image.
 
-    Its sides are equal in mm, so they differ in pixels where pixels are not square.
+    Its sides are equal in mm, so they differ in pixels where pixels are not square. It stands on the slice as stored;
+    `turn` makes what it holds upright, as the crop and all maps over it are.
     """
 
     left: int
@@ -33,21 +35,27 @@ class CropBox:
     height: int
     rows: int
     columns: int
+    turn: Turn = AS_STORED
 
     def cut(self, image: np.ndarray, fill: float) -> np.ndarray:
-        """The box's own pixels of `image` `[rows, columns]`, with `fill` beyond its border."""
+        """The box's own pixels of `image` `[rows, columns]`, upright, with `fill` beyond its border."""
         cut = np.full((self.height, self.width), fill, image.dtype)
         on_slice, on_box = self._overlap()
         cut[on_box] = image[on_slice]
-        return cut
+        return np.ascontiguousarray(self.turn.apply(cut))
+
+    def as_stored(self, crop_map: np.ndarray) -> np.ndarray:
+        """Maps `[..., h, w]` over the box with their cells in the order in which they lie on the slice."""
+        return np.ascontiguousarray(self.turn.undo(crop_map))
 
     def to_slice(self, crop_map: np.ndarray) -> np.ndarray:
-        """Place a map `[h, w]` over the box (cells of any size) on the slice: float32 `[rows, columns]`, 0 outside.
+        """Place an upright map `[h, w]` over the box (cells of any size) on the slice: float32 of its shape, 0 outside.
 
         Bilinear between cell centres with half-pixel alignment: an impulse in a cell peaks at its centre.
         """
         size = self.width, self.height
-        enlarged = cv2.resize(np.asarray(crop_map, np.float32), size, interpolation=cv2.INTER_LINEAR)
+        stored = self.as_stored(np.asarray(crop_map, np.float32))
+        enlarged = cv2.resize(stored, size, interpolation=cv2.INTER_LINEAR)
         placed = np.zeros((self.rows, self.columns), np.float32)
         on_slice, on_box = self._overlap()
         placed[on_slice] = enlarged[on_box]
@@ -60,12 +68,14 @@ class CropBox:
         return (rows, columns), (box_rows, box_columns)
 
     def point_to_slice(self, x: float, y: float, cells: tuple[int, int]) -> tuple[float, float]:
-        """Slice coordinates of the point (x, y) of a map with `cells` (rows, columns) over the box."""
-        return self.left + x * self.width / cells[1], self.top + y * self.height / cells[0]
+        """Slice coordinates of the point (x, y) of an upright map with `cells` (rows, columns) over the box."""
+        across, down = self.turn.point_as_stored(x / cells[1], y / cells[0])
+        return self.left + across * self.width, self.top + down * self.height
 
     def point_from_slice(self, x: float, y: float, cells: tuple[int, int]) -> tuple[float, float]:
-        """Where slice coordinates (x, y) lie on a map with `cells` (rows, columns) over the box."""
-        return (x - self.left) * cells[1] / self.width, (y - self.top) * cells[0] / self.height
+        """Where slice coordinates (x, y) lie on an upright map with `cells` (rows, columns) over the box."""
+        across, down = self.turn.point_upright((x - self.left) / self.width, (y - self.top) / self.height)
+        return across * cells[1], down * cells[0]
 
 
 def _common(start: int, length: int, limit: int) -> tuple[slice, slice]:
@@ -74,12 +84,18 @@ def _common(start: int, length: int, limit: int) -> tuple[slice, slice]:
     return slice(low, high), slice(low - start, high - start)
 
 
-def lung_box(body: np.ndarray, lungs: np.ndarray, aspect: float = 1.0) -> CropBox:
+def lung_box(body: np.ndarray, lungs: np.ndarray, aspect: float = 1.0, turn: Turn = AS_STORED) -> CropBox:
     """The square (in mm) around the lungs with a margin of 4 % of its side on each side.
 
     Where air is left on one side of the body only (collapse, effusion, a large mass), the box reaches as far to
     the other side of the body's middle, because what took the lung's place is what a reader wants to see.
+
+    Args:
+        body, lungs: bool `[rows, columns]`, as stored. aspect: height over width of a stored pixel.
+        turn: what makes the slice upright.
     """
+    body, lungs = turn.apply(body), turn.apply(lungs)
+    aspect = 1 / aspect if turn.swaps else aspect
     ys, xs = np.flatnonzero(lungs.any(axis=1)), np.flatnonzero(lungs.any(axis=0))
     top, bottom, left, right = ys[0], ys[-1] + 1, xs[0], xs[-1] + 1
     middle = middle_of(body)
@@ -88,7 +104,7 @@ def lung_box(body: np.ndarray, lungs: np.ndarray, aspect: float = 1.0) -> CropBo
         left, right = middle - reach, middle + reach
     side = max(right - left, (bottom - top) * aspect) * (1 + 2 * MARGIN)
     width, height = max(1, round(side)), max(1, round(side / aspect))
-    return CropBox(
+    upright = CropBox(
         left=round((left + right - width) / 2),
         top=round((top + bottom - height) / 2),
         width=width,
@@ -96,6 +112,18 @@ def lung_box(body: np.ndarray, lungs: np.ndarray, aspect: float = 1.0) -> CropBo
         rows=lungs.shape[0],
         columns=lungs.shape[1],
     )
+    return _as_stored(upright, turn)
+
+
+def _as_stored(box: CropBox, turn: Turn) -> CropBox:
+    """The box of an upright slice on the slice as stored."""
+    left, top, width, height, rows, columns = box.left, box.top, box.width, box.height, box.rows, box.columns
+    if turn.mirrored:
+        left = columns - left - width
+    for _ in range(turn.quarters):
+        left, top, width, height = rows - top - height, left, height, width
+        rows, columns = columns, rows
+    return CropBox(left, top, width, height, rows, columns, turn)
 
 
 def middle_of(body: np.ndarray) -> float:

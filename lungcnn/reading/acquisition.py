@@ -29,6 +29,8 @@ _KERNEL = re.compile(
     r"STANDARD|STND|SOFT|DETAIL|LUNG|CHEST|BONE|BONEPLUS|EDGE|ULTRA|[BDHITUQ][a-z]?\d{2}[a-z]{0,2}|FC\d{2}|[A-E]|L|Y[A-D]",
     re.IGNORECASE,
 )
+# Defined terms of PatientPosition: head or feet first; on the back, the belly, the right or left side (C.7.3.1.1.2).
+_PATIENT_POSITION = re.compile(r"(HF|FF)(S|P|DR|DL)")
 _SOP_CLASSES = {
     "1.2.840.10008.5.1.4.1.1.2": "CT Image",
     "1.2.840.10008.5.1.4.1.1.2.1": "Enhanced CT Image",
@@ -49,6 +51,7 @@ class SliceFacts:
         orientation: ImageOrientationPatient, six direction cosines: along a row of pixels (to the right of the
             image), then along a column (downwards), towards the patient's left, back and head (PS3.3 C.7.6.2.1.1).
         position: ImagePositionPatient, mm: the centre of the first pixel, in the same directions.
+        patient_position: how the patient lies, such as "HFS" for head first and supine.
         location: SliceLocation, mm, counted from anywhere.
         image_type: values of ImageType (or FrameType) such as "ORIGINAL", "AXIAL", "LOCALIZER".
         body_part: BodyPartExamined such as "CHEST".
@@ -60,6 +63,7 @@ class SliceFacts:
 
     orientation: tuple[float, ...] | None = None
     position: tuple[float, ...] | None = None
+    patient_position: str | None = None
     location: float | None = None
     image_type: tuple[str, ...] = ()
     body_part: str | None = None
@@ -89,6 +93,7 @@ def read_facts(get: Callable) -> SliceFacts:
     return SliceFacts(
         orientation=orientation if len(orientation) == 6 and _orthonormal(orientation) else None,
         position=position if len(position) == 3 else None,
+        patient_position=_first(term for term in _upper(get("PatientPosition")) if _PATIENT_POSITION.fullmatch(term)),
         location=location,
         image_type=tuple(kind for kind in kinds if _IMAGE_TYPE.fullmatch(kind)),
         body_part=_first(part for part in _upper(get("BodyPartExamined")) if _BODY_PART.fullmatch(part)),

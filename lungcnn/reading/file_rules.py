@@ -58,26 +58,12 @@ def _burned_in(facts: SliceFacts) -> str | None:
     return "a picture with annotation burned in" if facts.burned_in else None
 
 
-def _other_body_part(facts: SliceFacts) -> str | None:
-    other = facts.body_part and facts.body_part not in CHEST_PARTS
-    return f"a slice of another part of the body ({facts.body_part})" if other else None
-
-
 def _not_axial(facts: SliceFacts) -> str | None:
     normal = facts.normal
     if normal is None or (tilt := _degrees(normal[2])) <= MAX_TILT_DEGREES:
         return None
     plane = ("sagittal", "coronal")[int(abs(normal[1]) > abs(normal[0]))]
     return f"a {plane} or oblique plane, tilted by {tilt:.0f} degrees from axial"
-
-
-def _turned(facts: SliceFacts) -> str | None:
-    if facts.orientation is None:
-        return None
-    across, back_down = facts.orientation[0], facts.orientation[4] >= 0
-    if _degrees(abs(across)) <= MAX_TILT_DEGREES and back_down:
-        return None
-    return "an axial slice that is turned: its rows do not run across, back down"
 
 
 def _degrees(cosine: float) -> float:
@@ -94,9 +80,7 @@ RULES = (
     ),
     FileRule("projection", _of_type(_PROJECTIONS, "a projection through many slices"), "projection(s)"),
     FileRule("burned_in", _burned_in),
-    FileRule("body_part", _other_body_part),
     FileRule("not_axial", _not_axial, "image(s) in other than axial planes"),
-    FileRule("turned", _turned),
 )
 
 
@@ -132,7 +116,18 @@ def _sharp(facts: SliceFacts) -> Reason | None:
     )
 
 
-_CAUTIONS = (_thick, _sharp)
+def _other_body_part(facts: SliceFacts) -> Reason | None:
+    """A hint, no more: lungs are met on slices of the abdomen, the pancreas, the breast."""
+    if not facts.body_part or facts.body_part in CHEST_PARTS:
+        return None
+    return Reason(
+        "body_part",
+        f"The DICOM file calls this a slice of another part of the body ({facts.body_part}). Lungs are seen on it, so "
+        "it was judged.",
+    )
+
+
+_CAUTIONS = (_thick, _sharp, _other_body_part)
 
 
 def file_cautions(facts: SliceFacts) -> tuple[Reason, ...]:

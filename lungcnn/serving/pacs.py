@@ -84,7 +84,7 @@ def run_study(
     """Fetch the CT series of a study, judge them, and store the results in the study.
 
     Args:
-        client: of `connect`. study: StudyInstanceUID. kinds: of `dicom_results.KINDS`.
+        client: of `connect`. study: StudyInstanceUID. kinds: of `results.dicom.kinds.KINDS`.
         dry_run: do all but store. on_start: called with the number of instances to fetch; on_instance: after each.
         options: as `Pipeline.run`.
 

@@ -15,8 +15,7 @@ from lungcnn.evaluation.plots import write_figures
 from lungcnn.evaluation.reports import evaluation_report
 from lungcnn.gate.examine import admit
 from lungcnn.gate.familiarity import fit_familiarity
-from lungcnn.model.card import load_model
-from lungcnn.model.classifier import Classifier
+from lungcnn.pipeline import Pipeline
 from lungcnn.training.train import Recipe
 from lungcnn.training_run import Plan, run_training
 
@@ -26,39 +25,39 @@ def crop_set(miniature):
     return crop_dataset(read_dataset(miniature, miniature / "cases.csv"))
 
 
-def card_that_saw(untrained, files=(), hashes=()):
+def pipeline_that_saw(untrained, files=(), hashes=()):
     from dataclasses import replace
 
-    network, card = load_model(untrained)
+    found = Pipeline.load(untrained)
     training = {"files": dict(enumerate(files)), "perceptual_hashes": list(hashes)}
-    return network, replace(card, training=training)
+    return replace(found, card=replace(found.card, training=training))
 
 
 def test_slices_of_training_do_not_count(untrained, crop_set):
-    network, card = card_that_saw(
+    pipeline = pipeline_that_saw(
         untrained,
         files=[item.sha256 for item in crop_set.slices[:2]],
         hashes=perceptual_hashes(crop_set.crops[[1, 8]]),  # 1 is identical as well
     )
-    found = evaluate_model(network, card, crop_set, resamples=20)
+    found = evaluate_model(pipeline, crop_set, resamples=20)
     near = found.near
     assert found.identical == 2
     assert near >= 1
     assert found.summary["slices"] == len(found.predictions.labels) == 18 - 2 - near
-    counted = evaluate_model(network, card, crop_set, guard=False, resamples=20)
+    counted = evaluate_model(pipeline, crop_set, guard=False, resamples=20)
     assert (counted.summary["slices"], counted.identical, counted.near) == (18, 2, near)
     assert "they were left out" in evaluation_report(found)
     assert "LEAKY" in evaluation_report(counted)
 
 
 def test_a_model_that_saw_everything_can_not_be_evaluated(untrained, crop_set):
-    network, card = card_that_saw(untrained, files=[item.sha256 for item in crop_set.slices])
+    pipeline = pipeline_that_saw(untrained, files=[item.sha256 for item in crop_set.slices])
     with pytest.raises(DatasetError, match=r"normal, benign, malignant is left.*18 of 18 slices.*--no-leak-guard"):
-        evaluate_model(network, card, crop_set)
+        evaluate_model(pipeline, crop_set)
 
 
 def test_without_an_operating_point_its_figures_are_absent(untrained, crop_set):
-    found = evaluate_model(*card_that_saw(untrained), crop_set, resamples=20)
+    found = evaluate_model(pipeline_that_saw(untrained), crop_set, resamples=20)
     assert "sensitivity_malignant" not in found.summary["slice"]
     assert found.summary["slice"]["coverage"]["value"] <= 1
 
@@ -78,20 +77,20 @@ def test_what_the_pipeline_refuses_is_counted_and_not_measured(untrained, miniat
         rows = rows.replace(before, hashlib.sha256(content).hexdigest())
     (folder / "cases.csv").write_text(rows)
     crop_set = crop_dataset(read_dataset(folder, folder / "cases.csv"), find=admit)
-    network, card = card_that_saw(untrained)
-    found = evaluate_model(network, card, crop_set, resamples=20)
+    pipeline = pipeline_that_saw(untrained)
+    found = evaluate_model(pipeline, crop_set, resamples=20)
     (reason,) = found.refused
     assert (found.refused[reason], found.unreadable, found.summary["slices"]) == (1, 1, 16)
     assert found.to_json()["refused"] == {reason: 1}
     report = evaluation_report(found)
     assert f"Refused, as in use, and left out of the figures: 1 slices ({reason} 1)." in report
     assert "Files that could not be read: 1." in report
-    classifier = Classifier(network)
+    classifier = pipeline.classifier
     features = classifier.features(crop_set.crops)[1]
     strict = fit_familiarity(classifier.layer, [(features, features)], features)
     strict = replace(strict, warn=1e-3, refuse=1e-3)
     with pytest.raises(DatasetError, match=r"and 17 were refused"):
-        evaluate_model(network, replace(card, familiarity=strict), crop_set)
+        evaluate_model(replace(pipeline, card=replace(pipeline.card, familiarity=strict)), crop_set)
 
 
 def half_a_chest(path) -> bytes:
@@ -105,7 +104,7 @@ def half_a_chest(path) -> bytes:
 def test_figures_are_drawn(untrained, crop_set, tmp_path):
     import cv2
 
-    found = evaluate_model(*card_that_saw(untrained), crop_set, resamples=20)
+    found = evaluate_model(pipeline_that_saw(untrained), crop_set, resamples=20)
     paths = write_figures(found.predictions, tmp_path / "deep")
     assert [path.name for path in paths] == ["roc.png", "reliability.png", "confusion.png", "risk-coverage.png"]
     for path in paths:
@@ -151,10 +150,10 @@ def test_localization_out_of_fold_needs_the_folds_networks(crop_set, tmp_path):
     recipe = Recipe(epochs=1, batch=9, width=4)
     folder = tmp_path / "folds"
     path, _ = run_training(crop_set, tmp_path, recipe, Plan(folds=3, resamples=5), checkpoints=folder)
-    network, card = load_model(path)
-    found = evaluate_localization(network, card, crop_set, checkpoints=folder, resamples=20)
+    pipeline = Pipeline.load(path)
+    found = evaluate_localization(pipeline, crop_set, checkpoints=folder, resamples=20)
     assert found["inserted"]["slices"] > 5, "training slices count when another network explains them"
-    without = evaluate_localization(network, card, crop_set, resamples=20)
+    without = evaluate_localization(pipeline, crop_set, resamples=20)
     assert "inserted" not in without, "the model has seen every slice"
     with pytest.raises(DatasetError, match=r"no network of fold 0.*--checkpoints"):
-        evaluate_localization(network, card, crop_set, checkpoints=tmp_path / "nothing")
+        evaluate_localization(pipeline, crop_set, checkpoints=tmp_path / "nothing")

@@ -217,3 +217,29 @@ def test_one_bad_slice_never_ends_a_series(monkeypatch):
         error = prepare(one.read).error
         assert error.code == "unreadable"
         assert "could not be judged" in str(error)
+
+
+@pytest.mark.parametrize("compressed", [False, True])
+@pytest.mark.parametrize("undefined", [False, True])
+@pytest.mark.parametrize("less", [2, 20])
+@pytest.mark.parametrize("of", ["sequence", "item", "both"])
+def test_an_icon_of_another_length_than_it_states_hides_no_image(compressed, undefined, less, of):
+    from pydicom.dataset import Dataset
+
+    def add_icon(ds):
+        icon = Dataset()
+        icon.Rows = icon.Columns = 16
+        icon.BitsAllocated, icon.PixelData = 8, bytes(range(256))
+        icon["PixelData"].VR = "OB"
+        ds.IconImageSequence = [icon]
+        icon.is_undefined_length_sequence_item = undefined
+
+    raw = bytearray(jpeg2000(change=add_icon) if compressed else changed(dicom_bytes(RAMP), add_icon))
+    start = raw.index(b"\x88\x00\x00\x02SQ") + 8
+    for place in {"sequence": [start], "item": [start + 8], "both": [start, start + 8]}[of]:
+        (length,) = struct.unpack_from("<I", raw, place)
+        if length < 0xFFFFFFFF:
+            struct.pack_into("<I", raw, place, length - less)
+    np.testing.assert_array_equal(load_slice(bytes(raw)).hu, HU)
+    (series,) = read_series(bytes(raw)).series
+    np.testing.assert_array_equal(series.slices[0].read().hu, HU)

@@ -17,9 +17,9 @@ AXIAL = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0)
         ({"image_type": ("ORIGINAL", "PRIMARY", "LOCALIZER")}, "localizer", False),
         ({"image_type": ("DERIVED", "SECONDARY", "SCREEN SAVE")}, "secondary_capture", False),
         ({"sop_class": "Secondary Capture Image"}, "secondary_capture", False),
-        ({"body_part": "ABDOMEN", "orientation": AXIAL}, "body_part", True),
+        ({"body_part": "ABDOMEN", "orientation": AXIAL}, None, True),  # the picture decides
         ({"burned_in": True}, "burned_in", True),
-        ({"orientation": (-1, 0, 0, 0, -1, 0)}, "turned", True),
+        ({"orientation": (-1, 0, 0, 0, -1, 0)}, None, True),  # prone: turned before it is judged
         ({"orientation": (1, 0, 0, 0, 0.874620, -0.484810)}, None, True),  # tilted by 29 degrees
         ({"orientation": (1, 0, 0, 0, 0.857167, -0.515038)}, "not_axial", False),  # by 31
     ],

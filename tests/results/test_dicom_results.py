@@ -18,16 +18,11 @@ from lungcnn.phantoms.bundled import draw
 from lungcnn.pipeline import Pipeline
 from lungcnn.reading.loading import load_slice
 from lungcnn.reading.series_reader import read_series
-from lungcnn.results.dicom.results import (
-    KINDS,
-    DicomResults,
-    Judged,
-    NotDicomError,
-    dicom_files,
-    parse_kinds,
-    to_bytes,
-    with_notice,
-)
+from lungcnn.results.dicom.files import dicom_files, to_bytes
+from lungcnn.results.dicom.kinds import KINDS, parse_kinds
+from lungcnn.results.dicom.results import DicomResults
+from lungcnn.results.dicom.secondary_capture import with_notice
+from lungcnn.results.dicom.source import Judged, NotDicomError
 from lungcnn.results.rendering import render_overlay
 from lungcnn.results.series_rule import SeriesRule
 from lungcnn.serving.many_files import look_at
@@ -118,7 +113,7 @@ def test_the_secondary_capture_is_the_overlay_with_the_notice_burned_in(made, ju
     assert np.array_equal(picture[band:-band], overlay), "the anatomy is not written over"
     assert picture[:band].max() > 200, "text above"
     assert picture[-band:].max() > 200, "and below"
-    assert np.array_equal(picture, with_notice(judged))
+    assert np.array_equal(picture, with_notice(judged.report))
     assert (ds.PhotometricInterpretation, ds.BurnedInAnnotation) == ("RGB", "NO")
     (reference,) = ds.SourceImageSequence
     assert reference.ReferencedSOPInstanceUID == source.SOPInstanceUID

@@ -22,7 +22,7 @@ from lungcnn.serving.archive import score
 from lungcnn.serving.archive.decoding import decoded
 from lungcnn.serving.archive.listing import list_files, read_file
 from lungcnn.serving.archive.score import ENGINES, score_archive
-from lungcnn.serving.archive.table import COLUMNS, Parts, _read_table, row
+from lungcnn.serving.archive.table import COLUMNS, Parts, read_table, row
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +52,7 @@ def expected(folder, untrained) -> list[dict]:
 
 
 def rows_of(out: Path) -> list[dict]:
-    return _read_table(out).to_pylist()
+    return read_table(out).to_pylist()
 
 
 def assert_same(found: list[dict], expected: list[dict]):
@@ -229,7 +229,7 @@ def test_one_run_at_a_time(fake, tmp_path):
 def test_a_file_that_is_no_table_is_not_overwritten(fake, tmp_path):
     out = tmp_path / "thesis.csv"
     out.write_text("chapter one\nit was a dark night\n")
-    with pytest.raises(UsageError, match="no table of this command"):
+    with pytest.raises(UsageError, match="is not a table that this command wrote"):
         score_archive(fake, out)
     assert out.read_text().startswith("chapter one")
     with pytest.raises(UsageError, match=r"Accepted: .parquet \(Parquet\), .csv"):

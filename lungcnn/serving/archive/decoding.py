@@ -65,8 +65,11 @@ def _start_process() -> None:
     cv2.setNumThreads(1)  # with a process a core, threads inside of one would only take turns
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the run, which then ends its processes
 
+    parent = parent_process()
+
     def end_with_the_run():
-        parent_process().join()
+        if parent is not None:
+            parent.join()
         os._exit(1)  # a killed run can't tell its processes to go
 
     Thread(target=end_with_the_run, daemon=True).start()

@@ -7,7 +7,7 @@ the parts become the one table asked for. Both engines give the same rows:
 - `local`: processes decode and crop, this one judges in batches with one compiled model.
 - `ray`: Ray Data reads and crops in tasks, and actors that each load the model once judge; on a laptop or a cluster.
 
-README, "Series, archives, DICOM, PACS", has the rates measured and what follows from them for 100 million slices.
+docs/archives-and-pacs.md has the rates measured and what follows from them for 100 million slices.
 """
 
 from collections.abc import Callable

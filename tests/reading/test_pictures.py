@@ -86,7 +86,7 @@ def test_planes_of_an_imagej_stack_behind_one_page(dtype):
 
 
 def test_pages_beyond_reason_are_refused(monkeypatch):
-    monkeypatch.setattr("lungcnn.reading.picture_files.MAX_PAGES", 2)
+    monkeypatch.setattr("lungcnn.reading.picture_layout.MAX_PAGES", 2)
     with pytest.raises(UnsupportedFileError, match="more than 2 pages"):
         load_slice(saved("TIFF", GREY, GREY, GREY))
 
@@ -98,7 +98,8 @@ def test_hu_counted_from_32768_are_hu(phantom):
     np.testing.assert_allclose(loaded.hu[4:], np.round(phantom.hu[4:]))
     assert (loaded.hu[:4] == -1024).all()
     assert codes(loaded) == ["offset_32768"]
-    assert examine(loaded).ct_slice is loaded
+    examination = examine(loaded)
+    assert (examination.refusal, examination.ct_slice is loaded) == (None, True)
 
 
 def test_full_16_bits_are_not_taken_for_hu(phantom):
@@ -113,10 +114,10 @@ def test_exports_from_the_padding_to_the_brightest_are_judged(phantom, padding):
     rows, columns = np.indices(hu.shape)
     hu[(rows - 255.5) ** 2 + (columns - 255.5) ** 2 > 256**2] = padding
     grey = np.round((hu - padding) / (hu.max() - padding) * 255).astype(np.uint8)
-    admission = examine(load_slice(cv2.imencode(".png", grey)[1].tobytes()))
-    assert codes(admission) == ["window_corrected"]
+    examination = examine(load_slice(cv2.imencode(".png", grey)[1].tobytes()))
+    assert (examination.refusal, codes(examination)) == (None, ["window_corrected"])
     inside = phantom.body_mask
-    assert np.abs(admission.ct_slice.hu - phantom.hu)[inside].mean() < 45
+    assert np.abs(examination.ct_slice.hu - phantom.hu)[inside].mean() < 45
 
 
 def test_an_alpha_of_0_everywhere_is_opaque():
