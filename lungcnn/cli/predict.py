@@ -105,7 +105,7 @@ def _predict_series(given, outputs, options, model, layer, as_json: bool, quiet:
             if as_json:
                 line = json.dumps(series_record(series, report, written), ensure_ascii=False)
             else:
-                line = series_sentence(series, report)
+                line = series_sentence(report, [one.name for one in series.slices])
             with bar.external_write_mode():
                 click.echo(line)
     for one in aside_records(reading.set_aside):
