@@ -1,4 +1,4 @@
-"""What commands share: options, notes, progress, and how they end."""
+"""What commands share: options, notes, and how they end."""
 
 import errno
 import os
@@ -62,10 +62,3 @@ def note(text: str, quiet: bool) -> None:
     """Say something beside the results, on standard error."""
     if not quiet:
         click.echo(printable_name(text), err=True)
-
-
-def progress_bar(*args, quiet: bool, **kwargs):
-    """A progress bar (tqdm's) on standard error, silent where that is no terminal."""
-    from tqdm import tqdm
-
-    return tqdm(*args, disable=True if quiet else None, dynamic_ncols=True, **kwargs)

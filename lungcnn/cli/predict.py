@@ -6,7 +6,8 @@ from pathlib import Path
 
 import click
 
-from lungcnn.cli.common import EXIT_SOME_FAILED, KINDS, MODEL, QUIET, ends_with_a_sentence, note, progress_bar
+from lungcnn.cli.common import EXIT_SOME_FAILED, KINDS, MODEL, QUIET, ends_with_a_sentence, note
+from lungcnn.cli.progress import progress_bar
 from lungcnn.cli.sentences import series_sentence, slice_sentence
 from lungcnn.explaining.methods import DEFAULT_METHOD, METHODS
 from lungcnn.system import printable_name
