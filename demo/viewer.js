@@ -10,6 +10,7 @@
   const NICE_MM = [1, 2, 5, 10, 20, 50, 100, 200];
 
   let slice = null; // {rows, columns, hu, ...}
+  let kind = null; // whether the last slice was calibrated
   let map = null; // {classes, cells, box, ...}
   let chosen = 0; // index of the class that is shown
   let view = { zoom: 1, x: 0, y: 0 };
@@ -54,11 +55,12 @@
     }
     next.hu = unpack(await inflate(bytes(next.hu)), next.rows, next.columns);
     const another = !slice || slice.rows !== next.rows || slice.columns !== next.columns || next.series !== slice.series;
-    const sameKind = slice && slice.calibrated === next.calibrated;
+    const sameKind = kind === next.calibrated;
+    kind = next.calibrated;
     slice = next;
     if (map && map.slice !== slice.id) map = null;
     if (another) fit();
-    if (!sameKind || !slice.series) startWindow();
+    if (!sameKind) startWindow(); // else the chosen one stays
     show();
     markSlice();
     takeMap(el("map-data").textContent.trim());
@@ -132,7 +134,7 @@
     return bytes(JSON.parse(el("ct").dataset.colours)[name]);
   }
 
-  // For and against the class, in the colours of `rendering.py`.
+  // For and against the class, in the colours of `lungcnn.SIGNS`.
   const signs = () => JSON.parse(el("ct").dataset.signs);
   const isSigned = () => Boolean(map && map.signed && el("ct-signed").checked && !el("ct-contour").checked);
 
@@ -705,7 +707,7 @@
     document.addEventListener("change", (event) => {
       const radio = event.target.closest?.("#explain-class input");
       if (!radio || !map) return;
-      const index = map.classes.indexOf(radio.value);
+      const index = map.classes.indexOf(radio.value || map.predicted); // "" follows the slice
       if (index >= 0) {
         chosen = index;
         redraw();

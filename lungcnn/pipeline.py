@@ -153,7 +153,7 @@ class Pipeline:
         """Judge the slices of a series, and the series as a whole; slices are decoded ahead of the network.
 
         Args:
-            on_slice: called with the report of each slice, in order, as it comes.
+            on_slice: called with the report of each slice, in order, as it comes; what it raises ends the series.
             workers: threads that decode; None for one a core.
 
         Returns:
@@ -162,10 +162,13 @@ class Pipeline:
         reports: list[SliceReport] = []
         with ThreadPoolExecutor(workers or usable_cores()) as pool:
             ahead = _ahead(pool, lambda one: prepare(one.read, one.frame), series.slices)
-            for batch in _batches(ahead):
-                for report in self.judge(batch):
-                    reports.append(report)
-                    on_slice(report)
+            try:
+                for batch in _batches(ahead):
+                    for report in self.judge(batch):
+                        reports.append(report)
+                        on_slice(report)
+            finally:
+                pool.shutdown(wait=False, cancel_futures=True)
         return series_report(series, reports, self.card)
 
     def run_file(self, path_or_bytes, **options) -> Iterator[SliceReport]:

@@ -61,7 +61,7 @@ def test_a_cam_method_is_one_entry(monkeypatch, pipeline, phantom_slice):
     def ones(explainer, crop):
         return np.ones((3, 4, 4), np.float32)
 
-    monkeypatch.setitem(METHODS, "ones", replace(METHODS["occlusion"], title="Ones", source="Us", maps=ones))
+    monkeypatch.setitem(METHODS, "ones", replace(METHODS["occlusion"], title="Ones", source="Us", on_demand=ones))
     report = pipeline.run(phantom_slice, method="ones", explain_class="benign", checks=False)
     assert report.to_json()["explanation"]["method"] == "ones"
     assert report.explanation.signed

@@ -35,6 +35,12 @@ class SourceFile:
         self._source = source
         self._lock = Lock()
 
+    def __getstate__(self) -> dict:  # to another process it goes unopened
+        return {"name": self.name, "frames": self.frames, "_source": self._source}
+
+    def __setstate__(self, state: dict) -> None:
+        self.__dict__ |= state | {"_lock": Lock()}
+
     @property
     def folder(self) -> str:
         """The folder it was given in, as far as its name says; "" for none."""

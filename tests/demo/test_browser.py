@@ -178,21 +178,22 @@ def set_value(page, selector, value):
 # ---------------------------------------------------------------- first visit
 
 
-def test_before_the_model_is_there_visitors_are_told_and_stand_in_line(chromium, tmp_path):
-    from demo.app import PipelineInWaiting, build_demo, find_examples, look
+def test_before_the_model_is_there_visitors_are_told_and_stand_in_line(chromium, tmp_path, monkeypatch):
+    from demo.examples import find_examples
+    from demo.page import build_demo, look
+    from demo.waiting import JudgeInWaiting
 
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
     loaded = threading.Event()
 
     def load():
         loaded.wait()
         raise LungCNNError("This model never comes.")
 
-    waiting = PipelineInWaiting(load)
+    waiting = JudgeInWaiting(load, load_slice)
     waiting.start()
-    demo = build_demo(waiting, find_examples(tmp_path)[:1])
-    _, url, _ = demo.launch(
-        prevent_thread_lock=True, quiet=True, server_port=free_port(), **look(), allowed_paths=[str(tmp_path)]
-    )
+    demo = build_demo(waiting, find_examples()[:1], at_work=3)
+    _, url, _ = demo.launch(prevent_thread_lock=True, quiet=True, server_port=free_port(), **look())
     try:
         pages = [chromium.new_page() for _ in range(4)]
         for page in pages:
@@ -208,7 +209,7 @@ def test_before_the_model_is_there_visitors_are_told_and_stand_in_line(chromium,
             page.wait_for_selector("#ct:not(.empty)")
             assert canvas(page).std() > 20, "the slice is there before the model"
         pages[2].click(".examples button")
-        pages[2].wait_for_function("() => /queue: *1/.test(document.querySelector('#result').innerText)", timeout=WAIT)
+        pages[2].wait_for_selector("#result:has-text('Ahead of you in the line: 0')", timeout=WAIT)
         loaded.set()
         for page in pages:
             page.wait_for_selector("#message", timeout=WAIT)
@@ -470,7 +471,10 @@ def test_class_and_method_switch_without_a_new_upload(page):
     page.wait_for_function(
         "() => document.querySelector('#ct-caption').innerText === 'Evidence for benign · HiResCAM'", timeout=WAIT
     )
-    page.click(".examples button >> nth=2")  # a new slice is explained for its own predicted class again
+    page.click(".examples button >> nth=2")  # what was chosen stays
+    checked(page)
+    says(page, "#ct-caption", "Evidence for benign · HiResCAM")
+    page.get_by_label("the predicted class").check()
     page.wait_for_function(
         "() => document.querySelector('#prediction') && document.querySelector('#ct-caption').innerText === "
         "`Evidence for ${document.querySelector('#prediction').innerText} · HiResCAM`",
