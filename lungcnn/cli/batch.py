@@ -6,6 +6,7 @@ import click
 
 from lungcnn.cli.common import MODEL, QUIET, ends_with_a_sentence, note
 from lungcnn.cli.progress import progress_bar
+from lungcnn.system import printable_name
 
 
 @click.command()
@@ -55,4 +56,4 @@ def batch(source, out, engine, workers, address, retry_errors, model, quiet):
     rows = ", ".join(f"{count} {status}" for status, count in sorted(scored.rows.items())) or "none"
     before = f" ({scored.before} done before)" if scored.before else ""
     note(f"{scored.files} files{before}; rows: {rows}", quiet)
-    click.echo(str(out))
+    click.echo(printable_name(str(out)))

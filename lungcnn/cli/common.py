@@ -38,9 +38,9 @@ def ends_with_a_sentence(command):
         try:
             return command(*args, **kwargs)
         except UsageError as error:
-            raise click.UsageError(str(error)) from None
+            raise click.UsageError(printable_name(str(error))) from None
         except LungCNNError as error:
-            raise CommandError(str(error)) from None
+            raise CommandError(printable_name(str(error))) from None
         except BrokenPipeError:
             _drop_output()  # of `predict ... | head`
             raise click.exceptions.Exit(1) from None

@@ -174,6 +174,12 @@ def test_a_study_of_phantoms_with_two_series(orthanc, account, pipeline):
     assert [one.objects for one in done] == [{"sr": 1}] * 2
     assert (sum(count for _, count in study.series), len(ticks)) == (5, 5)
     assert len(client.search_for_series("1.2.840.1", search_filters={"Modality": "SR"})) == 2
+    # A second run finds its reports, and stores more only when asked to.
+    second = run_study(study, pipeline, ("sr",), checks=False)
+    assert [(one.stored, one.left_out.code) for one in second] == [(False, "already_stored")] * 2
+    assert len(client.search_for_series("1.2.840.1", search_filters={"Modality": "SR"})) == 2
+    assert all(one.stored for one in run_study(study, pipeline, ("sr",), again=True, checks=False))
+    assert len(client.search_for_series("1.2.840.1", search_filters={"Modality": "SR"})) == 4
 
 
 @pytest.mark.orthanc
@@ -288,6 +294,8 @@ def web(monkeypatch):
             asked.append(dict(self.headers))
             path = self.path.split("?")[0]
             kind, body = next((page for end, page in pages.items() if path.endswith(end)), ("text/html", b""))
+            if "Modality=SR" in self.path:
+                kind, body = "application/json", b"[]"
             self.send_response(200)
             self.send_header("Content-Type", kind)
             self.send_header("Content-Length", str(len(body)))

@@ -55,7 +55,8 @@ def score_archive(
         address: of a Ray cluster; None for one on this machine.
         retry_errors: also score files again whose rows say that they could not be read.
 
-    Raises `UsageError` for wrong arguments, a table of another model, or a table that another run is writing.
+    Raises `UsageError` for wrong arguments, a table of another model, or a table that another run is writing, and
+    `OutputError` where the table can't be written.
     """
     if out.suffix.lower() not in FORMATS:
         endings = ", ".join(f"{ending} ({name})" for ending, name in FORMATS.items())

@@ -7,7 +7,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from lungcnn.classes import CLASSES
-from lungcnn.errors import UsageError
+from lungcnn.errors import OutputError, UsageError
 from lungcnn.results.slice_report import SliceReport
 from lungcnn.system import write_whole
 
@@ -63,7 +63,7 @@ class Parts:
         except Timeout:
             raise UsageError(f"Another run is writing {self.out}. Wait for it, or give another --out.") from None
         except OSError as error:
-            raise UsageError(f"The folder {self.folder} can't be written: {error.strerror}.") from None
+            raise OutputError(f"The folder {self.folder} can't be written: {error.strerror}.") from None
         for draft in self.folder.glob(".*.draft.parquet"):  # of a run that was killed
             draft.unlink()
         return self
@@ -130,7 +130,7 @@ def _write_whole(path: Path, write: Callable[[Path], object]) -> None:
     try:
         write_whole(path, write)
     except OSError as error:
-        raise UsageError(f"{path} could not be written: {error.strerror or error}.") from None
+        raise OutputError(f"{path} could not be written: {error.strerror or error}.") from None
 
 
 def _schema():

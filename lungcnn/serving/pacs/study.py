@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from dicomweb_client.api import DICOMwebClient
     from pydicom import Dataset
 
+ALREADY_STORED = Reason(
+    "already_stored", "The study holds a report of this model on the series already; --again stores another."
+)
+SERIES_DESCRIPTION, SERIES_UID, INSTANCES = "0008103E", "0020000E", "00201209"
 _UID = re.compile(r"[0-9]+(\.[0-9]+)*")
 
 
@@ -39,8 +43,8 @@ class PacsSeries:
 
     Attributes:
         uid: SeriesInstanceUID. instances: SOPInstanceUID of each slice of `series`.
-        objects: how many were stored (or, in a dry run, not stored) by kind.
-        problem: why there are none, where something is in the way.
+        objects: how many were made, by kind. stored: whether the PACS has them.
+        left_out: why nothing was made or stored, where it wasn't for a dry run.
     """
 
     uid: str
@@ -49,15 +53,15 @@ class PacsSeries:
     report: SeriesReport
     objects: dict[str, int]
     stored: bool
-    problem: Reason | None = None
+    left_out: Reason | None = None
 
     def to_json(self) -> dict:
         """As plain Python values: the record of `pacs --json`."""
         record = self.report.to_json()
         for one, instance in zip(record["slices"], self.instances, strict=True):
             one["sop_instance_uid"] = instance
-        problem = self.problem and asdict(self.problem)
-        more = {"objects": self.objects, "stored": self.stored, "problem": problem}
+        left_out = self.left_out and asdict(self.left_out)
+        more = {"objects": self.objects, "stored": self.stored, "left_out": left_out}
         return {"series_instance_uid": self.uid, **record, **more}
 
 
@@ -74,7 +78,7 @@ def find_study(client: DICOMwebClient, uid: str) -> Study:
         raise UsageError("The study must be given by its StudyInstanceUID: digits and points, at most 64.")
     with told_as_pacs("searched"):
         found = client.search_for_series(study_instance_uid=uid, search_filters={"Modality": "CT"})
-        series = tuple((one["0020000E"]["Value"][0], _count(one)) for one in found)
+        series = tuple((one[SERIES_UID]["Value"][0], int(_value(one, INSTANCES, 0))) for one in found)
     if not series:
         raise PacsError("The PACS holds no CT series of that study. Check the study's UID.")
     return Study(client, uid, series)
@@ -85,18 +89,21 @@ def run_study(
     pipeline: Pipeline,
     kinds: tuple[str, ...],
     dry_run: bool = False,
+    again: bool = False,
     on_instance: Callable[[], None] = lambda: None,
     **options,
 ) -> list[PacsSeries]:
     """Fetch the series of a study, judge them, and store the results in the study.
 
     Args:
-        kinds: of `results.dicom.kinds.KINDS`. dry_run: do all but store. on_instance: called after each instance.
-        options: as `Pipeline.run`.
+        kinds: of `results.dicom.kinds.KINDS`. dry_run: do all but store.
+        again: also store results of series that have some by this model already.
+        on_instance: called after each instance. options: as `Pipeline.run`.
 
     Raises `PacsError` where the PACS can't be reached or refuses.
     """
     results, done = DicomResults(kinds), []
+    reported = set() if again else _reported_series(study, pipeline.card.sha256)
     for uid, _ in study.series:
         instances, files = [], []
         with told_as_pacs("read"):
@@ -107,19 +114,35 @@ def run_study(
         for series in read_series(files).series if files else ():
             report = pipeline.run_series(series)
             looked_at, _ = look_at(pipeline, series, report, **options)
-            made, problem = [], None
+            made, left_out = [], ALREADY_STORED if uid in reported else None
             try:
                 made = results.of_series(looked_at, report) if looked_at else []
             except LungCNNError as error:
-                problem = Reason(error.code, str(error))
-            if made and not dry_run:
+                left_out = Reason(error.code, str(error))
+            stored = bool(made) and not dry_run and left_out is None
+            if stored:
                 _store(study, [ds for _, ds in made])
             counts = {kind: sum(name == kind for name, _ in made) for kind in kinds}
             names = tuple(instances[int(one.name)] for one in series.slices)  # files without names are numbered
-            done.append(PacsSeries(uid, series, names, report, counts, bool(made) and not dry_run, problem))
+            done.append(PacsSeries(uid, series, names, report, counts, stored, left_out))
     if not done:
         raise PacsError("The study's CT series hold no axial slices that can be read.")
     return done
+
+
+def _reported_series(study: Study, model_sha256: str) -> set[str]:
+    """SeriesInstanceUIDs of the series on which the study holds a structured report by a model."""
+    series: set[str] = set()
+    with told_as_pacs("searched"):
+        for found in study.client.search_for_series(study.uid, search_filters={"Modality": "SR"}):
+            if not str(_value(found, SERIES_DESCRIPTION, "lungcnn")).startswith("lungcnn"):
+                continue  # somebody else's report
+            for ds in study.client.iter_series(study.uid, found[SERIES_UID]["Value"][0]):
+                makers = [item.get("SoftwareVersions") for item in ds.get("ContributingEquipmentSequence", ())]
+                if any(model_sha256 in (versions or ()) for versions in makers):
+                    for evidence in ds.get("CurrentRequestedProcedureEvidenceSequence", ()):
+                        series |= {str(item.SeriesInstanceUID) for item in evidence.ReferencedSeriesSequence}
+    return series
 
 
 def _store(study: Study, objects: list[Dataset]) -> None:
@@ -142,7 +165,6 @@ def _as_file(ds: Dataset) -> bytes:
     return stream.getvalue()
 
 
-def _count(series: dict) -> int:
-    """NumberOfSeriesRelatedInstances, 0 where the PACS doesn't say."""
-    values = series.get("00201209", {}).get("Value") or [0]
-    return int(values[0])
+def _value(series: dict, tag: str, unknown):
+    """The value of an element that the PACS may leave out."""
+    return (series.get(tag, {}).get("Value") or [unknown])[0]
