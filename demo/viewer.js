@@ -759,6 +759,36 @@
     });
   }
 
+  // ------------------------------------------------------------ files
+
+  // Files may be dropped anywhere. Gradio's box takes none while it still shows the last ones: then they wait for it, the
+  // newest alone.
+  function listenDrops() {
+    let waiting = null;
+    let timer = 0;
+    const box = () => document.querySelector("#upload input[type=file]");
+    const hand = () => {
+      if (!waiting || !box()) return;
+      const input = box();
+      input.files = waiting.files;
+      waiting = null;
+      input.dispatchEvent(new Event("change", { bubbles: true }));
+    };
+    document.addEventListener("dragover", (event) => event.preventDefault());
+    document.addEventListener("drop", (event) => {
+      if (!event.dataTransfer?.files.length || (box() && event.target.closest?.("#upload button"))) return;
+      event.preventDefault();
+      event.stopPropagation();
+      waiting = new DataTransfer();
+      for (const file of event.dataTransfer.files) waiting.items.add(file);
+      hand();
+    }, true);
+    new MutationObserver(() => { // the box is free for a moment before the last ones appear in it, too
+      clearTimeout(timer);
+      if (waiting) timer = setTimeout(hand, 100);
+    }).observe(document.body, { childList: true, subtree: true });
+  }
+
   // ------------------------------------------------------------ start
 
   function watch(id, take) {
@@ -780,6 +810,7 @@
     el = (id) => document.getElementById(id);
     listen();
     listenSeries();
+    listenDrops();
     watch("slice-data", takeSlice);
     watch("map-data", takeMap);
     watch("download-data", (text) => text && save(el("download-data")));

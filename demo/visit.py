@@ -87,6 +87,7 @@ class Visit:
         self.shown = Shown()
         self.turn = Turn()
         self._lock = threading.Lock()
+        self._files: set[str] = set()
 
     def __deepcopy__(self, _) -> "Visit":
         """Gradio copies a state's first value for each session."""
@@ -103,6 +104,13 @@ class Visit:
             self.turn.over = True
             self.turn = Turn()
             return self.turn
+
+    def newest(self, files: list[str]) -> list[str]:
+        """Those of an upload's files that were not in the last one, which Gradio's box may still hold and send along."""
+        with self._lock:
+            found = [file for file in files if file not in self._files]
+            self._files = set(files)
+        return found
 
     def show(self, turn: Turn, shown: Shown) -> Shown:
         """Put something on the page. Raises `Superseded` where the turn is over."""
