@@ -64,7 +64,8 @@ def predict(
     from lungcnn.explaining.methods import explanation_method
     from lungcnn.pipeline import Pipeline
     from lungcnn.results.dicom.kinds import parse_kinds
-    from lungcnn.serving.many_files import find_files, given_paths, predict_files
+    from lungcnn.serving.inputs import find_files, given_paths
+    from lungcnn.serving.many_files import predict_files
     from lungcnn.serving.outputs import Outputs
 
     explanation_method(method)  # wrong names are told before the model is loaded

@@ -468,3 +468,16 @@ def test_frames_of_an_enhanced_object_are_read_and_referred_to(shipped, tmp_path
     maps = {one.report.ct_slice.facts.position[2]: one.report.explanation.heatmap() for one in looked_at}
     for group, stored in zip(heat.PerFrameFunctionalGroupsSequence, np.atleast_3d(heat.pixel_array), strict=True):
         assert np.array_equal(stored, maps[float(group.PlanePositionSequence[0].ImagePositionPatient[2])])
+
+
+@pytest.mark.parametrize("method", ["grad-cam", "score-cam", "smooth-grad"])
+def test_the_map_is_in_its_methods_unit(judged, method):
+    from lungcnn.explaining.methods import METHODS
+
+    report = replace(judged.report, explanation=replace(judged.report.explanation, method=method))
+    ((_, made),) = DicomResults(["pm"]).of_slice(Judged(MASS, report))
+    mappings = [item for item in opened(made).iterall() if item.keyword == "LUTExplanation"]
+    assert {item.value for item in mappings} == {
+        f"{method} for {report.explanation.class_name}, in {METHODS[method].unit}"
+    }
+    assert len({METHODS[name].unit for name in ("grad-cam", "score-cam", "smooth-grad")}) == 3

@@ -13,6 +13,7 @@ from lungcnn.pipeline import Pipeline
 from lungcnn.reading.series import Series
 from lungcnn.reading.series_reader import read_series
 from lungcnn.results.dicom.results import DicomResults
+from lungcnn.results.dicom.source import Judged
 from lungcnn.results.series_report import SeriesReport
 from lungcnn.serving.many_files import look_at
 from lungcnn.serving.pacs.connection import PacsError, told_as_pacs
@@ -105,29 +106,42 @@ def run_study(
     results, done = DicomResults(kinds), []
     reported = set() if again else _reported_series(study, pipeline.card.sha256)
     for uid, _ in study.series:
-        instances, files = [], []
-        with told_as_pacs("read"):
-            for ds in study.client.iter_series(study.uid, uid):
-                instances.append(str(ds.SOPInstanceUID))
-                files.append(_as_file(ds))
-                on_instance()
-        for series in read_series(files).series if files else ():
+        fetched = _fetch(study, uid, on_instance)
+        for series in read_series([file for _, file in fetched]).series if fetched else ():
             report = pipeline.run_series(series)
             looked_at, _ = look_at(pipeline, series, report, **options)
-            made, left_out = [], ALREADY_STORED if uid in reported else None
-            try:
-                made = results.of_series(looked_at, report) if looked_at else []
-            except LungCNNError as error:
-                left_out = Reason(error.code, str(error))
+            made, left_out = _made(results, looked_at, report)
+            if uid in reported:
+                left_out = left_out or ALREADY_STORED
             stored = bool(made) and not dry_run and left_out is None
             if stored:
                 _store(study, [ds for _, ds in made])
             counts = {kind: sum(name == kind for name, _ in made) for kind in kinds}
-            names = tuple(instances[int(one.name)] for one in series.slices)  # files without names are numbered
-            done.append(PacsSeries(uid, series, names, report, counts, stored, left_out))
+            instances = tuple(fetched[int(one.name)][0] for one in series.slices)  # files without names are numbered
+            done.append(PacsSeries(uid, series, instances, report, counts, stored, left_out))
     if not done:
         raise PacsError("The study's CT series hold no axial slices that can be read.")
     return done
+
+
+def _fetch(study: Study, uid: str, on_instance: Callable[[], None]) -> list[tuple[str, bytes]]:
+    """SOPInstanceUID and file of each instance of a series."""
+    fetched = []
+    with told_as_pacs("read"):
+        for ds in study.client.iter_series(study.uid, uid):
+            fetched.append((str(ds.SOPInstanceUID), _as_file(ds)))
+            on_instance()
+    return fetched
+
+
+def _made(
+    results: DicomResults, looked_at: list[Judged], report: SeriesReport
+) -> tuple[list[tuple[str, Dataset]], Reason | None]:
+    """The results of a series, or why there are none."""
+    try:
+        return results.of_series(looked_at, report) if looked_at else [], None
+    except LungCNNError as error:
+        return [], Reason(error.code, str(error))
 
 
 def _reported_series(study: Study, model_sha256: str) -> set[str]:
