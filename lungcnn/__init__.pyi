@@ -27,7 +27,13 @@ from .evaluation.sentences import (
     split_in_words as split_in_words,
 )
 from .evaluation.tables import (
-    SHOWN_METRICS as SHOWN_METRICS,
+    baselines_table as baselines_table,
+)
+from .evaluation.tables import (
+    confusion_table as confusion_table,
+)
+from .evaluation.tables import (
+    figures_table as figures_table,
 )
 from .explaining.explanation import Explanation as Explanation
 from .explaining.methods import DEFAULT_METHOD as DEFAULT_METHOD
@@ -96,6 +102,7 @@ from .results.slice_report import DISCLAIMER as DISCLAIMER
 from .results.slice_report import SliceReport as SliceReport
 from .serving.real_examples import downloaded_examples as downloaded_examples
 from .shipped import shipped_file as shipped_file
+from .system import usable_cores as usable_cores
 from .windowing import WINDOWS as WINDOWS
 from .windowing import Window as Window
 

@@ -87,6 +87,21 @@ class UsageError(LungCNNError):
     code = "usage"
 
 
+class JudgingError(LungCNNError):
+    """Something went wrong in judging a slice that nobody foresaw; the log says where."""
+
+    code = "judging"
+
+    def __init__(self, text: str = "This slice could not be judged: something failed that nobody foresaw."):
+        super().__init__(text)
+
+
+class OutputError(LungCNNError):
+    """A result can't be written; the text says where and why."""
+
+    code = "output"
+
+
 class MissingPackageError(LungCNNError):
     """An optional package is needed and isn't installed; the text says which extra brings it."""
 
@@ -94,8 +109,8 @@ class MissingPackageError(LungCNNError):
 
 
 @contextmanager
-def told_as(kind: type[LungCNNError], sentence: str) -> Iterator[None]:
-    """Raise `kind(sentence)` for any exception that isn't ours already.
+def told_as(kind: type[LungCNNError], *sentence: str) -> Iterator[None]:
+    """Raise `kind(*sentence)` for any exception that isn't ours already.
 
     The log gets its type and the line that raised it, not its text: that may repeat what a file says of a patient.
     """
@@ -106,4 +121,4 @@ def told_as(kind: type[LungCNNError], sentence: str) -> Iterator[None]:
     except Exception as error:  # noqa: BLE001 - libraries raise anything on damaged bytes
         place = traceback.extract_tb(error.__traceback__)[-1]
         _log.warning("%s raised in %s, line %s", type(error).__name__, Path(place.filename).name, place.lineno)
-        raise kind(sentence) from None
+        raise kind(*sentence) from None

@@ -35,7 +35,7 @@ from lungcnn.windowing import to_grey
 
 LONGEST = 2.0
 FRAMES = 3
-SIDE = 96
+SIDE = 128
 
 
 def seeds() -> dict[str, bytes]:

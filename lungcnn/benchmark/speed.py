@@ -115,8 +115,7 @@ def _series_over_floor(pipeline, runs: int, on_step) -> float:
     (series,) = read_series(_stack(draw(next(iter(PHANTOMS))), SERIES_SLICES)).series
 
     def floor():
-        prepared = [prepare(one.read) for one in series.slices]
-        crops = [one.crop for one in prepared if one.crop is not None]
+        crops = [crop for one in series.slices if (crop := prepare(one.read).crop) is not None]
         for start in range(0, len(crops), BATCH):
             pipeline.classifier.probabilities(np.stack(crops[start : start + BATCH]))
 

@@ -1,5 +1,6 @@
-"""What commands share: options, notes, progress, and how they end."""
+"""What commands share: options, notes, and how they end."""
 
+import errno
 import os
 import sys
 from functools import wraps
@@ -8,6 +9,7 @@ from pathlib import Path
 import click
 
 from lungcnn.errors import LungCNNError, UsageError
+from lungcnn.system import printable_name
 
 EXIT_SOME_FAILED = 3
 QUIET = click.option("--quiet", is_flag=True, help="No progress bar and no notes; results and errors only.")
@@ -36,25 +38,27 @@ def ends_with_a_sentence(command):
         try:
             return command(*args, **kwargs)
         except UsageError as error:
-            raise click.UsageError(str(error)) from None
+            raise click.UsageError(printable_name(str(error))) from None
         except LungCNNError as error:
-            raise CommandError(str(error)) from None
+            raise CommandError(printable_name(str(error))) from None
         except BrokenPipeError:
-            # `predict ... | head` closes our output: point it elsewhere so that exit stays quiet.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            _drop_output()  # of `predict ... | head`
             raise click.exceptions.Exit(1) from None
+        except OSError as error:
+            if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+                raise
+            _drop_output()
+            raise CommandError(f"Results can't be written: {error.strerror}. Make room, and start again.") from None
 
     return run
+
+
+def _drop_output() -> None:
+    """Point our output elsewhere, so that what is left in its buffer raises nothing at the end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def note(text: str, quiet: bool) -> None:
     """Say something beside the results, on standard error."""
     if not quiet:
-        click.echo(text, err=True)
-
-
-def progress_bar(*args, quiet: bool, **kwargs):
-    """A progress bar (tqdm's) on standard error, silent where that is no terminal."""
-    from tqdm import tqdm
-
-    return tqdm(*args, disable=True if quiet else None, dynamic_ncols=True, **kwargs)
+        click.echo(printable_name(text), err=True)

@@ -9,7 +9,7 @@ from functools import partial
 
 import numpy as np
 
-from lungcnn.errors import LungCNNError, Reason
+from lungcnn.errors import JudgingError, LungCNNError, Reason, told_as
 from lungcnn.gate.examine import Examination, examine
 from lungcnn.reading.ct_slice import CTSlice
 from lungcnn.reading.loading import open_source
@@ -40,12 +40,12 @@ class Prepared:
 
 
 def prepare(read: Callable[[], CTSlice], index: int = 0) -> Prepared:
-    """Decode a slice by calling `read`, and crop it where the gate admits it. Never raises a `LungCNNError`."""
+    """Decode a slice by calling `read`, and crop it where the gate admits it. Whatever is raised becomes its error."""
     try:
-        ct_slice = read()
+        with told_as(JudgingError):
+            found = prepare_slice(read())
     except LungCNNError as error:
         return Prepared(None, index, error=error)
-    found = prepare_slice(ct_slice)
     return Prepared(found.crop, found.index, found.warnings, found.error)
 
 

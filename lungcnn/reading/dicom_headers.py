@@ -95,7 +95,8 @@ def _headers(stream) -> Headers:
 def _alike(ds, facts: SliceFacts) -> list:
     """What the slices of a series have in common, for files that state no SeriesInstanceUID."""
     names = ("StudyInstanceUID", "PatientID", "PatientName", "FrameOfReferenceUID", "SeriesNumber", "Rows", "Columns")
-    return [*(_text(ds, name) for name in names), [round(cosine, 1) + 0.0 for cosine in facts.orientation or ()]]
+    orientation = [round(cosine, 1) + 0.0 for cosine in facts.orientation or ()]
+    return [*(_text(ds, name) for name in names), facts.kernel, orientation]
 
 
 def _text(ds, keyword: str) -> str:

@@ -1,7 +1,9 @@
 """What a file may cost before it is decoded: hostile ones claim or unfold to far more than they hold."""
 
+import stat
 import struct
 import zlib
+from pathlib import Path
 
 from lungcnn.errors import UnreadableFileError, UnsupportedFileError
 
@@ -83,6 +85,13 @@ def codestream_size(stream: bytes) -> tuple[int, int] | None:
             2 if marker == 0xFF or marker in range(0xD0, 0xD8) else 2 + struct.unpack_from(">H", stream, place + 2)[0]
         )
     return None
+
+
+def check_regular(path: Path) -> None:
+    """Raises `UnsupportedFileError` for a pipe or a device, which may have no end; `OSError` for what isn't there."""
+    mode = path.stat().st_mode
+    if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
+        raise UnsupportedFileError("This is a pipe or a device. Save what comes from it as a file first.")
 
 
 def check_frame(frame: int, frames: int) -> None:

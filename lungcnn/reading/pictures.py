@@ -5,7 +5,8 @@ import numpy as np
 from lungcnn.errors import Reason
 from lungcnn.reading.ct_slice import CTSlice
 from lungcnn.reading.limits import check_frame
-from lungcnn.reading.picture_files import decode_picture, read_layout
+from lungcnn.reading.picture_decoding import decode_picture
+from lungcnn.reading.picture_layout import read_layout
 from lungcnn.windowing import DATASET, LOWEST_HU, from_grey
 
 # What DeepLesion's pictures (Yan 2018) add to HU.

@@ -132,7 +132,7 @@ def _volumes(frames: list[Frame], places: np.ndarray) -> list[list[int]]:
     if len(acquisitions) > 1 and not any(_doubled(places[each]) for each in acquisitions):
         return acquisitions
     at_place: dict[int, list[int]] = defaultdict(list)
-    for index in sorted(range(len(frames)), key=lambda i: _given_order(frames[i])):
+    for index in sorted(range(len(frames)), key=lambda i: (frames[i].facts.kernel or "", *_given_order(frames[i]))):
         at_place[round(places[index] / SAME_POSITION_MM)].append(index)
     counts = {len(each) for each in at_place.values()}
     if len(at_place) > 1 and len(counts) == 1:
@@ -162,7 +162,8 @@ def _sorted(frames: list[Frame], places: np.ndarray, notes: Iterable[Reason]) ->
 
 def _by_numbers(frames: list[Frame]) -> Stack:
     numbered = len({frame.number for frame in frames}) > len(frames) // 2
-    order = "their numbers" if numbered else "their names"
+    one_file = len({frame.item for frame in frames}) == 1
+    order = "their numbers" if numbered else "the file" if one_file else "their names"
     note = Reason("no_position", f"The files state no usable positions; slices are in the order of {order}.")
     return Stack(tuple(sorted(frames, key=_given_order)), None, (note,))
 

@@ -6,6 +6,7 @@ from lungcnn.classes import CLASSES
 from lungcnn.errors import Reason, RefusalError, UsageError
 from lungcnn.explaining.explanation import Explanation
 from lungcnn.reading.ct_slice import CTSlice
+from lungcnn.system import printable_name
 
 DISCLAIMER = "For research and teaching only. Not a medical device; not for diagnosis or treatment decisions."
 
@@ -66,9 +67,9 @@ class SliceReport:
         return self.explanation
 
     def to_json(self, file: str | None = None) -> dict:
-        """The record of `predict --json` as plain Python values; `file` is repeated as given."""
+        """The record of `predict --json` as plain Python values; `file` is repeated, as far as UTF-8 can hold it."""
         return {
-            "file": file,
+            "file": file and printable_name(file),
             "index": self.index,
             "status": self.status,
             "reasons": [asdict(reason) for reason in self.reasons],

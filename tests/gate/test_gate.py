@@ -59,11 +59,8 @@ def share_caught(files) -> tuple[float, list]:
         ({"image_type": ("ORIGINAL", "PRIMARY", "LOCALIZER")}, "localizer"),
         ({"image_type": ("DERIVED", "SECONDARY", "MIP")}, "projection"),
         ({"burned_in": True}, "burned_in"),
-        ({"body_part": "ABDOMEN"}, "body_part"),
         ({"orientation": (1, 0, 0, 0, 0, -1)}, "not_axial"),
         ({"orientation": (0, 1, 0, 0, 0, -1)}, "not_axial"),
-        ({"orientation": (0, 1, 0, -1, 0, 0)}, "turned"),
-        ({"orientation": (-1, 0, 0, 0, -1, 0)}, "turned"),
     ],
 )
 def test_what_the_file_rules_out(facts, code):
@@ -79,6 +76,9 @@ def test_what_the_file_rules_out(facts, code):
         ({"orientation": AXIAL, "body_part": "CHEST", "thickness": 1.25, "kernel": "STANDARD"}, []),
         ({"orientation": (1, 0, 0, 0, 0.94, -0.34)}, []),  # a gantry tilted by 20 degrees
         ({"orientation": (-1, 0, 0, 0, 1, 0)}, []),
+        ({"orientation": (0, 1, 0, -1, 0, 0)}, []),  # turned: it is put upright
+        ({"orientation": (-1, 0, 0, 0, -1, 0)}, []),
+        ({"body_part": "ABDOMEN"}, ["body_part"]),
         ({"thickness": 10}, ["thick_slice"]),
         ({"kernel": "BONEPLUS"}, ["sharp_kernel"]),
         ({"kernel": "B80f"}, ["sharp_kernel"]),
@@ -105,7 +105,7 @@ def test_facts_reach_the_report(pipeline, phantom):
 def test_bundled_phantoms_are_judged_and_the_stranger_is_not():
     for name in BUNDLED:
         found = verdict(ROOT / "examples" / f"{name}.dcm")
-        assert found == ("body_part" if name in STRANGERS else "ok"), name
+        assert found == ("no_lungs" if name in STRANGERS else "ok"), name
     abdomen = draw(next(iter(STRANGERS)))
     assert verdict(strangers.png(to_grey(abdomen.hu))) == "no_lungs"
 

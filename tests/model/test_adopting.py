@@ -117,13 +117,14 @@ def test_the_range_that_the_sentence_advises_works(tmp_path):
 
 
 def test_the_page_claims_nothing_of_an_adopted_model_that_nobody_said(foreign):
-    from demo.about import about
+    from demo.about import measured, weighed
 
     adopt_model(foreign)
-    html = about(load_card(foreign))
-    assert "IQ-OTH/NCCD" not in html.split("Cite")[0]
-    assert "What it was trained on is not known." in html
+    card = load_card(foreign)
+    assert "What it was trained on is not known." in measured(card)
+    assert "IQ-OTH/NCCD" not in measured(card)
+    assert "benign cases are few" not in weighed(card)
     adopt_model(foreign, dataset="slices of <our> ward")
-    assert "It was trained on slices of &lt;our&gt; ward." in about(load_card(foreign))
-    ours = about(load_card(ROOT / "models" / "cancer_classification_model.keras"))
+    assert "It was trained on slices of &lt;our&gt; ward." in measured(load_card(foreign))
+    ours = measured(load_card(ROOT / "models" / "cancer_classification_model.keras"))
     assert "It was trained on the IQ-OTH/NCCD lung cancer dataset (Baghdad, 2019). Labels there belong" in ours

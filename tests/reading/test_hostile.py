@@ -20,7 +20,7 @@ from PIL import Image
 from lungcnn.errors import LungCNNError
 from lungcnn.reading.limits import codestream_size
 from lungcnn.reading.loading import load_slice
-from lungcnn.reading.picture_files import without_notes
+from lungcnn.reading.picture_decoding import without_notes
 
 CLEAR = Path("/proc/self/clear_refs")
 SEEDS = seeds()
@@ -233,7 +233,8 @@ def test_sizes_of_codestreams():
 
     jpeg = cv2.imencode(".jpg", np.zeros((40, 56), np.uint8))[1].tobytes()
     assert codestream_size(jpeg) == (40, 56)
-    assert codestream_size(wrong_codestream()[wrong_codestream().index(b"\xff\x4f\xff\x51") :]) == (30000, 30000)
+    wrong = wrong_codestream()
+    assert codestream_size(wrong[wrong.index(b"\xff\x4f\xff\x51") :]) == (30000, 30000)
     assert codestream_size(b"") is codestream_size(b"\xff\xd8\xff") is codestream_size(bytes(100)) is None
 
 

@@ -246,6 +246,7 @@ UNNAMED = {"uid": None, "StudyInstanceUID": "1.7", "FrameOfReferenceUID": "1.8"}
         {"StudyInstanceUID": "1.9"},
         {"FrameOfReferenceUID": "1.9"},
         {"SeriesNumber": 2},
+        {"ConvolutionKernel": "B80f"},
         {"orientation": CORONAL},
     ],
 )
@@ -385,3 +386,15 @@ def test_a_damaged_picture_in_an_archive_is_a_record_of_its_own():
     with pytest.raises(UnreadableFileError, match="damaged"):
         series.slices[1].read()
     assert series.slices[2].read().hu.shape == (64, 64)
+
+
+def test_two_kernels_over_the_same_places_are_series_of_their_own():
+    kernels = ("B30f", "B80f")
+    files = [ct(z, 40 * k + z, ConvolutionKernel=kernels[k ^ (z == 5)]) for z in (0, 5) for k in (0, 1)]
+    assert [levels(series) for series in read_series(files).series] == [[0, 45], [40, 5]]
+
+
+def test_frames_of_one_file_without_places_keep_their_order():
+    (series,) = read_series(dicom_bytes(np.stack([np.full((32, 32), 100 + n, np.uint16) for n in (3, 1, 2)]))).series
+    assert levels(series) == [3, 1, 2]
+    assert "order of the file" in series.notes[0].message

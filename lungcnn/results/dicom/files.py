@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lungcnn.errors import UsageError
 from lungcnn.results.dicom.kinds import KINDS
 from lungcnn.results.dicom.results import DicomResults, told_as_not_dicom
 from lungcnn.results.dicom.source import Judged
 from lungcnn.results.slice_report import SliceReport
+from lungcnn.system import write_whole
 
 if TYPE_CHECKING:
     from pydicom import Dataset
@@ -40,7 +41,7 @@ def to_bytes(ds: Dataset) -> bytes:
 def write_objects(made: Iterable[tuple[str, Dataset]], folder: Path, stem: str) -> list[Path]:
     """Write objects as `<stem>-<kind>.dcm`, numbered where a kind repeats or the name is taken; returns their paths.
 
-    Raises `UsageError` when that fails.
+    Raises `OSError` where that fails.
     """
     paths = []
     for kind, ds in made:
@@ -48,10 +49,9 @@ def write_objects(made: Iterable[tuple[str, Dataset]], folder: Path, stem: str) 
         while path.exists():
             number += 1
             path = folder / f"{stem}-{kind}-{number}.dcm"
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            ds.save_as(path, enforce_file_format=True)
-        except OSError as error:
-            raise UsageError(f"The DICOM result could not be written to {folder}: {error.strerror}.") from None
+        folder.mkdir(parents=True, exist_ok=True)
+        with told_as_not_dicom():
+            data = to_bytes(ds)
+        write_whole(path, partial(Path.write_bytes, data=data))
         paths.append(path)
     return paths

@@ -86,7 +86,7 @@ def test_planes_of_an_imagej_stack_behind_one_page(dtype):
 
 
 def test_pages_beyond_reason_are_refused(monkeypatch):
-    monkeypatch.setattr("lungcnn.reading.picture_files.MAX_PAGES", 2)
+    monkeypatch.setattr("lungcnn.reading.picture_layout.MAX_PAGES", 2)
     with pytest.raises(UnsupportedFileError, match="more than 2 pages"):
         load_slice(saved("TIFF", GREY, GREY, GREY))
 
