@@ -6,6 +6,7 @@
 
 (() => {
   const CONTOUR_LEVEL = 0.5;
+  const REST_MS = 150;
   const ZOOM = { least: 1, most: 16, step: 1.25 };
   const NICE_MM = [1, 2, 5, 10, 20, 50, 100, 200];
 
@@ -761,11 +762,12 @@
 
   // ------------------------------------------------------------ files
 
-  // Files may be dropped anywhere. Gradio's box takes none while it still shows the last ones: then they wait for it, the
-  // newest alone.
+  // Files may be dropped anywhere. Gradio's box takes none while it still shows the last ones, and is free for a moment
+  // before they appear in it: new ones, the newest alone, wait until it has been free and at rest for a while.
   function listenDrops() {
     let waiting = null;
     let timer = 0;
+    let moved = 0; // when the box last changed
     const box = () => document.querySelector("#upload input[type=file]");
     const hand = () => {
       if (!waiting || !box()) return;
@@ -774,18 +776,24 @@
       waiting = null;
       input.dispatchEvent(new Event("change", { bubbles: true }));
     };
+    const wait = () => {
+      clearTimeout(timer);
+      if (waiting) timer = setTimeout(hand, REST_MS);
+    };
     document.addEventListener("dragover", (event) => event.preventDefault());
     document.addEventListener("drop", (event) => {
-      if (!event.dataTransfer?.files.length || (box() && event.target.closest?.("#upload button"))) return;
+      if (!event.dataTransfer?.files.length) return;
       event.preventDefault();
       event.stopPropagation();
       waiting = new DataTransfer();
       for (const file of event.dataTransfer.files) waiting.items.add(file);
-      hand();
+      if (performance.now() - moved > REST_MS) hand();
+      else wait();
     }, true);
-    new MutationObserver(() => { // the box is free for a moment before the last ones appear in it, too
-      clearTimeout(timer);
-      if (waiting) timer = setTimeout(hand, 100);
+    new MutationObserver((changes) => {
+      if (!changes.some((change) => change.target.closest?.("#upload"))) return;
+      moved = performance.now();
+      wait();
     }).observe(document.body, { childList: true, subtree: true });
   }
 

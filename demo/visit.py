@@ -106,7 +106,7 @@ class Visit:
             return self.turn
 
     def newest(self, files: list[str]) -> list[str]:
-        """Those of an upload's files that were not in the last one, which Gradio's box may still hold and send along."""
+        """Those of an upload's files that were not in the last one, which Gradio's box may still hold and send, too."""
         with self._lock:
             found = [file for file in files if file not in self._files]
             self._files = set(files)

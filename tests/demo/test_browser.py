@@ -95,7 +95,7 @@ def page(chromium, demo):
     leave(page)
 
 
-def drop(page, *files, target="#upload"):
+def drop(page, *files):
     """Drop files as a person would with the mouse; each a path, or a name and bytes."""
     files = [(file.name, file.read_bytes()) if isinstance(file, Path) else file for file in files]
     transfer = page.evaluate_handle(
@@ -110,7 +110,7 @@ def drop(page, *files, target="#upload"):
         [[name, base64.b64encode(content).decode()] for name, content in files],
     )
     for event in ("dragenter", "dragover", "drop"):
-        page.dispatch_event(target, event, {"dataTransfer": transfer})
+        page.dispatch_event("#upload", event, {"dataTransfer": transfer})
 
 
 def checked(page):
@@ -232,7 +232,7 @@ def free_port() -> int:
 
 def test_a_dropped_dicom_file_is_judged_and_drawn(page, mass):
     _, expected = mass
-    drop(page, ("no suffix at all", MASS.read_bytes()), target="#upload button")
+    drop(page, ("no suffix at all", MASS.read_bytes()))
     checked(page)
     assert page.inner_text("#prediction") == expected.prediction
     shown = {
