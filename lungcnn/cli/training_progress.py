@@ -2,11 +2,16 @@
 
 import sys
 import time
+from collections import deque
 from pathlib import Path
+from statistics import median
 
 import click
 
 from lungcnn.training.history import Epoch, best_epoch
+
+# Epochs whose median tells what is left: a network's first one compiles it, and takes ten times as long.
+_RECENT = 40
 
 
 class TrainingProgress:
@@ -23,8 +28,9 @@ class TrainingProgress:
         on_terminal = not quiet and sys.stderr.isatty()
         self._bar = tqdm(total=total, desc="training", unit="epoch", dynamic_ncols=True) if on_terminal else None
         self._network: list[Epoch] = []
-        self._done = self._trained = self.finished = 0
-        self._begun = time.monotonic()
+        self._done = self.finished = 0
+        self._last = time.monotonic()
+        self._took: deque[float] = deque(maxlen=_RECENT)
 
     def __enter__(self) -> "TrainingProgress":
         return self
@@ -37,7 +43,10 @@ class TrainingProgress:
         """Take one epoch."""
         self._done += 1
         self._network = [*self._network, epoch] if epoch.number > 1 else [epoch]
-        self._trained += not epoch.kept
+        now = time.monotonic()
+        if not epoch.kept:
+            self._took.append(now - self._last)
+        self._last = now
         last = epoch.number == epoch.of
         self.finished += last
         if self._bar is not None:
@@ -62,9 +71,7 @@ class TrainingProgress:
 
     def seconds_left(self) -> float | None:
         """What the epochs to come will take at this run's pace; None before there is one."""
-        if not self._trained:
-            return None
-        return (time.monotonic() - self._begun) / self._trained * (self._total - self._done)
+        return median(self._took) * (self._total - self._done) if self._took else None
 
     def _line(self, epoch: Epoch) -> str:
         text = f"{epoch.network}, epoch {epoch.number} of {epoch.of}: {_losses(epoch, self._network)}"

@@ -83,14 +83,18 @@ def test_plain_lines_where_there_is_no_terminal(capsys):
 
 
 def test_what_is_left_is_reckoned_from_what_was_trained_now(monkeypatch):
-    clock = iter([0.0, 30.0])
+    clock = iter([0.0, *[1.0] * 6, 31.0, 35.0, 39.0])
     monkeypatch.setattr("time.monotonic", lambda: next(clock))
     progress = TrainingProgress(10, quiet=True)
     for epoch in epochs(*[0.9] * 6, kept=True):
         progress(epoch)
     assert progress.seconds_left() is None, "nothing was trained yet"
-    progress(epochs(0.9, 0.8)[0])
+    first, second, third = epochs(0.9, 0.8, 0.7)
+    progress(first)
     assert progress.seconds_left() == 30 * 3
+    progress(second)
+    progress(third)
+    assert progress.seconds_left() == 4 * 1, "the median: the first compiles"
 
 
 def test_the_bars_rate_leaves_out_what_was_kept(monkeypatch):
