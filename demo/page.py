@@ -212,8 +212,15 @@ def _wire(page: gr.Blocks, places: dict[str, Any], events: Events, line: Line, e
 
         async def run(visit: Visit, *values: Any) -> AsyncIterator[list]:
             turn: Turn = visit.begin() if asked else visit.turn
-            async for changes in line.work(turn, events.guarded(visit, turn, do(visit, turn, *fixed, *values))):
-                yield [visit, *(changes.get(name, gr.skip()) for name in changed)]
+            steps = events.guarded(visit, turn, do(visit, turn, *fixed, *values))
+            await turn.start()
+            try:
+                async for changes in line.work(turn, steps):
+                    turn.delivered.clear()
+                    yield [visit, *(changes.get(name, gr.skip()) for name in changed)]
+                    turn.delivered.set()  # Gradio comes back for more once it has sent that
+            finally:
+                turn.delivered.set()
             # Gradio sends the last step once more as the event ends: over what a newer one has shown by then.
             yield [gr.skip()] * len(outputs)
 
