@@ -58,8 +58,8 @@ class Pipeline:
 
         Args:
             explain_class: class to explain; None for the predicted one.
-            method: one of `explaining.METHODS`.
-            checks: also test the explanation (`faithfulness.check_explanation`, about 80 forward passes).
+            method: one of `explaining.methods.METHODS`.
+            checks: also test the explanation (`check_explanation`, about 80 forward passes).
 
         Returns:
             A report with status "ok", or "refused" where the gate or the network's features rule it out. It carries the

@@ -261,6 +261,8 @@ def test_paths_from_standard_input_and_globs(untrained):
     empty = CliRunner().invoke(main, ["predict", "-"], input="\n")
     assert empty.exit_code == 2
     assert "names none" in empty.output
+    none = CliRunner().invoke(main, ["predict", "--json", "nothing-*.dcm"], env={"LUNGCNN_MODEL": str(untrained)})
+    assert records(none)[0]["reasons"][0]["message"].startswith("There is no such file")
 
 
 def test_pipes_devices_and_archives_are_told_and_the_rest_goes_on(run, tmp_path):

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import click
 
-from lungcnn.cli.common import QUIET, ends_with_a_sentence, note, progress_bar
+from lungcnn.cli.common import QUIET, ends_with_a_sentence, note
 from lungcnn.cli.dataset_crops import crop_slices
+from lungcnn.cli.progress import progress_bar
 from lungcnn.model.tensorflow_start import import_tensorflow
 
 

@@ -112,7 +112,7 @@ def _renamed(exported, names: tuple[str, ...]):
     initializers = {one.name: one for one in exported.graph.initializer}
     used = []
     for node in exported.graph.node:
-        used += [value for value in node.input if value in initializers and value not in used]
+        used += [value for value in dict.fromkeys(node.input) if value in initializers and value not in used]
         node.input[:] = map(name, node.input)
         node.output[:] = map(name, node.output)
         node.name = ""
