@@ -142,7 +142,8 @@ def test_examples_command_writes_the_phantoms(run, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "command", [[], ["predict"], ["train"], ["evaluate"], ["cases"], ["examples"], ["benchmark"], ["batch"], ["pacs"]]
+    "command",
+    [[], ["predict"], ["train"], ["adopt"], ["evaluate"], ["cases"], ["examples"], ["benchmark"], ["batch"], ["pacs"]],
 )
 def test_help(run, command):
     result = run(*command, "--help")

@@ -33,4 +33,6 @@ def cases(dataset, out, quiet):
         f"test set; {counts['unreadable']} files could not be read",
         quiet,
     )
+    if counts["copies"]:
+        note(f"{counts['copies']} slices are mirrored or turned copies, and stand in their original's group", quiet)
     click.echo(str(out))

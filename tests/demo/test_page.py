@@ -261,7 +261,7 @@ def test_about_shows_what_the_card_holds(card):
     assert "10.17632/bhmdr45bh2" in against
     assert plots(card).count("<svg") == 2
     assert plots(None) == ""
-    assert texts.ABOUT_INTRO in measured(None)
+    assert texts.ABOUT_TRAINED_UNKNOWN in measured(None)
     assert texts.LIMITS[0] in weighed(None)
 
 
