@@ -768,7 +768,7 @@
     let waiting = null;
     let timer = 0;
     let moved = 0; // when the box last changed
-    const box = () => document.querySelector("#upload input[type=file]");
+    const box = () => document.querySelector("#upload:not(:has(.file-preview)) input[type=file]");
     const hand = () => {
       if (!waiting || !box()) return;
       const input = box();

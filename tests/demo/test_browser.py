@@ -113,6 +113,12 @@ def drop(page, *files):
         page.dispatch_event("#upload", event, {"dataTransfer": transfer})
 
 
+def choose(page, path):
+    """Choose a file in the dialogue, once the box has let go of the last one."""
+    page.wait_for_selector("#upload .file-preview", state="detached")
+    page.set_input_files("#upload input[type=file]", path)
+
+
 def checked(page):
     """Wait until the slice is judged and its heatmap checked."""
     page.wait_for_function(
@@ -574,7 +580,7 @@ def test_dicom_results_where_the_operator_offers_them(chromium, tmp_path):
                 ds = pydicom.dcmread(io.BytesIO(archive.read(one)))
                 assert (ds.PatientID, ds.StudyInstanceUID) == (MARK, source.StudyInstanceUID)
                 assert ds.SeriesInstanceUID != source.SeriesInstanceUID
-        page.set_input_files("#upload input[type=file]", EXAMPLES / "carina-normal.png")
+        choose(page, EXAMPLES / "carina-normal.png")
         page.wait_for_selector("#dicom-hint:has-text('a picture names no patient')", timeout=WAIT)
         assert not page.is_visible("#take-dicom")
         assert page.is_visible("#take-overlay")
@@ -597,7 +603,7 @@ def test_a_broken_file_a_picture_and_a_refused_one(page):
     assert not page.is_visible("#ct-left"), "nothing of the last slice stays"
     assert not page.is_visible("#ct-scale")
 
-    page.set_input_files("#upload input[type=file]", EXAMPLES / "carina-normal.png")
+    choose(page, EXAMPLES / "carina-normal.png")
     checked(page)
     assert "uncalibrated" in page.inner_text("#notes")
     assert page.is_disabled("#ct-centre")
