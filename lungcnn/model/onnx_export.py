@@ -6,8 +6,7 @@ import numpy as np
 
 from lungcnn.errors import ModelStructureError
 from lungcnn.model.network import LAST_CONVOLUTION, LOGITS
-from lungcnn.model.onnx_engine import BIAS, MAP, WEIGHTS, OnnxEngine
-from lungcnn.model.onnx_engine import LOGITS as LOGITS_OUTPUT
+from lungcnn.model.onnx_engine import BIAS, LOGITS as LOGITS_OUTPUT, MAP, WEIGHTS, OnnxEngine
 
 # Largest difference of logits and maps from Keras' own: float32 sums in another order differ by some 1e-5.
 TOLERANCE = 1e-4
