@@ -6,14 +6,13 @@ import stat
 import tempfile
 import time
 from pathlib import Path
-from typing import TextIO
 
 from filelock import FileLock, Timeout
 
 PREFIX = "lungcnn-demo-"
 LOCK = ".lock"
 _YOUNG = 60  # seconds in which a folder may still be without its lock
-_held: list[TextIO] = []  # open lock files: the kernel lets go of them when the process dies, however it dies
+_held: list[FileLock] = []  # open lock files: the kernel lets go of them when the process dies, however it dies
 
 
 def make_scratch() -> Path:
