@@ -1,7 +1,7 @@
 # docker build -t lungcnn . && docker run --rm -p 7860:7860 -e LUNGCNN_DEMO_AUTH=user:password lungcnn
 FROM python:3.11-slim
 COPY . /source
-RUN pip install --no-cache-dir "/source[demo]" && rm -r /source
+RUN pip install --no-cache-dir /source && rm -r /source
 RUN useradd --create-home demo
 USER demo
 WORKDIR /home/demo

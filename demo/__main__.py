@@ -97,11 +97,10 @@ def main(auth, auth_file, model, share, public, dicom_results, log_level, **opti
     For research and teaching only: not a medical device.
     """
     from demo import texts
-    from demo.quiet import hush
+    from demo.private_logs import hush
     from demo.scratch import make_scratch, remove_scratch
-    from demo.worker import close_all
-    from lungcnn.errors import LungCNNError
-    from lungcnn.model.card import default_model_path, verify_model
+    from demo.worker.client import close_all
+    from lungcnn import LungCNNError, default_model_path, verify_model
 
     users = _users(auth, auth_file)
     os.environ.pop("LUNGCNN_DEMO_AUTH", None)  # the worker process needs no passwords
@@ -146,8 +145,9 @@ def _users(auth: str | None, auth_file: Path | None) -> list[tuple[str, str]]:
             lines += auth_file.read_text(encoding="utf-8").split("\n")
         except (OSError, UnicodeDecodeError) as error:
             raise click.UsageError(f"--auth-file can't be read ({type(error).__name__}).") from None
-    users = [tuple(line.strip().split(":", 1)) for line in lines if line.strip()]
-    if any(len(user) < 2 or not all(user) for user in users):
+    parts = [line.strip().partition(":") for line in lines if line.strip()]
+    users = [(name, password) for name, _, password in parts]
+    if not all(name and password for name, password in users):
         raise click.UsageError("A name and a password need a colon between them: USER:PASSWORD.")
     if auth_file and not users:
         raise click.UsageError("--auth-file names nobody. Write USER:PASSWORD into it, one a line.")
@@ -172,16 +172,18 @@ def _serve(
 ):
     # The model loads in a process of its own, while this one imports Gradio.
     from demo import texts
-    from demo.worker import start_pipeline
+    from demo.waiting import judge_elsewhere
 
-    load, read = start_pipeline(model, max_concurrency)
+    waiting = judge_elsewhere(model, max_concurrency)
     from demo import intake
-    from demo.app import PipelineInWaiting, build_demo, find_examples, look
-    from demo.server import keep_tidy, launch_settings, make_rules, open_tunnel
+    from demo.examples import find_examples
+    from demo.gradio_internals import receive_uploads_with
+    from demo.page import build_demo, look
+    from demo.rules import make_rules
+    from demo.server import keep_tidy, launch_settings, open_tunnel
 
-    intake.install()
-    waiting = PipelineInWaiting(load, read)
-    page = build_demo(waiting, find_examples(scratch), card, dicom_results)
+    receive_uploads_with(intake.receive)
+    page = build_demo(waiting, find_examples(), card, dicom_results)
     page.queue(max_size=max_queue, default_concurrency_limit=max_concurrency)
     appearance = look()
     rules = make_rules(host, root_path, trust_host, embed_in, page, appearance.get("head", ""))
@@ -189,9 +191,9 @@ def _serve(
     try:
         _, local, _ = page.launch(**where, **appearance, **launch_settings(scratch, rules))
     except OSError:
-        where = f"port {port}" if port else "ports 7860 to 7959"
+        ports = f"port {port}" if port else "ports 7860 to 7959"
         raise click.ClickException(
-            f"The demo can't be served at {host}, {where}: the address is taken or not this machine's. "
+            f"The demo can't be served at {host}, {ports}: the address is taken or not this machine's. "
             "Choose another with --port or --host."
         ) from None
     click.echo(f"The demo is at {local} (Ctrl-C ends it).")

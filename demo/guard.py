@@ -1,21 +1,13 @@
 """What stands between the network and Gradio: which hosts, paths and sizes pass, and which headers go out."""
 
-import asyncio
-import base64
-import hashlib
-import ipaddress
 import json
 import secrets
-import socket
-import time
-from dataclasses import dataclass, field
 from pathlib import PurePath
-from urllib.parse import urlparse
-
-from starlette.requests import cookie_parser
 
 from demo import texts
+from demo.gradio_internals import logged_in
 from demo.outgoing import KINDS, outgoing
+from demo.rules import Rules
 
 API = "/gradio_api/"
 FILE = API + "file="
@@ -28,106 +20,6 @@ CALLS = (
     *("reset", "startup-events", "theme.css", "upload", "upload_progress", "user"),
 )
 MAX_BODY = 2**20  # bytes of a request other than an upload
-FREE_TRIES, FORGET, SLOWEST, IN_LINE = 3, 900, 8.0, 8
-
-
-@dataclass
-class Rules:
-    """What one demo allows.
-
-    Attributes:
-        hosts: names that may stand in the Host header besides addresses and this machine's own names; "*.name" for
-            all below a name.
-        any_address: whether numeric addresses pass (the demo listens on all of them).
-        embedders: origins of pages that may show the demo in a frame.
-        evaluates: whether the page has scripts that Gradio evaluates (`js=` of an event).
-        scripts: sources of inline scripts that Gradio adds in the browser (`head=` of the page).
-    """
-
-    hosts: set[str] = field(default_factory=set)
-    any_address: bool = False
-    embedders: tuple[str, ...] = ()
-    evaluates: bool = False
-    scripts: tuple[str, ...] = ()
-    tries: "Tries" = None
-
-    def __post_init__(self):
-        self.hosts = {"localhost", "127.0.0.1", "::1", *map(str.lower, self.hosts)}
-        if self.any_address:
-            self.hosts |= {socket.gethostname().lower(), socket.getfqdn().lower()}
-        self.tries = self.tries or Tries()
-
-    def trusts(self, host: str) -> bool:
-        """Whether a Host header names us: a page of another name must not reach us by rebinding it (DNS)."""
-        name = (urlparse(f"//{host}").hostname or "").lower().rstrip(".")
-        if name in self.hosts or any(name.endswith(h[1:]) for h in self.hosts if h.startswith("*.")):
-            return True
-        return self.any_address and _is_address(name)
-
-    def headers(self, nonce: str) -> dict[str, str]:
-        """Of every answer."""
-        scripts = ["'self'", f"'nonce-{nonce}'", *map(_hashed, self.scripts)]
-        if self.evaluates:
-            scripts.append("'unsafe-eval'")
-        policy = {
-            "default-src": "'none'",
-            "script-src": " ".join(scripts),
-            "style-src": "'self' 'unsafe-inline'",
-            "img-src": "'self' data: blob:",
-            "font-src": "'self' data:",
-            "connect-src": "'self'",
-            "manifest-src": "'self'",
-            "worker-src": "'self' blob:",
-            "base-uri": "'self'",
-            "form-action": "'self'",
-            "frame-ancestors": " ".join(self.embedders) or "'none'",
-        }
-        found = {
-            "content-security-policy": "; ".join(f"{name} {value}" for name, value in policy.items()),
-            "x-content-type-options": "nosniff",
-            "referrer-policy": "no-referrer",
-            "permissions-policy": "camera=(), microphone=(), geolocation=(), display-capture=(), usb=(), payment=()",
-            "cross-origin-opener-policy": "same-origin",
-            "cross-origin-resource-policy": "same-origin",
-        }
-        return found if self.embedders else found | {"x-frame-options": "DENY"}
-
-
-def _hashed(script: str) -> str:
-    return f"'sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}'"
-
-
-class Tries:
-    """Wrong passwords make the next try wait: 1, 2, 4, 8 seconds, one try at a time, whoever asks.
-
-    Addresses are not told apart: behind a tunnel or proxy all visitors share one, or choose theirs in a header.
-    """
-
-    def __init__(self, clock=time.monotonic, sleep=asyncio.sleep):
-        self._clock, self._sleep = clock, sleep
-        self._wrong: list[float] = []
-        self._turn = asyncio.Lock()
-        self._waiting = 0
-
-    def pause(self) -> float:
-        """Seconds that the next try waits."""
-        self._wrong = [when for when in self._wrong if self._clock() - when < FORGET]
-        extra = len(self._wrong) - FREE_TRIES
-        return 0.0 if extra < 0 else min(SLOWEST, 2.0**extra)
-
-    async def attempt(self, check) -> bool:
-        """Run `check()` (gives the status of the answer) in turn; False where too many wait already."""
-        if self._waiting >= IN_LINE:
-            return False
-        self._waiting += 1
-        try:
-            async with self._turn:
-                await self._sleep(self.pause())
-                if await check() == 400:
-                    self._wrong = [*self._wrong[-20:], self._clock()]
-        finally:
-            self._waiting -= 1
-        return True
 
 
 class Guard:
@@ -150,7 +42,11 @@ class Guard:
             return await answer.plain(421, texts.UNTRUSTED_HOST)
         if not allowed(path) or b"deep_link" in scope["query_string"]:
             return await answer.plain(404, texts.NO_SUCH_PAGE)
-        if path.startswith(FILE) and scope["method"] in ("GET", "HEAD") and _logged_in(scope, given):
+        if (
+            path.startswith(FILE)
+            and scope["method"] in ("GET", "HEAD")
+            and logged_in(scope["app"], given.get(b"cookie", b"").decode("latin-1"))
+        ):
             data = outgoing.fetch(path.removeprefix(FILE))
             if data is not None:
                 return await answer.file(data, PurePath(path), scope["method"] == "HEAD")
@@ -257,16 +153,6 @@ def _replay(body: bytes, receive):
     return again
 
 
-def _logged_in(scope, headers) -> bool:
-    """As Gradio's own `login_check`, which stands behind us."""
-    app = scope["app"]
-    if app.auth is None:
-        return True
-    names = (f"access-token-{app.cookie_id}", f"access-token-unsecure-{app.cookie_id}")
-    cookies = cookie_parser(headers.get(b"cookie", b"").decode("latin-1"))
-    return any(cookies.get(name) in app.tokens for name in names)
-
-
 def _asks_for_download(body: bytes) -> bool:
     """Whether a call names a file by a web address, which Gradio would fetch for whoever asks."""
     try:
@@ -283,11 +169,3 @@ def _asks_for_download(body: bytes) -> bool:
         elif isinstance(item, list):
             left.extend(item)
     return False
-
-
-def _is_address(name: str) -> bool:
-    try:
-        ipaddress.ip_address(name)
-    except ValueError:
-        return False
-    return True

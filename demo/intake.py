@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from demo import texts
-from lungcnn.errors import UnreadableFileError
+from lungcnn import UnreadableFileError
 
 MAX_FILE = 64 * 2**20
 MAX_TOTAL = 1024 * 2**20
@@ -102,13 +102,6 @@ def _remove(path: Path) -> None:
             path.parent.rmdir()
     except OSError:
         pass
-
-
-def install() -> None:
-    """Have Gradio's upload route hand uploads to `intake`. The route keeps its own check of the login."""
-    import gradio.routes
-
-    gradio.routes.upload_fn = receive
 
 
 async def receive(request, upload_dir, max_file_size, upload_id, force_move=True, upload_progress=None):

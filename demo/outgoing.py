@@ -1,7 +1,7 @@
-"""Results that visitors download stay in memory: what Gradio gets is the path of an empty file.
+"""What visitors fetch stays in memory: what Gradio gets is a path, for which the guard answers.
 
-Gradio serves a file to all who know its address for as long as it lies there. Here the guard answers for the
-path, from memory, for some minutes, or once.
+Gradio serves a file to all who know its address for as long as it lies there, and deletes it after minutes. From here
+results are given for some minutes, or once, and what ships with the page for as long as it is served.
 """
 
 import os
@@ -23,6 +23,7 @@ class Outgoing:
     limit: int = MAX_TOTAL
     expiry: float = EXPIRY
     _kept: dict[str, tuple[float, bytes, bool]] = field(default_factory=dict)
+    _shipped: dict[str, bytes] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def give(self, data: bytes, name: str, once: bool = False) -> str:
@@ -30,9 +31,8 @@ class Outgoing:
 
         Raises `OSError` where the private folder can't take an empty file.
         """
-        folder = Path(os.environ["GRADIO_TEMP_DIR"]) / secrets.token_hex(16)
-        folder.mkdir(parents=True, mode=0o700)
-        path = folder / name
+        path = _fresh(name)
+        path.parent.mkdir(parents=True, mode=0o700)
         path.touch()
         with self._lock:
             self._kept[str(path)] = time.monotonic(), data, once
@@ -45,10 +45,20 @@ class Outgoing:
         _remove(gone)
         return str(path)
 
+    def keep(self, data: bytes, name: str) -> str:
+        """As `give`, for what is part of the page: it is there until the end, and there is no file."""
+        path = str(_fresh(name))
+        self._shipped[path] = data
+        return path
+
     def fetch(self, path: str) -> bytes | None:
-        """The bytes of a path that `give` returned, or None."""
+        """The bytes of a path that `give` or `keep` returned, or None."""
+        if path in self._shipped:
+            return self._shipped[path]
         with self._lock:
-            _, data, once = self._kept.get(path, (0, None, False))
+            if path not in self._kept:
+                return None
+            _, data, once = self._kept[path]
             if once:
                 del self._kept[path]
         if once:
@@ -70,6 +80,10 @@ class Outgoing:
 
 outgoing = Outgoing()
 give = outgoing.give
+
+
+def _fresh(name: str) -> Path:
+    return Path(os.environ["GRADIO_TEMP_DIR"]) / secrets.token_hex(16) / name
 
 
 def _remove(paths) -> None:

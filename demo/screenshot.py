@@ -21,7 +21,7 @@ def main(out, example, chromium):
     command = [sys.executable, "-m", "demo"]
     demo = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parent.parent)  # noqa: S603
     try:
-        found = re.search(r"http://\S+", demo.stdout.readline())
+        found = re.search(r"http://\S+", demo.stdout.readline() if demo.stdout else "")
         if not found:
             raise click.ClickException("The demo did not start.")
         with sync_playwright() as playwright:

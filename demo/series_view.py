@@ -5,7 +5,7 @@ from html import escape
 import numpy as np
 
 from demo import texts
-from demo.views import COLOURS, DASHES, percent
+from demo.views import percent
 from lungcnn import CLASSES, ModelCard, Reading, SeriesReport
 
 # The plot is stretched to the page's width; its labels are not, so that they can be read on a phone.
@@ -31,9 +31,10 @@ def overview(report: SeriesReport, reading: Reading, card: ModelCard | None) -> 
 
 def _first(report: SeriesReport) -> str:
     """Buttons to the slices to look at first."""
+    malignant = report.profile[:, CLASSES.index("malignant")]
     buttons = "".join(
         f'<button type="button" data-slice="{index}" class="jump">{index + 1} '
-        f"<span>({percent(report.slices[index].probabilities['malignant'])})</span></button>"
+        f"<span>({percent(float(malignant[index]))})</span></button>"
         for index in report.suspicious
     )
     return f'<p class="first"><span class="quiet">{texts.LOOK_FIRST}</span> {buttons}</p>' if buttons else ""
@@ -44,9 +45,8 @@ def profile(report: SeriesReport, card: ModelCard | None) -> str:
     count = len(report.slices)
     lines = []
     for label, name in enumerate(CLASSES):
-        style = f'stroke="{COLOURS[name]}" stroke-dasharray="{DASHES[name]}"'
         path = _path(report.profile[:, label])
-        lines.append(f'<path d="{path}" class="curve {name}" {style}/>')
+        lines.append(f'<path d="{path}" class="curve {name}"/>')
     limits = "".join(
         f'<line x1="0" x2="{WIDTH}" y1="{_y(value)}" y2="{_y(value)}" class="rule"/>' for value in (0, 0.5, 1)
     )
@@ -59,8 +59,7 @@ def profile(report: SeriesReport, card: ModelCard | None) -> str:
         )
     now = f'<line id="profile-now" x1="0" x2="0" y1="0" y2="{HEIGHT}"/>'
     legend = "".join(
-        f'<span><svg viewBox="0 0 24 6" aria-hidden="true"><path d="M0 3H24" class="curve {name}" '
-        f'stroke="{COLOURS[name]}" stroke-dasharray="{DASHES[name]}"/></svg>{name}</span>'
+        f'<span><svg viewBox="0 0 24 6" aria-hidden="true"><path d="M0 3H24" class="curve {name}"/></svg>{name}</span>'
         for name in CLASSES
     )
     return (
@@ -111,3 +110,12 @@ def _table(report: SeriesReport) -> str:
         f'<details id="series-table"><summary>{texts.ALL_SLICES}</summary><div class="scroll" tabindex="0">'
         f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table></div></details>"
     )
+
+
+def titles(reading: Reading) -> list[tuple[str, int]]:
+    """The series of an upload for a list: what they are called in their files may name a patient, so it isn't shown."""
+    found = []
+    for number, series in enumerate(reading.series):
+        spacing = texts.SPACING.format(mm=series.spacing_mm) if series.spacing_mm else ""
+        found.append((texts.ONE_SERIES.format(number=number + 1, count=len(series), spacing=spacing), number))
+    return found

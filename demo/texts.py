@@ -47,8 +47,6 @@ KEYS = (
     "Space: heatmap on and off. Drag: move the enlarged picture. Right button or Shift and drag: window. With the "
     "picture in focus: + − 0 and the wheel zoom, arrow keys move."
 )
-UNIT = "logits"
-UNITS = {"smooth-grad": "logits per grey"}
 # Filled in by the browser.
 VIEWER = {
     "caption": "Evidence for {name} · {method}",
@@ -77,6 +75,7 @@ SAYS = "What the model says"
 EMPTY_RESULT = "Class probabilities, and what speaks for and against them, will appear here."
 PREDICTION = "Predicted class"
 EXPLAIN_CLASS = "Show the evidence for"
+THE_PREDICTED = "the predicted class"
 METHOD = "Method"
 REFUSED = "This image was not judged"
 ERROR = "The file could not be read"
@@ -91,6 +90,10 @@ STEPS = {
     "check": "Checking the heatmap",
 }
 WORKING = "Working"
+IN_LINE, AHEAD = "In line", "Others are at work. Ahead of you in the line: {count}."
+CANCEL, CANCELLED = "Cancel", "Cancelled"
+CANCELLED_HINT = "What was under way has been stopped, and nothing of it is kept."
+CLEAR, CLEAR_HINT = "Clear", "Take slice and result off the page"
 
 # ---------------------------------------------------------------- can I trust it
 
@@ -127,7 +130,7 @@ CONFIDENCE_NONE = "How often the model is right at this confidence was not measu
 CONFIDENCE_WHAT = (
     "Slices of patients that the network was not trained on were sorted by the probability of the called class, "
     "and in each range the right calls were counted. A probability can be believed as a share only if that count "
-    "comes near it. Source: out-of-fold predictions on IQ-OTH/NCCD; reliability after Guo 2017."
+    "comes near it. Source: out-of-fold predictions in training; reliability after Guo 2017."
 )
 
 OPERATING_TITLE = "The operating point"
@@ -163,6 +166,7 @@ NOT_KNOWN = "not measured"
 # ---------------------------------------------------------------- series
 
 SERIES_TITLE = "Series of {count} slices"
+WHICH_SLICE = "Slice {number} of {count}"
 SLICE = "Slice (from the feet to the head)"
 WHICH_SERIES = "Series in the upload, the longest first"
 ONE_SERIES = "{number}: {count} slices{spacing}"
@@ -206,12 +210,13 @@ DICOM_NO_MAP = (
 
 ABOUT_TITLE = "About this model"
 ABOUT_INTRO = (
-    "<p>The network sees a crop of 128 × 128 pixels around the lungs, grey under the window centre −500, width "
-    "1500 HU; everything outside the body is taken away. It was trained on the IQ-OTH/NCCD lung cancer dataset "
-    "(Baghdad, 2019), whose labels belong to the patient, not to the slice: many slices of patients with cancer "
-    "show none. The heatmap marks the cells of the last convolution that raise the score of a class. It says what "
-    "the network used, not where disease is.</p>"
+    "The network sees a crop of 128 × 128 pixels around the lungs, grey under the window centre −500, width "
+    "1500 HU; everything outside the body is taken away. {trained} The heatmap marks the cells of the last convolution "
+    "that raise the score of a class. It says what the network used, not where disease is."
 )
+ABOUT_TRAINED = "It was trained on {dataset}."
+ABOUT_LABELS = " Labels there belong to the patient, not to the slice: many slices of patients with cancer show none."
+ABOUT_TRAINED_UNKNOWN = "What it was trained on is not known."
 ABOUT_FILE = "Model"
 ABOUT_SPLIT = "How the figures were measured"
 ABOUT_WHY = (
@@ -220,6 +225,7 @@ ABOUT_WHY = (
     "on this dataset are of that kind. Here, all slices of a case stand on one side."
 )
 ABOUT_FIGURES = "Figures"
+ABOUT_CONFUSION = "Slices of unseen patients: true class and called class"
 ABOUT_BASELINES = "Simpler models on the same folds"
 ABOUT_SANITY = "Sanity of the heatmaps"
 ABOUT_LIMITS = "Limits"
@@ -228,22 +234,19 @@ LIMITS = (
     "Benign and normal can hardly be told apart on one slice. Believe a call of benign least.",
     "On scanners unlike those of the dataset the network calls too much malignant, most near the diaphragm and at the "
     "apices.",
-    "A heatmap is not a segmentation: its cells are several millimetres wide.",
     "15 benign cases are few: see the intervals.",
+)
+LIMITS_OF_ANY_MODEL = (
+    "A heatmap is not a segmentation: its cells are several millimetres wide.",
     "Nothing here was validated for clinical use.",
 )
 ABOUT_CITE = "Cite"
-BY_SLICE, BY_CASE = "Unseen patients, by slice", "Unseen patients, by case"
-UNSEEN, LEAKY = "unseen patients", "leaky: slices split at random"
-BALANCED, AUC, THIS_MODEL = "Balanced accuracy", "Malignant AUC", "This model"
-PLOT_CONFUSION = "Slices of unseen patients: true class and called class"
 PLOT_ROC = "ROC on unseen patients, each class against the rest"
 PLOT_RELIABILITY = "Right calls by confidence; numbers of slices above the bars"
 ROC_LABEL = "ROC curves of the three classes on slices of unseen patients"
 ROC_AXES = ("1 − specificity", "sensitivity")
 RELIABILITY_LABEL = "Share of right calls against the probability of the called class"
 RELIABILITY_AXES = ("probability of the called class", "share that is right")
-CALLED, TRUE = "called", "true"
 
 # ---------------------------------------------------------------- serving
 

@@ -6,10 +6,12 @@
 
 (() => {
   const CONTOUR_LEVEL = 0.5;
+  const REST_MS = 150;
   const ZOOM = { least: 1, most: 16, step: 1.25 };
   const NICE_MM = [1, 2, 5, 10, 20, 50, 100, 200];
 
   let slice = null; // {rows, columns, hu, ...}
+  let kind = null; // whether the last slice was calibrated
   let map = null; // {classes, cells, box, ...}
   let chosen = 0; // index of the class that is shown
   let view = { zoom: 1, x: 0, y: 0 };
@@ -54,11 +56,12 @@
     }
     next.hu = unpack(await inflate(bytes(next.hu)), next.rows, next.columns);
     const another = !slice || slice.rows !== next.rows || slice.columns !== next.columns || next.series !== slice.series;
-    const sameKind = slice && slice.calibrated === next.calibrated;
+    const sameKind = kind === next.calibrated;
+    kind = next.calibrated;
     slice = next;
     if (map && map.slice !== slice.id) map = null;
     if (another) fit();
-    if (!sameKind || !slice.series) startWindow();
+    if (!sameKind) startWindow(); // else the chosen one stays
     show();
     markSlice();
     takeMap(el("map-data").textContent.trim());
@@ -132,7 +135,7 @@
     return bytes(JSON.parse(el("ct").dataset.colours)[name]);
   }
 
-  // For and against the class, in the colours of `rendering.py`.
+  // For and against the class, in the colours of `lungcnn.SIGNS`.
   const signs = () => JSON.parse(el("ct").dataset.signs);
   const isSigned = () => Boolean(map && map.signed && el("ct-signed").checked && !el("ct-contour").checked);
 
@@ -705,7 +708,7 @@
     document.addEventListener("change", (event) => {
       const radio = event.target.closest?.("#explain-class input");
       if (!radio || !map) return;
-      const index = map.classes.indexOf(radio.value);
+      const index = map.classes.indexOf(radio.value || map.predicted); // "" follows the slice
       if (index >= 0) {
         chosen = index;
         redraw();
@@ -757,6 +760,43 @@
     });
   }
 
+  // ------------------------------------------------------------ files
+
+  // Files may be dropped anywhere. Gradio's box takes none while it still shows the last ones, and is free for a moment
+  // before they appear in it: new ones, the newest alone, wait until it has been free and at rest for a while.
+  function listenDrops() {
+    let waiting = null;
+    let timer = 0;
+    let moved = 0; // when the box last changed
+    const box = () => document.querySelector("#upload:not(:has(.file-preview)) input[type=file]");
+    const hand = () => {
+      if (!waiting || !box()) return;
+      const input = box();
+      input.files = waiting.files;
+      waiting = null;
+      input.dispatchEvent(new Event("change", { bubbles: true }));
+    };
+    const wait = () => {
+      clearTimeout(timer);
+      if (waiting) timer = setTimeout(hand, REST_MS);
+    };
+    document.addEventListener("dragover", (event) => event.preventDefault());
+    document.addEventListener("drop", (event) => {
+      if (!event.dataTransfer?.files.length) return;
+      event.preventDefault();
+      event.stopPropagation();
+      waiting = new DataTransfer();
+      for (const file of event.dataTransfer.files) waiting.items.add(file);
+      if (performance.now() - moved > REST_MS) hand();
+      else wait();
+    }, true);
+    new MutationObserver((changes) => {
+      if (!changes.some((change) => change.target.closest?.("#upload"))) return;
+      moved = performance.now();
+      wait();
+    }).observe(document.body, { childList: true, subtree: true });
+  }
+
   // ------------------------------------------------------------ start
 
   function watch(id, take) {
@@ -778,6 +818,7 @@
     el = (id) => document.getElementById(id);
     listen();
     listenSeries();
+    listenDrops();
     watch("slice-data", takeSlice);
     watch("map-data", takeMap);
     watch("download-data", (text) => text && save(el("download-data")));

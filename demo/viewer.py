@@ -12,7 +12,8 @@ import cv2
 import numpy as np
 
 from demo import texts
-from lungcnn import CLASSES, COLOUR_MAPS, METHODS, SIGNS, WINDOWS, CTSlice, Explanation, colour_table
+from demo.visit import Shown
+from lungcnn import CLASSES, COLOUR_MAPS, METHODS, SIGNS, WINDOWS, CTSlice, colour_table
 
 # Larger pictures are reduced for the screen; results and exports keep every pixel.
 LARGEST_SIDE = 1600
@@ -26,16 +27,11 @@ def data_box(name: str, content: str = "", /, **attributes: str) -> str:
     return f'<div id="{name}"{extra} hidden>{escape(content, quote=False)}</div>'
 
 
-def slice_data(ct_slice: CTSlice | None, token: str = "", series: str = "", index: int = 0) -> str:
-    """A slice for the browser: size, HU, spacing, window, sides; an empty box for None.
-
-    Args:
-        token: names the slice, so that a map of another one is not drawn over it.
-        series: names the series it belongs to: within one the viewer keeps zoom and window.
-        index: its place in the series, from 0.
-    """
-    if ct_slice is None:
+def slice_data(shown: Shown | None) -> str:
+    """The slice that is shown, for the browser: size, HU, spacing, window, sides; an empty box where there is none."""
+    if shown is None or shown.ct_slice is None:
         return data_box("slice-data")
+    ct_slice = shown.ct_slice
     hu, shrink = _for_the_screen(ct_slice.hu)
     spacing = ct_slice.spacing and [value * shrink for value in ct_slice.spacing]
     window = ct_slice.window
@@ -43,9 +39,9 @@ def slice_data(ct_slice: CTSlice | None, token: str = "", series: str = "", inde
         "slice-data",
         json.dumps(
             {
-                "id": token,
-                "series": series,
-                "index": index,
+                "id": shown.name,
+                "series": shown.stack.name if shown.stack else "",
+                "index": shown.index,
                 "rows": hu.shape[0],
                 "columns": hu.shape[1],
                 "shrink": shrink,
@@ -60,23 +56,25 @@ def slice_data(ct_slice: CTSlice | None, token: str = "", series: str = "", inde
     )
 
 
-def map_data(ct_slice: CTSlice | None, explanation: Explanation | None, token: str = "") -> str:
+def map_data(shown: Shown | None) -> str:
     """The maps of all classes for the browser; an empty box where there are none."""
-    if ct_slice is None or explanation is None:
+    if shown is None or shown.ct_slice is None or shown.report is None or shown.report.explanation is None:
         return data_box("map-data")
+    ct_slice, explanation = shown.ct_slice, shown.report.explanation
     box = explanation.box
     _, shrink = _for_the_screen(ct_slice.hu, measure=True)
     return data_box(
         "map-data",
         json.dumps(
             {
-                "slice": token,
+                "slice": shown.name,
                 "method": explanation.method,
                 "title": METHODS[explanation.method].title,
                 "signed": METHODS[explanation.method].signed,
-                "unit": texts.UNITS.get(explanation.method, texts.UNIT),
+                "unit": METHODS[explanation.method].unit,
                 "classes": list(CLASSES),
                 "class": explanation.class_name,
+                "predicted": shown.report.prediction,
                 "rows": explanation.cells.shape[0],
                 "columns": explanation.cells.shape[1],
                 "box": [value / shrink for value in (box.left, box.top, box.width, box.height)],

@@ -3,11 +3,8 @@
 from html import escape
 
 from demo import texts
-from lungcnn import CLASSES, DISCLAIMER, ModelCard, Reason, SliceReport
+from lungcnn import CLASSES, DISCLAIMER, Explanation, ModelCard, Reason, SliceReport
 
-# Okabe and Ito (2008), as in lungcnn.figures: told apart by the colour-blind; lines differ in their dashes as well.
-COLOURS = {"normal": "#0072b2", "benign": "#e69f00", "malignant": "#d55e00"}
-DASHES = {"normal": "6 3", "benign": "2 2", "malignant": ""}
 UNLIKE_TRAINING = "unlike_training"
 
 
@@ -23,15 +20,17 @@ def percent(share: float) -> str:
 # ---------------------------------------------------------------- what the model says
 
 
-def result(report: SliceReport | None = None) -> str:
-    """What the model says of a slice, or why it says nothing."""
+def result(report: SliceReport | None = None, where: str = "") -> str:
+    """What the model says of a slice, or why it says nothing; `where` is the slice's place in its series."""
     if report is None:
         return f'<div class="result"><h2>{texts.SAYS}</h2><p class="quiet">{escape(texts.EMPTY_RESULT)}</p></div>'
-    if report.status != "ok":
+    if report.prediction is None or report.probabilities is None:
         title = texts.REFUSED if report.status == "refused" else texts.ERROR
+        title = f"{where}: {title}" if where else title
         return message(title, " ".join(reason.message for reason in report.reasons))
+    title = f"{where}: {texts.SAYS[0].lower()}{texts.SAYS[1:]}" if where else texts.SAYS
     return (
-        f'<div class="result" role="status" aria-live="polite"><h2>{texts.SAYS}</h2>'
+        f'<div class="result" role="status" aria-live="polite"><h2>{title}</h2>'
         f'<p class="prediction"><span class="quiet">{texts.PREDICTION}</span> '
         f'<strong id="prediction">{escape(report.prediction)}</strong></p>'
         f"{bars(report.probabilities, report.prediction)}{_set(report)}</div>"
@@ -58,12 +57,25 @@ def working(step: str, detail: str = "") -> str:
     )
 
 
+def in_line(ahead: int) -> str:
+    """A visitor whose turn has not come."""
+    return (
+        f'<div class="result working" role="status" aria-live="polite"><h2>{texts.IN_LINE}</h2>'
+        f"<p>{texts.AHEAD.format(count=ahead)}</p></div>"
+    )
+
+
 def message(title: str, text: str) -> str:
     """A box with a sentence for the user, in place of a result."""
     return (
         f'<div id="message" class="result message" role="alert"><h2><span aria-hidden="true">✕</span> {escape(title)}'
         f"</h2><p>{escape(text)}</p></div>"
     )
+
+
+def notice(title: str, text: str) -> str:
+    """A quiet word in place of a result, where nothing went wrong."""
+    return f'<div class="result" role="status"><h2>{escape(title)}</h2><p class="quiet">{escape(text)}</p></div>'
 
 
 def bars(probabilities: dict[str, float], prediction: str) -> str:
@@ -94,10 +106,15 @@ def trust(report: SliceReport | None, card: ModelCard | None, pending: bool = Fa
     Args:
         pending: the heatmap's checks are under way.
     """
-    if report is None or report.status != "ok":
+    if report is None or report.prediction is None or report.probabilities is None or report.explanation is None:
         return ""
-    rows = [_gate(report), _training(report, card), _confidence(report, card), _operating(report, card)]
-    rows.append(_heatmap(report, pending))
+    rows = [
+        _gate(report),
+        _training(report, card),
+        _confidence(report.probabilities[report.prediction], card),
+        _operating(report.probabilities["malignant"], card),
+        _heatmap(report.explanation, pending),
+    ]
     return f'<section class="trust"><h2>{texts.TRUST}</h2>{"".join(rows)}</section>'
 
 
@@ -132,9 +149,8 @@ def _training(report: SliceReport, card: ModelCard | None) -> str:
     return _row("training", mark, texts.TRAINING_TITLE, f"<p>{escape(text)}</p>", texts.TRAINING_WHAT)
 
 
-def _confidence(report: SliceReport, card: ModelCard | None) -> str:
+def _confidence(confidence: float, card: ModelCard | None) -> str:
     """How often calls of this confidence were right on unseen patients."""
-    confidence = report.probabilities[report.prediction]
     ranges = card.figures.get("blocked", {}).get("reliability", ()) if card else ()
     found = next((r for r in ranges if r["from"] <= confidence <= r["to"] and r["slices"]), None)
     if found is None:
@@ -150,12 +166,12 @@ def _confidence(report: SliceReport, card: ModelCard | None) -> str:
     return _row("confidence", mark, texts.CONFIDENCE_TITLE, f"<p>{text}</p>", texts.CONFIDENCE_WHAT)
 
 
-def _operating(report: SliceReport, card: ModelCard | None) -> str:
+def _operating(share: float, card: ModelCard | None) -> str:
     calibration = card and card.calibration
     if not calibration or calibration.malignant_threshold is None:
         text = f"<p>{texts.OPERATING_NONE}</p>"
         return _row("operating", "none", texts.OPERATING_TITLE, text, texts.OPERATING_WHAT)
-    share, threshold = report.probabilities["malignant"], calibration.malignant_threshold
+    threshold = calibration.malignant_threshold
     text = texts.OPERATING_ABOVE if share >= threshold else texts.OPERATING_BELOW
     text = text.format(share=percent(share), threshold=percent(threshold))
     if calibration.malignant_sensitivity is not None and calibration.malignant_specificity is not None:
@@ -167,20 +183,19 @@ def _operating(report: SliceReport, card: ModelCard | None) -> str:
     return _row("operating", mark, texts.OPERATING_TITLE, f"<p>{escape(text)}</p>", texts.OPERATING_WHAT)
 
 
-def _heatmap(report: SliceReport, pending: bool) -> str:
-    checks = report.explanation.faithfulness
+def _heatmap(explanation: Explanation, pending: bool) -> str:
+    checks = explanation.faithfulness
     if pending:
         mark, text = "none", texts.HEATMAP_PENDING
     else:
         mark = "good" if checks and checks.better_than_random else "caution"
-        text = check_sentence(report)
+        text = check_sentence(explanation)
     text = f'<p id="check">{escape(text)}</p>'
-    return _row("heatmap", mark, texts.HEATMAP_TITLE, text, texts.HEATMAP_WHAT, _numbers(report))
+    return _row("heatmap", mark, texts.HEATMAP_TITLE, text, texts.HEATMAP_WHAT, _numbers(checks))
 
 
-def check_sentence(report: SliceReport) -> str:
+def check_sentence(explanation: Explanation) -> str:
     """One sentence on whether the heatmap can be believed, from the checks' numbers."""
-    explanation = report.explanation
     checks = explanation.faithfulness
     if explanation.peak_xy is None or checks is None:
         return texts.HEATMAP_NOTHING.format(name=explanation.class_name)
@@ -188,9 +203,8 @@ def check_sentence(report: SliceReport) -> str:
     return f"{checks.sentence} {hidden[:1].upper()}{hidden[1:]}"
 
 
-def _numbers(report: SliceReport) -> str:
+def _numbers(checks) -> str:
     """The checks' figures, folded away."""
-    checks = report.explanation.faithfulness
     if checks is None:
         return ""
     rows = "".join(

@@ -4,7 +4,14 @@ Every error that lungcnn raises on purpose derives from `LungCNNError`, so that 
 its text as it is. `code` is the machine-readable reason in `predict --json`.
 """
 
+import logging
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
+
+_log = logging.getLogger("lungcnn")
 
 
 @dataclass(frozen=True)
@@ -80,7 +87,38 @@ class UsageError(LungCNNError):
     code = "usage"
 
 
+class JudgingError(LungCNNError):
+    """Something went wrong in judging a slice that nobody foresaw; the log says where."""
+
+    code = "judging"
+
+    def __init__(self, text: str = "This slice could not be judged: something failed that nobody foresaw."):
+        super().__init__(text)
+
+
+class OutputError(LungCNNError):
+    """A result can't be written; the text says where and why."""
+
+    code = "output"
+
+
 class MissingPackageError(LungCNNError):
     """An optional package is needed and isn't installed; the text says which extra brings it."""
 
     code = "missing_package"
+
+
+@contextmanager
+def told_as(kind: type[LungCNNError], *sentence: str) -> Iterator[None]:
+    """Raise `kind(*sentence)` for any exception that isn't ours already.
+
+    The log gets its type and the line that raised it, not its text: that may repeat what a file says of a patient.
+    """
+    try:
+        yield
+    except LungCNNError:
+        raise
+    except Exception as error:  # noqa: BLE001 - libraries raise anything on damaged bytes
+        place = traceback.extract_tb(error.__traceback__)[-1]
+        _log.warning("%s raised in %s, line %s", type(error).__name__, Path(place.filename).name, place.lineno)
+        raise kind(*sentence) from None

@@ -4,12 +4,13 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from lungcnn.classes import CLASSES, class_index
-from lungcnn.errors import LungCNNError, Reason, RefusalError
+from lungcnn.errors import JudgingError, LungCNNError, Reason, RefusalError, UsageError, told_as
 from lungcnn.explaining.explainer import Explainer
 from lungcnn.explaining.explanation import explanation_of
 from lungcnn.explaining.faithfulness import check_explanation
@@ -20,13 +21,18 @@ from lungcnn.model.card import ModelCard
 from lungcnn.model.classifier import Classifier
 from lungcnn.model.opening import open_engine
 from lungcnn.reading.ct_slice import CTSlice
-from lungcnn.reading.loading import iter_slices
+from lungcnn.reading.loading import open_source
 from lungcnn.reading.series import Series
 from lungcnn.results.series_report import SeriesReport, series_report
 from lungcnn.results.slice_report import ModelInfo, SliceReport, failed
 from lungcnn.system import usable_cores
 
 BATCH = 32
+UNCALIBRATED = Reason(
+    "uncalibrated",
+    "The model is uncalibrated: its probabilities say which class is likeliest, not how likely it is, and no class is "
+    "ruled out.",
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,8 +63,8 @@ class Pipeline:
 
         Args:
             explain_class: class to explain; None for the predicted one.
-            method: one of `explaining.METHODS`.
-            checks: also test the explanation (`faithfulness.check_explanation`, about 80 forward passes).
+            method: one of `explaining.methods.METHODS`.
+            checks: also test the explanation (`check_explanation`, about 80 forward passes).
 
         Returns:
             A report with status "ok", or "refused" where the gate or the network's features rule it out. It carries the
@@ -87,7 +93,23 @@ class Pipeline:
         return replace(report, explanation=explanation)
 
     def judge(self, prepared: Sequence[Prepared]) -> list[SliceReport]:
-        """Judge slices that are prepared, in one batch, without explanations: what `run` says of them otherwise."""
+        """Judge slices that are prepared, in one batch, without explanations: what `run` says of them otherwise.
+
+        One that the network fails on gets a report with status "error", and the others theirs.
+        """
+        try:
+            return self._judge(prepared)
+        except Exception:  # noqa: BLE001 - which of them it was, and what, is found out one by one
+            return [self._judge_alone(one) for one in prepared]
+
+    def _judge_alone(self, one: Prepared) -> SliceReport:
+        try:
+            with told_as(JudgingError):
+                return self._judge([one])[0]
+        except LungCNNError as error:
+            return self._stopped(one, error)
+
+    def _judge(self, prepared: Sequence[Prepared]) -> list[SliceReport]:
         crops = [one.crop for one in prepared if one.crop is not None]
         said = iter(zip(*self.classifier.features(np.stack(crops)), strict=True) if crops else ())
         return [
@@ -101,7 +123,7 @@ class Pipeline:
             logits: float32 `[classes]`. features: float32 `[channels]`.
         """
         try:
-            warnings = (*one.warnings, *self._unfamiliar(features))
+            warnings = (*one.warnings, *self._uncalibrated, *self._unfamiliar(features))
         except RefusalError as refusal:
             return self._stopped(one, refusal)
         p = calibrate(logits, self.card.calibration)
@@ -124,6 +146,11 @@ class Pipeline:
     def _model(self) -> ModelInfo:
         return ModelInfo(self.card.name, self.card.sha256)
 
+    @property
+    def _uncalibrated(self) -> tuple[Reason, ...]:
+        """A warning where the model's card says that nothing was calibrated."""
+        return () if self.card.calibration.fitted else (UNCALIBRATED,)
+
     def _unfamiliar(self, features: np.ndarray) -> tuple[Reason, ...]:
         """Warnings by the features' distance from the training slices'; raises `UnknownImageError`."""
         known = self.card.familiarity
@@ -136,31 +163,52 @@ class Pipeline:
         """Judge the slices of a series, and the series as a whole; slices are decoded ahead of the network.
 
         Args:
-            on_slice: called with the report of each slice, in order, as it comes.
+            on_slice: called with the report of each slice, in order, as it comes; what it raises ends the series.
             workers: threads that decode; None for one a core.
 
         Returns:
-            A report without explanations: `run(series.slices[i].read())` makes those of the slices looked at.
+            A report without explanations: `run_read(series.slices[i].read)` makes those of the slices looked at.
         """
         reports: list[SliceReport] = []
         with ThreadPoolExecutor(workers or usable_cores()) as pool:
             ahead = _ahead(pool, lambda one: prepare(one.read, one.frame), series.slices)
-            for batch in _batches(ahead):
-                for report in self.judge(batch):
-                    reports.append(report)
-                    on_slice(report)
+            try:
+                for batch in _batches(ahead):
+                    for report in self.judge(batch):
+                        reports.append(report)
+                        on_slice(report)
+            finally:
+                pool.shutdown(wait=False, cancel_futures=True)
         return series_report(series, reports, self.card)
 
     def run_file(self, path_or_bytes, **options) -> Iterator[SliceReport]:
         """Yield a report for every frame of a file; a file that can't be read gives one that says so.
 
-        Options as `run`.
+        Options, and what is raised, as `run_read`.
         """
         try:
-            for ct_slice in iter_slices(path_or_bytes):
-                yield self.run(ct_slice, **options)
+            source = open_source(path_or_bytes)
         except LungCNNError as error:
             yield failed(error, model=self._model)
+            return
+        for frame in range(source.frames):
+            yield self.run_read(partial(source.read, frame), frame, **options)
+
+    def run_read(self, read: Callable[[], CTSlice], index: int = 0, **options) -> SliceReport:
+        """`run` of the slice that `read` decodes; whatever is raised meanwhile becomes a report with status "error".
+
+        Args:
+            index: of the slice's frame in its file. options: as `run`.
+
+        Raises `UsageError` for an unknown class or method, and nothing else.
+        """
+        try:
+            with told_as(JudgingError):
+                return self.run(read(), **options)
+        except UsageError:
+            raise
+        except LungCNNError as error:
+            return failed(error, index=index, model=self._model)
 
 
 def _ahead(pool: ThreadPoolExecutor, work: Callable, items: Iterable, limit: int = 3 * BATCH) -> Iterator:

@@ -1,4 +1,4 @@
-"""What the machine is asked for: cores, and files that are whole or not there."""
+"""What the machine is asked for: cores, files that are whole or not there, and names of files as text."""
 
 import os
 from collections.abc import Callable
@@ -26,3 +26,12 @@ def write_whole(path: Path, write: Callable[[Path], object]) -> None:
     except BaseException:
         draft.unlink(missing_ok=True)
         raise
+
+
+def printable_name(name: str) -> str:
+    """A file's name as text that UTF-8 can hold: bytes that are none of it are shown as \\xNN.
+
+    Python keeps such bytes as lone surrogates (PEP 383), which no JSON, table or terminal takes.
+    """
+    shown = (f"\\x{ord(sign) - 0xDC00:02x}" if "\udc80" <= sign <= "\udcff" else sign for sign in name)
+    return "".join(shown).encode("utf-8", "backslashreplace").decode()

@@ -2,8 +2,7 @@
 
 import json
 import platform
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from functools import partial
 from importlib.metadata import version
@@ -13,22 +12,25 @@ from typing import Any
 import numpy as np
 
 from lungcnn.classes import CLASSES
+from lungcnn.dataset.case_list import CASE_LIST, read_case_list
 from lungcnn.dataset.crops import CropSet
+from lungcnn.dataset.near_duplicates import perceptual_hashes
 from lungcnn.evaluation.baselines import BASELINES, Material, probabilities
-from lungcnn.evaluation.leak_guard import perceptual_hashes
 from lungcnn.evaluation.localization import locate, summarise_findings
 from lungcnn.evaluation.metrics import RESAMPLES, Predictions, cross_calibrated, summarise, with_intervals
 from lungcnn.evaluation.model_card import model_card
 from lungcnn.evaluation.series_rule_fit import fit_series_rule
 from lungcnn.evaluation.targets import dataset_targets, outline_targets, phantom_targets, series_calls
 from lungcnn.explaining.explainer import Explainer
-from lungcnn.explaining.weight_randomisation import sanity_check
+from lungcnn.explaining.weight_randomisation import randomisation_test
 from lungcnn.gate.familiarity import fit_familiarity
 from lungcnn.model.calibration import Calibration, fit_calibration
-from lungcnn.model.card import load_card, save_model
+from lungcnn.model.card import IQ_OTH_NCCD, load_card, save_model
 from lungcnn.model.classifier import Classifier
 from lungcnn.system import write_whole
 from lungcnn.training.folds import case_folds, cross_validate, kept_network, random_folds, run_key
+from lungcnn.training.history import OnEpoch
+from lungcnn.training.output_folder import check_output_folder
 from lungcnn.training.train import Recipe
 
 # Slices on which the ONNX file is compared with Keras.
@@ -38,7 +40,7 @@ _PACKAGES = ("lungcnn", "tensorflow", "keras", "numpy", "opencv-python-headless"
 
 @dataclass(frozen=True)
 class Plan:
-    """What a study measures beside training the network that it saves.
+    """What a training run measures beside training the network that it saves.
 
     Attributes:
         folds: number of case-blocked folds; 0 for an uncalibrated network without figures.
@@ -59,7 +61,7 @@ class Plan:
     resamples: int = RESAMPLES
 
     def epochs(self, recipe: Recipe) -> int:
-        """How many epochs the study runs in all."""
+        """How many epochs there are in all."""
         return recipe.epochs * (1 + self.folds * (len(self.seeds) + self.leaky))
 
 
@@ -68,96 +70,132 @@ def run_training(
     out: Path,
     recipe: Recipe,
     plan: Plan,
-    on_epoch: Callable[[float], None] | None = None,
+    on_epoch: OnEpoch | None = None,
     checkpoints: Path | None = None,
+    force: bool = False,
 ) -> tuple[Path, dict]:
     """Cross-validate, calibrate, train on every slice, and write model and card (and figures) into `out`.
 
     Args:
-        on_epoch: called with the mean loss once an epoch; there are `plan.epochs(recipe)` in all.
+        on_epoch: called after each epoch; there are `plan.epochs(recipe)` in all.
         checkpoints: as `cross_validate`.
+        force: write over the model that ships.
 
     Returns:
-        The model's path and the figures as in `evaluation.json` (without folds: the sanity check alone).
+        The model's path and the figures as in `evaluation.json` (without folds: the randomisation test alone).
+
+    Raises `UsageError`, before anything is trained, where `out` or `checkpoints` can't be written.
     """
-    calibration, figures, series_rule, features = Calibration(), {}, {}, []
-    labels, cases = crop_set.labels, crop_set.cases
-    if plan.folds:
-        blocked = case_folds(crop_set, plan.folds)
-        mixed = random_folds(crop_set, plan.folds, plan.seeds[0])
-
-        def out_of_fold(folds, seeds, *on_network) -> list[np.ndarray]:
-            first = [cross_validate(crop_set, folds, recipe, seeds[0], on_epoch, checkpoints, *on_network)]
-            return first + [cross_validate(crop_set, folds, recipe, seed, on_epoch, checkpoints) for seed in seeds[1:]]
-
-        findings = []
-
-        def explain(held_out, network):  # of the first seed: a slice counts once
-            classifier = Classifier.of(network)
-            found = classifier.features(crop_set.crops)[1]
-            features.append((found[~held_out], found[held_out]))
-            if plan.localization:
-                findings.extend(locate(Explainer(classifier), dataset_targets(crop_set.take(held_out))))
-
-        logits = out_of_fold(blocked, plan.seeds, explain)
-        count = len(plan.seeds)
-        calibration = fit_calibration(np.concatenate(logits), np.tile(labels, count), np.tile(cases, count))
-        runs = [cross_calibrated(part, labels, cases, blocked) for part in logits]
-        figures["blocked"] = summarise(runs, crop_set.sure_lesions, plan.resamples)
-        rule, figures["series"] = fit_series_rule(runs, blocked, plan.resamples)
-        series_rule = rule.as_dict()
-        if plan.localization:
-            figures["localization"] = summarise_findings(findings, plan.resamples)
-        if plan.leaky:
-            runs = [cross_calibrated(part, labels, cases, mixed) for part in out_of_fold(mixed, plan.seeds[:1])]
-            figures["random_leaky"] = summarise(runs, crop_set.sure_lesions, plan.resamples)
-        if plan.baselines:
-            folds = {"blocked": blocked, "random_leaky": mixed}
-            figures["baselines"] = _measure_baselines(crop_set, folds, plan, checkpoints)
-    everything = np.zeros(len(labels), int)
+    check_output_folder(out, force)
+    if checkpoints:
+        check_output_folder(checkpoints)
+    found = _out_of_fold(crop_set, recipe, plan, on_epoch, checkpoints) if plan.folds else _OutOfFold()
+    everything = np.zeros(len(crop_set.slices), int)
     key = run_key(crop_set, everything, recipe.as_dict(), plan.seeds[0])
     kept = checkpoints and checkpoints / f"{key}-all.keras"
-    network = kept_network(crop_set, recipe, plan.seeds[0], on_epoch, kept)
-    classifier = Classifier.of(network, calibration)
+    network = kept_network(crop_set, recipe, plan.seeds[0], on_epoch, kept, "all slices")
+    classifier = Classifier.of(network, found.calibration)
     familiarity = None
-    if features:
-        familiarity = fit_familiarity(classifier.layer, features, classifier.features(crop_set.crops)[1])
+    if found.features:
+        familiarity = fit_familiarity(classifier.layer, found.features, classifier.features(crop_set.crops)[1])
+    figures = found.figures
     if plan.localization:
         targets = phantom_targets() + (outline_targets(plan.outlines) if plan.outlines else [])
         figures["localization"] |= summarise_findings(locate(Explainer(classifier), targets), plan.resamples)
     if plan.outlines:
         figures["other_scanner"] = series_calls(classifier, plan.outlines)
-    figures["sanity"] = sanity_check(network)
-    training = {
-        "recipe": recipe.as_dict(),
-        "seed": plan.seeds[0],
-        "folds": plan.folds,
-        "seeds": list(plan.seeds),
-        "date": date.today().isoformat(),
-        "slices": len(labels),
-        "cases": len(set(cases)),
-        "files": {item.file: item.sha256 for item in crop_set.slices},
-        "perceptual_hashes": perceptual_hashes(crop_set.crops),
-    }
-    versions = {"python": platform.python_version(), **{name: _version(name) for name in _PACKAGES}}
+    figures["sanity"] = randomisation_test(network)
     path = save_model(
         network,
         out,
         {
-            "calibration": calibration,
-            "training": training,
-            "versions": versions,
+            "calibration": found.calibration,
+            "training": _what_it_learnt_from(crop_set, recipe, plan),
+            "versions": {"python": platform.python_version(), **{name: _version(name) for name in _PACKAGES}},
             "figures": figures,
-            "series": series_rule,
+            "series": found.series_rule,
             "familiarity": familiarity,
         },
-        crops=crop_set.crops[:: max(1, len(labels) // _COMPARED)],
+        crops=crop_set.crops[:: max(1, len(crop_set.slices) // _COMPARED)],
     )
     if plan.folds:
         text = json.dumps({**figures, "recipe": recipe.as_dict(), "seeds": list(plan.seeds)}, indent=1)
         for name, content in (("evaluation.json", text + "\n"), ("MODEL_CARD.md", model_card(load_card(path)))):
             write_whole(out / name, partial(Path.write_text, data=content, encoding="utf-8"))
     return path, figures
+
+
+@dataclass(frozen=True, eq=False)
+class _OutOfFold:
+    """What the folds' networks told of slices that they had not seen.
+
+    Attributes:
+        calibration, series_rule: fitted on them, for the network that is saved. figures: as in `evaluation.json`.
+        features: of each fold's network, those of its training slices and of its held-out ones.
+    """
+
+    calibration: Calibration = field(default_factory=Calibration)
+    series_rule: dict = field(default_factory=dict)
+    figures: dict = field(default_factory=dict)
+    features: list[tuple[np.ndarray, np.ndarray]] = field(default_factory=list)
+
+
+def _out_of_fold(
+    crop_set: CropSet, recipe: Recipe, plan: Plan, on_epoch: OnEpoch | None, checkpoints: Path | None
+) -> _OutOfFold:
+    labels, cases, count = crop_set.labels, crop_set.cases, len(plan.seeds)
+    blocked, mixed = case_folds(crop_set, plan.folds), random_folds(crop_set, plan.folds, plan.seeds[0])
+    features, findings = [], []
+
+    def explain(held_out, network):
+        classifier = Classifier.of(network)
+        maxima = classifier.features(crop_set.crops)[1]
+        features.append((maxima[~held_out], maxima[held_out]))
+        if plan.localization:
+            findings.extend(locate(Explainer(classifier), dataset_targets(crop_set.take(held_out))))
+
+    def logits_of(folds, seed, *on_network) -> np.ndarray:
+        name = ("random folds, " if folds is mixed else "") + (f"seed {seed}, " if count > 1 else "")
+        return cross_validate(crop_set, folds, recipe, seed, on_epoch, checkpoints, name, *on_network)
+
+    # The first seed's networks explain: a slice counts once.
+    logits = [logits_of(blocked, plan.seeds[0], explain), *(logits_of(blocked, seed) for seed in plan.seeds[1:])]
+    runs = [cross_calibrated(part, labels, cases, blocked) for part in logits]
+    rule, measured = fit_series_rule(runs, blocked, plan.resamples)
+    figures = {"blocked": summarise(runs, crop_set.sure_lesions, plan.resamples), "series": measured}
+    if plan.localization:
+        figures["localization"] = summarise_findings(findings, plan.resamples)
+    if plan.leaky:
+        leaky = cross_calibrated(logits_of(mixed, plan.seeds[0]), labels, cases, mixed)
+        figures["random_leaky"] = summarise([leaky], crop_set.sure_lesions, plan.resamples)
+    if plan.baselines:
+        folds = {"blocked": blocked, "random_leaky": mixed}
+        figures["baselines"] = _measure_baselines(crop_set, folds, plan, checkpoints)
+    calibration = fit_calibration(np.concatenate(logits), np.tile(labels, count), np.tile(cases, count))
+    return _OutOfFold(calibration, rule.as_dict(), figures, features)
+
+
+def _what_it_learnt_from(crop_set: CropSet, recipe: Recipe, plan: Plan) -> dict:
+    """For the card: dataset, recipe, seeds, date, and each slice by its hashes."""
+    return {
+        "dataset": _dataset_in_words(crop_set),
+        "recipe": recipe.as_dict(),
+        "seed": plan.seeds[0],
+        "folds": plan.folds,
+        "seeds": list(plan.seeds),
+        "date": date.today().isoformat(),
+        "slices": len(crop_set.slices),
+        "cases": len(set(crop_set.cases)),
+        "files": {item.file: item.sha256 for item in crop_set.slices},
+        "perceptual_hashes": perceptual_hashes(crop_set.crops),
+    }
+
+
+def _dataset_in_words(crop_set: CropSet) -> str:
+    listed = {sha256 for sha256, _ in read_case_list(CASE_LIST)}
+    if all(item.sha256 in listed for item in crop_set.slices):
+        return IQ_OTH_NCCD
+    return f"{len(crop_set.slices)} slices with a case list of their own"
 
 
 def _measure_baselines(crop_set: CropSet, folds: dict[str, np.ndarray], plan: Plan, checkpoints: Path | None) -> dict:

@@ -1,5 +1,6 @@
 """What the tests share: phantoms, DICOM files made of them, an untrained model, and where the real data lies."""
 
+import gzip
 import io
 import os
 from pathlib import Path
@@ -38,6 +39,21 @@ def data() -> Path:
     if not (folder / "iq-oth-nccd").is_dir():
         missing("the real slices in ../shared/data (or LUNGCNN_DATA)")
     return folder
+
+
+@pytest.fixture(scope="session")
+def faults():
+    """Bytes of an input that failed once, by its name in `../shared/faults`."""
+    folder = ROOT.parent / "shared" / "faults"
+    folder = folder if folder.is_dir() else Path(os.environ.get("LUNGCNN_DATA", folder)).parent / "faults"
+    if not folder.is_dir():
+        missing("the inputs that failed in ../shared/faults")
+
+    def read(name: str) -> bytes:
+        packed = folder / f"{name}.gz"
+        return gzip.decompress(packed.read_bytes()) if packed.exists() else (folder / name).read_bytes()
+
+    return read
 
 
 @pytest.fixture(scope="session")

@@ -13,7 +13,7 @@ import cv2
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from lungcnn.phantoms.bundled import PhantomSpec, draw
-from lungcnn.phantoms.thorax import Lesion
+from lungcnn.phantoms.lesion import Lesion
 from lungcnn.windowing import to_grey
 
 FOLDERS = {"normal": "Normal cases", "benign": "Bengin cases", "malignant": "Malignant cases"}

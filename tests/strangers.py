@@ -14,7 +14,7 @@ from conftest import dicom_bytes
 
 from lungcnn.phantoms.abdomen import draw_abdomen
 from lungcnn.phantoms.bundled import PHANTOMS, PhantomSpec, draw
-from lungcnn.phantoms.thorax import LEVELS
+from lungcnn.phantoms.levels import LEVELS
 from lungcnn.windowing import Window, from_grey, to_grey
 
 CORRECTABLE = {"other-window", "inverted", "rotated", "clipped"}

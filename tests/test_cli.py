@@ -142,7 +142,8 @@ def test_examples_command_writes_the_phantoms(run, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "command", [[], ["predict"], ["train"], ["evaluate"], ["cases"], ["examples"], ["benchmark"], ["batch"], ["pacs"]]
+    "command",
+    [[], ["predict"], ["train"], ["adopt"], ["evaluate"], ["cases"], ["examples"], ["benchmark"], ["batch"], ["pacs"]],
 )
 def test_help(run, command):
     result = run(*command, "--help")
@@ -207,3 +208,124 @@ def test_benchmark_prints_every_figure_of_the_contract(run, tmp_path):
     assert all(value > 0 for value in [*figures["ratios"].values(), *figures["medians_ms"].values()])
     assert sum(figures["shares"].values()) == pytest.approx(1, abs=0.01)
     assert "file_to_overlay" in done.stdout
+
+
+# ---------------------------------------------------------------- odd inputs and outputs: a sentence, the rest goes on
+
+
+@pytest.fixture
+def slices(tmp_path):
+    """A folder with good slices of awkward names: two of one name, a UID, one that isn't UTF-8."""
+    import os
+
+    folder = tmp_path / "in"
+    content = (EXAMPLES / "carina-normal.dcm").read_bytes()
+    for name in (b"A/IM-2", b"B/IM", b"C/IM", b"1.2.3.4", b"1.2.3.5", b"caf\xe9.dcm", b"x" * 255):
+        path = folder / os.fsdecode(name)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+    return folder
+
+
+def test_every_slice_has_an_overlay_of_its_own_which_its_record_names(run, slices, tmp_path):
+    result = run("predict", "--json", "--no-checks", "--overlay", tmp_path / "o", slices)
+    assert result.exit_code == 0, result.output
+    written = [record["written"] for record in records(result)]
+    assert all(len(paths) == 1 for paths in written)
+    assert len({path for (path,) in written}) == len(list((tmp_path / "o").iterdir())) == 7
+    assert json.loads(result.stdout_bytes.splitlines()[0].decode("utf-8"))
+    assert any(record["file"].endswith("caf\\xe9.dcm") for record in records(result))
+
+
+def test_names_that_are_not_utf8_under_strict_utf8(untrained, slices):
+    command = [sys.executable, "-m", "lungcnn", "predict", "--no-checks", "--quiet", "--model", str(untrained)]
+    for more in ([], ["--json"], ["--series"]):
+        done = subprocess.run(
+            [*command, *more, str(slices)], cwd=ROOT, capture_output=True, check=False,
+            env={**__import__("os").environ, "PYTHONIOENCODING": "utf-8:strict"},
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        assert "caf" in done.stdout.decode("utf-8") or more == ["--series"]
+
+
+def test_paths_from_standard_input_and_globs(untrained):
+    names = [str(EXAMPLES / "apex-normal.dcm"), str(EXAMPLES / "carina-normal.dcm")]
+    result = CliRunner().invoke(
+        main, ["predict", "--json", "--no-checks", "-"], env={"LUNGCNN_MODEL": str(untrained)}, input="\n".join(names)
+    )
+    assert [record["file"] for record in records(result)] == names
+    result = CliRunner().invoke(
+        main, ["predict", "--json", "--no-checks", str(EXAMPLES / "[ac]*-normal.dcm")],
+        env={"LUNGCNN_MODEL": str(untrained)},
+    )  # fmt: skip
+    assert set(names) <= {record["file"] for record in records(result)}
+    empty = CliRunner().invoke(main, ["predict", "-"], input="\n")
+    assert empty.exit_code == 2
+    assert "names none" in empty.output
+    none = CliRunner().invoke(main, ["predict", "--json", "nothing-*.dcm"], env={"LUNGCNN_MODEL": str(untrained)})
+    assert records(none)[0]["reasons"][0]["message"].startswith("There is no such file")
+
+
+def test_pipes_devices_and_archives_are_told_and_the_rest_goes_on(run, tmp_path):
+    import os
+    import zipfile
+
+    os.mkfifo(tmp_path / "pipe")
+    with zipfile.ZipFile(tmp_path / "x.zip", "w") as archive:
+        archive.write(EXAMPLES / "apex-normal.dcm", "a.dcm")
+    good = EXAMPLES / "apex-normal.dcm"
+    result = run("predict", "--json", "--no-checks", tmp_path / "pipe", "/dev/zero", tmp_path / "x.zip", good)
+    assert result.exit_code == 3
+    told = [(record["status"], *(reason["message"] for reason in record["reasons"])) for record in records(result)]
+    assert [status for status, *_ in told] == ["error", "error", "error", "ok"]
+    assert "a pipe or a device" in told[0][1]
+    assert "a pipe or a device" in told[1][1]
+    assert "--series" in told[2][1]
+    series = run("predict", "--series", "--json", tmp_path / "pipe", "/dev/zero", good)
+    assert [record["slices"][0]["file"] for record in records(series)] == [str(good)]
+
+
+def test_text_says_the_warnings_that_json_says(run):
+    (record,) = records(run("predict", "--json", "--no-checks", EXAMPLES / "carina-normal.png"))
+    text = run("predict", "--no-checks", EXAMPLES / "carina-normal.png").stdout
+    assert record["warnings"]
+    assert all(warning["message"] in text for warning in record["warnings"])
+
+
+def test_a_slice_that_nobody_foresaw_is_one_record(run, monkeypatch):
+    from lungcnn import pipeline as module
+
+    prepare_slice, seen = module.prepare_slice, []
+
+    def fails_once(ct_slice):
+        seen.append(ct_slice)
+        if len(seen) == 1:
+            raise ZeroDivisionError("PATIENT^NAME")
+        return prepare_slice(ct_slice)
+
+    monkeypatch.setattr(module, "prepare_slice", fails_once)
+    result = run("predict", "--json", "--no-checks", EXAMPLES / "apex-normal.dcm", EXAMPLES / "carina-normal.dcm")
+    first, second = records(result)
+    assert (first["status"], first["reasons"][0]["code"], second["status"]) == ("error", "judging", "ok")
+    assert "PATIENT" not in result.output
+
+
+def test_a_full_standard_output_is_one_sentence(untrained):
+    command = [sys.executable, "-m", "lungcnn", "predict", "--no-checks", "--quiet", "--model", str(untrained)]
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [*command, "examples/apex-normal.dcm"],
+            cwd=ROOT,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert done.returncode == 2
+    assert done.stderr == "Error: Results can't be written: No space left on device. Make room, and start again.\n"
+
+
+def test_usage_is_shown_for_wrong_usage_alone(run, tmp_path):
+    assert "Usage: " in run("predict", EXAMPLES / "apex-normal.dcm", "--method", "cam").output
+    model = run("predict", EXAMPLES / "apex-normal.dcm", "--model", tmp_path / "none.keras")
+    assert (model.exit_code, "Usage: " in model.output) == (2, False)

@@ -88,4 +88,4 @@ def test_requirements_are_the_dependencies_and_the_extras():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     requirements = re.findall(r"^[a-z].*$", (ROOT / "requirements.txt").read_text(encoding="utf-8"), re.MULTILINE)
     extras = project["optional-dependencies"]
-    assert requirements == project["dependencies"] + extras["demo"] + extras["train"] + extras["dev"]
+    assert requirements == project["dependencies"] + extras["train"] + extras["dev"]

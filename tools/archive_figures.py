@@ -104,7 +104,4 @@ def main(files, target):
 
 
 if __name__ == "__main__":
-    from lungcnn.model.tensorflow_start import import_tensorflow
-
-    import_tensorflow()
     main()

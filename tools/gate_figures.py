@@ -112,10 +112,8 @@ def features_elsewhere(pipeline, data: Path) -> dict:
 @click.option("--json", "target", type=click.Path(dir_okay=False, path_type=Path), help="Write the figures here.")
 def main(data, target):
     """The figures as JSON; strangers that were judged are named."""
-    from lungcnn.model.tensorflow_start import import_tensorflow
     from lungcnn.pipeline import Pipeline
 
-    import_tensorflow()
     pipeline = Pipeline.load()
     found, judged = defaultdict(Counter), []
     for makings in (strangers.drawn(), strangers.photographs(), strangers.from_data(data)):

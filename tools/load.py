@@ -46,9 +46,7 @@ class Tally:
 def known_answers(files: list[Path]) -> tuple[list[tuple[bytes, dict]], float]:
     """Each file with its record, and slices per second of one process that does nothing else."""
     from lungcnn import Pipeline, encode_png, render_overlay
-    from lungcnn.model.tensorflow_start import import_tensorflow
 
-    import_tensorflow()
     pipeline = Pipeline.load()
     contents = [path.read_bytes() for path in files]
 

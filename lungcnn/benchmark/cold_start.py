@@ -1,4 +1,8 @@
-"""How long one waits for a fresh `python -m demo`: for the page, and for the first result."""
+"""How long one waits in a fresh process: for a first answer, for the demo's page, and for its first result.
+
+The yardsticks are what no version without onnxruntime could do without (importing TensorFlow, opening the model in
+Keras), and as little as a page of Gradio can be.
+"""
 
 import contextlib
 import http.client
@@ -28,12 +32,19 @@ with gr.Blocks() as page:
 page.launch(server_port=int(sys.argv[1]), quiet=True, ssr_mode=False, prevent_thread_lock=True)
 page.block_thread()
 """
-LOADED = """
+MEASURED = """
+import resource
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, flush=True)
+"""
+KERAS = """
 import sys
-from lungcnn import Pipeline, import_tensorflow
-import_tensorflow()
-Pipeline.load(sys.argv[1] or None)
-print("loaded", flush=True)
+from lungcnn import default_model_path, open_keras
+open_keras(sys.argv[1] or default_model_path())
+"""
+ANSWER = """
+import sys
+from lungcnn import Pipeline, encode_png, load_slice, render_overlay
+encode_png(render_overlay(Pipeline.load(sys.argv[1] or None).run(load_slice(sys.argv[2]))))
 """
 
 
@@ -43,24 +54,34 @@ def measure_cold_starts(
     """Start each program afresh, in turn, `rounds` times after one that warms the disk's cache.
 
     Returns:
-        `page_over_bare_gradio`: time to the first page over that of a bare Gradio Blocks page;
-        `first_result_over_import`: time to the first result over that of importing TensorFlow and loading the model.
-        Medians over medians.
+        Medians over medians. `first_answer_over_tensorflow`: from the start of Python to the overlay of a slice, over
+        that of importing TensorFlow and opening the model in Keras; `memory_over_tensorflow`: largest resident memory
+        of the same two; `first_result_over_import`: to the demo's first result over importing TensorFlow and opening
+        the model; `page_over_bare_gradio`: to the first page over that of a bare Gradio Blocks page. And in seconds
+        `first_answer_s`, and `result_after_page_s`: from the demo's page to its first result.
 
     Raises `LungCNNError` where a program doesn't start.
     """
-    example = shipped_file("examples/arch-spiculated-mass.dcm").read_bytes()
-    seconds: dict[str, list[float]] = {"bare": [], "page": [], "loaded": [], "result": []}
+    example = shipped_file("examples/arch-spiculated-mass.dcm")
+    found: dict[str, list[float]] = {}
     for turn in range(rounds + 1):
-        found = _time_page([sys.executable, "-c", BARE]), _time_loading(model), *_time_demo(model, example)
-        if turn:
-            for name, value in zip(("bare", "loaded", "page", "result"), found, strict=True):
-                seconds[name].append(value)
+        measured = {"bare": _time_page([sys.executable, "-c", BARE])}
+        measured["keras"], measured["keras_mib"] = _time_program(KERAS, str(model or ""))
+        measured["answer"], measured["answer_mib"] = _time_program(ANSWER, str(model or ""), str(example))
+        measured["page"], measured["result"] = _time_demo(model, example.read_bytes())
+        for name, value in measured.items() if turn else ():
+            found.setdefault(name, []).append(value)
         on_step()
-    medians = {name: statistics.median(values) for name, values in seconds.items()}
+    medians = {name: statistics.median(values) for name, values in found.items()}
     return {
+        "first_answer_over_tensorflow": medians["answer"] / medians["keras"],
+        "memory_over_tensorflow": medians["answer_mib"] / medians["keras_mib"],
+        "first_result_over_import": medians["result"] / medians["keras"],
         "page_over_bare_gradio": medians["page"] / medians["bare"],
-        "first_result_over_import": medians["result"] / medians["loaded"],
+        "first_answer_s": medians["answer"],
+        "result_after_page_s": statistics.median(
+            result - page for page, result in zip(found["page"], found["result"], strict=True)
+        ),
     }
 
 
@@ -71,11 +92,16 @@ def _time_page(command: list[str]) -> float:
         return time.perf_counter() - start
 
 
-def _time_loading(model: Path | None) -> float:
-    with _started([sys.executable, "-c", LOADED, str(model or "")], stdout=subprocess.PIPE) as (start, process):
-        if process.stdout.readline().strip() != b"loaded":
-            raise LungCNNError("TensorFlow or the model could not be loaded.")
-        return time.perf_counter() - start
+def _time_program(code: str, *arguments: str) -> tuple[float, float]:
+    """Seconds from the start of Python to the program's end, and its largest resident memory in MiB."""
+    command = [sys.executable, "-c", code + MEASURED, *arguments]
+    with _started(command, stdout=subprocess.PIPE) as (start, process):
+        said = process.stdout.readline()
+        seconds = time.perf_counter() - start
+    try:
+        return seconds, float(said)
+    except ValueError:
+        raise LungCNNError("TensorFlow or the model could not be loaded.") from None
 
 
 def _time_demo(model: Path | None, content: bytes) -> tuple[float, float]:

@@ -1,6 +1,7 @@
 """A trained model on a folder of slices: figures of what the product judges, unflattered by its training slices."""
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import numpy as np
 from lungcnn.classes import CLASSES
 from lungcnn.dataset.crops import CropSet
 from lungcnn.errors import DatasetError, RefusalError
-from lungcnn.evaluation.leak_guard import near_duplicates, perceptual_hashes
+from lungcnn.evaluation.leak_guard import seen_in_training
 from lungcnn.evaluation.localization import locate, summarise_findings
 from lungcnn.evaluation.metrics import RESAMPLES, Predictions, summarise
 from lungcnn.evaluation.targets import dataset_targets, outline_targets, phantom_targets
@@ -28,8 +29,9 @@ class Evaluation:
         summary: as `metrics.summarise` gives it.
         predictions: of the slices that counted.
         refused: how many slices the gate, or the network's features, kept from being judged, by the reason's code.
-        identical, near: how many slices were left out (or, where `guarded` is false, would have been) because the same
-            file, or a near-duplicate, is among the model's training slices.
+        identical, near, derived: how many slices were left out (or, where `guarded` is false, would have been) because
+            the same file, another export of it, or a slice that it is a mirrored or turned copy of is among the
+            model's training slices.
         unreadable: how many could not be read.
     """
 
@@ -38,13 +40,19 @@ class Evaluation:
     refused: dict[str, int]
     identical: int
     near: int
+    derived: int
     unreadable: int
     guarded: bool
     model: str
 
     def to_json(self) -> dict:
         """For `evaluate --json`."""
-        leaked = {"identical": self.identical, "near_duplicate": self.near, "left_out": self.guarded}
+        leaked = {
+            "identical": self.identical,
+            "near_duplicate": self.near,
+            "mirrored_or_turned": self.derived,
+            "left_out": self.guarded,
+        }
         return {
             **self.summary,
             "seen_in_training": leaked,
@@ -54,21 +62,26 @@ class Evaluation:
         }
 
 
-def evaluate_model(network, card, crop_set: CropSet, guard: bool = True, resamples: int = RESAMPLES) -> Evaluation:
-    """Measure the pipeline around a network on slices, leaving out those it was trained on.
+def evaluate_model(
+    pipeline: Pipeline,
+    crop_set: CropSet,
+    guard: bool = True,
+    resamples: int = RESAMPLES,
+    progress: Callable = iter,
+) -> Evaluation:
+    """Measure a model on slices, as it judges them in use, leaving out those it was trained on.
 
     Args:
-        network: `keras.Model`. card: its `ModelCard`.
         crop_set: crops of the slices that the gate admits: `crop_dataset(..., find=admit)`.
         guard: False counts training slices as well: LEAKY.
+        progress: as `leak_guard.seen_in_training`.
 
     Raises:
         DatasetError: no slice of some class is left.
     """
-    identical, near = _seen_in_training(card, crop_set)
-    counted = crop_set.take(~(identical | near)) if guard else crop_set
-    classifier = Classifier(network, card.calibration)
-    reports = Pipeline(classifier, card, Explainer(classifier)).judge([Prepared(crop) for crop in counted.crops])
+    seen = seen_in_training(pipeline.card, crop_set, progress)
+    counted = crop_set.take(~seen.any) if guard else crop_set
+    reports = pipeline.judge([Prepared(crop) for crop in counted.crops])
     refused = Counter(error.code for _, error in crop_set.failed if isinstance(error, RefusalError))
     refused.update(report.reasons[0].code for report in reports if report.status == "refused")
     counted = counted.take(np.array([report.status == "ok" for report in reports], bool))
@@ -76,12 +89,12 @@ def evaluate_model(network, card, crop_set: CropSet, guard: bool = True, resampl
     if lacking:
         names = ", ".join(CLASSES[label] for label in sorted(lacking))
         raise DatasetError(
-            f"No slice of the class(es) {names} is left to evaluate on: {identical.sum()} of {len(identical)} slices "
-            f"are among the model's training slices, {near.sum()} are near-duplicates of one, and {refused.total()} "
-            "were refused. Give slices that the model has not seen, or count these as well with --no-leak-guard; the "
-            "figures then mean nothing for a new patient."
+            f"No slice of the class(es) {names} is left to evaluate on: {seen.identical.sum()} of {len(seen.any)} "
+            f"slices are among the model's training slices, {(seen.near | seen.derived).sum()} are copies of one, and "
+            f"{refused.total()} were refused. Give slices that the model has not seen, or count these as well with "
+            "--no-leak-guard; the figures then mean nothing for a new patient."
         )
-    count, calibration = len(counted.slices), card.calibration
+    count, calibration = len(counted.slices), pipeline.card.calibration
     unset = np.nan if calibration.malignant_threshold is None else calibration.malignant_threshold
     predictions = Predictions(
         p=np.array([list(report.probabilities.values()) for report in reports if report.probabilities]),
@@ -93,22 +106,26 @@ def evaluate_model(network, card, crop_set: CropSet, guard: bool = True, resampl
     return Evaluation(
         summary=summarise([predictions], counted.sure_lesions, resamples),
         predictions=predictions,
-        identical=int(identical.sum()),
-        near=int(near.sum()),
+        identical=int(seen.identical.sum()),
+        near=int(seen.near.sum()),
+        derived=int(seen.derived.sum()),
         refused=dict(sorted(refused.items())),
         unreadable=sum(not isinstance(error, RefusalError) for _, error in crop_set.failed),
         guarded=guard,
-        model=card.sha256,
+        model=pipeline.card.sha256,
     )
 
 
 def evaluate_localization(
-    network, card, crop_set: CropSet, checkpoints: Path | None = None, outlines: Path | None = None, resamples=RESAMPLES
+    pipeline: Pipeline,
+    crop_set: CropSet,
+    checkpoints: Path | None = None,
+    outlines: Path | None = None,
+    resamples: int = RESAMPLES,
 ) -> dict:
     """Whether heatmaps point at lesions: on phantoms, on slices not seen in training, on slices with outlines.
 
     Args:
-        network: `keras.Model`. card: its `ModelCard`.
         crop_set: crops of every slice with lungs, as in training: fold networks are known by the slices they left out.
         checkpoints: folder of the training run's fold networks; each slice is then explained by the network that has
             not seen it. None leaves training slices out.
@@ -120,21 +137,14 @@ def evaluate_localization(
     Raises:
         DatasetError: fold networks are missing, or no outlines are in their folder.
     """
-    explainer = Explainer(Classifier.of(network, card.calibration))
+    card = pipeline.card
     targets = phantom_targets() + (outline_targets(outlines) if outlines else [])
-    findings = locate(explainer, targets)
+    findings = locate(pipeline.explainer, targets)
     if checkpoints is None:
-        identical, near = _seen_in_training(card, crop_set)
-        findings += locate(explainer, dataset_targets(crop_set.take(~(identical | near))))
+        unseen = ~seen_in_training(card, crop_set).any
+        findings += locate(pipeline.explainer, dataset_targets(crop_set.take(unseen)))
     else:
         for held_out, fold_network in fold_networks(crop_set, card, checkpoints):
             fold_explainer = Explainer(Classifier.of(fold_network, card.calibration))
             findings += locate(fold_explainer, dataset_targets(crop_set.take(held_out)))
     return summarise_findings(findings, resamples)
-
-
-def _seen_in_training(card, crop_set: CropSet) -> tuple[np.ndarray, np.ndarray]:
-    """Which slices are training slices, and which are near-duplicates of one: bool `[n]` each."""
-    identical = np.isin([item.sha256 for item in crop_set.slices], list(card.training.get("files", {}).values()))
-    near = near_duplicates(perceptual_hashes(crop_set.crops), card.training.get("perceptual_hashes", ())) & ~identical
-    return identical, near

@@ -28,7 +28,9 @@ class Explainer:
         chosen = explanation_method(method)
         if chosen.of_map is not None:
             return chosen.of_map(found)[0]
-        return np.asarray(chosen.on_demand(self, crop), np.float32)
+        if chosen.on_demand is not None:
+            return np.asarray(chosen.on_demand(self, crop), np.float32)
+        raise NotImplementedError(f"The method '{method}' has neither `of_map` nor `on_demand`.")
 
     @contextmanager
     def saliency(self) -> Iterator[Any]:

@@ -59,7 +59,7 @@ def explanation_of(maps, label, anatomy: Anatomy, spacing, method, layer) -> Exp
         box=box,
         cell_mm=spacing and (box.height * spacing[0] / cells.shape[0], box.width * spacing[1] / cells.shape[1]),
         peak_xy=box.point_to_slice(column + 0.5, row + 0.5, cells.shape) if marked else None,
-        lung_fraction=shares(box.to_slice(cells), anatomy)[0] if marked else None,
+        lung_fraction=shares(cells, anatomy)[0] if marked else None,
         scale=float(max(0.0, maps.max())),
         signed=explanation_method(method).signed,
     )

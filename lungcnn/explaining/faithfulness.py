@@ -100,7 +100,7 @@ def check_explanation(
     if not (cells > 0).any():
         return None
     tested = deletion_insertion(classifier, anatomy.crop, anatomy.crop_lungs, cells, label)
-    lungs, body, outside = shares(anatomy.box.to_slice(cells), anatomy)
+    lungs, body, outside = shares(cells, anatomy)
     activations, gradients = found.activations[0], found.gradients[0, label]
     hires = hires_cam(activations, gradients)
     bias = classifier.engine.bias
@@ -118,9 +118,15 @@ def check_explanation(
     )
 
 
-def shares(heatmap: np.ndarray, anatomy: Anatomy) -> tuple[float, float, float]:
-    """Shares of the positive map `[rows, columns]` of a slice in the lungs, in the rest of the body, and outside."""
-    positive = np.maximum(heatmap, 0)
+def shares(cells: np.ndarray, anatomy: Anatomy) -> tuple[float, float, float]:
+    """Shares of a map's positive part in the lungs, in the rest of the body, and outside, on the slice's pixels.
+
+    Args:
+        cells: the map `[rows, columns]` over the lung crop. Without a positive cell all shares are 0.
+    """
+    positive = np.maximum(anatomy.box.to_slice(cells), 0)
+    if not positive.any():  # a weak cell among strong negative ones is lost in between them
+        positive = anatomy.box.to_slice(np.maximum(cells, 0))
     total = float(positive.sum())
     if total <= 0:
         return 0.0, 0.0, 0.0

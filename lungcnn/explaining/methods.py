@@ -8,6 +8,7 @@ asked of a method stands in its row.
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -16,7 +17,9 @@ from lungcnn.explaining.cam import grad_cam, grad_cam_plus_plus, hires_cam, laye
 from lungcnn.explaining.occlusion import occlusion
 from lungcnn.explaining.score_cam import faster_score_cam, score_cam
 from lungcnn.explaining.smooth_grad import smooth_grad
-from lungcnn.model.classifier import Classification
+
+if TYPE_CHECKING:  # `--help` lists the methods, and shouldn't wait for OpenCV
+    from lungcnn.model.classifier import Classification
 
 
 @dataclass(frozen=True)
@@ -34,7 +37,7 @@ class Method:
 
     title: str
     source: str
-    of_map: Callable[[Classification], np.ndarray] | None = field(default=None, repr=False)
+    of_map: "Callable[[Classification], np.ndarray] | None" = field(default=None, repr=False)
     on_demand: Callable[..., np.ndarray] | None = field(default=None, repr=False)
     unit: str = "logits"
     signed: bool = False

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import cv2
 import numpy as np
 
 from lungcnn.model.calibration import Calibration, calibrate
@@ -34,6 +33,8 @@ def faster_score_cam(explainer: Explainer, crop: np.ndarray) -> np.ndarray:
 
 
 def _score_cam(explainer: Explainer, crop: np.ndarray, most: int | None) -> np.ndarray:
+    import cv2  # here, since `--help` lists the methods and shouldn't wait for it
+
     classifier = explainer.classifier
     _, found = classifier.engine.mapped(crop[None])
     channels = np.moveaxis(found[0], -1, 0)

@@ -1,17 +1,18 @@
-"""Sanity of a model's maps: with its weights randomised they must change (Adebayo 2018)."""
+"""The model parameter randomisation test: with its weights randomised, a model's maps must change (Adebayo 2018)."""
 
 import numpy as np
 
 from lungcnn.classes import MALIGNANT
+from lungcnn.explaining.explainer import Explainer
 from lungcnn.explaining.faithfulness import rank_correlation
-from lungcnn.explaining.methods import DEFAULT_METHOD, METHODS
+from lungcnn.explaining.methods import DEFAULT_METHOD
 from lungcnn.model.classifier import Classifier
 
 # Above this mean rank correlation, the maps of a fully random network still look like the trained one's.
 SURVIVES = 0.5
 
 
-def sanity_check(network, seed: int = 0) -> dict:
+def randomisation_test(network, seed: int = 0) -> dict:
     """Randomise a network's layers one after another from the top, and compare its maps with what they were.
 
     The maps are of "malignant", by the default method, on the bundled phantoms.
@@ -50,8 +51,8 @@ def _randomised(layer, rng) -> list[np.ndarray]:
 
 
 def _maps(classifier, crops) -> np.ndarray:
-    found = classifier(crops)
-    return METHODS[DEFAULT_METHOD].of_map(found)[:, MALIGNANT]
+    explainer = Explainer(classifier)
+    return np.stack([explainer.maps(DEFAULT_METHOD, crop, classifier(crop[None]))[MALIGNANT] for crop in crops])
 
 
 def _phantom_crops() -> np.ndarray:

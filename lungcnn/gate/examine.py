@@ -7,10 +7,11 @@ Asked in this order: what the file says (`reading.file_rules`), the window and p
 """
 
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 
-from lungcnn.errors import Reason, RefusalError
+from lungcnn.errors import LungCNNError, Reason, RefusalError
 from lungcnn.gate.bounds import LEAST_AFTER_CHANGES, LEAST_LIKE_A_CHEST, UNLIKE, cautions, first_broken
 from lungcnn.gate.likeness import Likeness, shipped_likeness
 from lungcnn.gate.lookalikes import what_it_looks_like
@@ -19,6 +20,7 @@ from lungcnn.gate.upright import find_upright
 from lungcnn.preprocessing.anatomy import Anatomy
 from lungcnn.reading.acquisition import SliceFacts
 from lungcnn.reading.ct_slice import CTSlice
+from lungcnn.reading.damage import told_as_damage
 from lungcnn.reading.exported_window import correct_levels
 from lungcnn.reading.file_rules import file_cautions, ruled_out
 from lungcnn.windowing import DATASET
@@ -69,13 +71,14 @@ class Examination:
 
     Attributes:
         ct_slice: the slice that is judged and shown: window and polarity corrected where that was needed and possible.
-        refusal: why it may not be judged; None for a slice that is admitted.
-        anatomy: what was found on it. measures: what was measured on it. Both None where it was refused before.
+        refusal: why it may not or can't be judged, a `RefusalError` but for damage; None for a slice that is admitted.
+        anatomy: what was found on it, None where it was refused.
+        measures: what was measured on it, None where it was refused.
         warnings: the slice's own and those of the gate.
     """
 
     ct_slice: CTSlice
-    refusal: RefusalError | None = None
+    refusal: LungCNNError | None = None
     anatomy: Anatomy | None = None
     measures: Measures | None = None
     warnings: tuple[Reason, ...] = ()
@@ -86,7 +89,7 @@ def admit(ct_slice: CTSlice) -> Anatomy:
     found = examine(ct_slice)
     if found.refusal is not None:
         raise found.refusal
-    return found.anatomy
+    return cast(Anatomy, found.anatomy)
 
 
 def examine(ct_slice: CTSlice, likeness: Likeness | None = None) -> Examination:
@@ -102,20 +105,22 @@ def examine(ct_slice: CTSlice, likeness: Likeness | None = None) -> Examination:
         WrongWindowError: a window that clips lung to black or soft tissue to white.
         NoBodyError, NoLungsError: as `find_anatomy`.
         NotChestCTError: not the measures of an axial slice of the chest.
+        UnreadableFileError: whatever else is raised on the way.
     """
     shown = ct_slice
     try:
-        from_file = check_facts(ct_slice.facts) if ct_slice.facts else ()
-        _check_values(ct_slice)
-        shown = correct_levels(ct_slice)
-        anatomy, measures, turned = _admitted(shown, likeness or shipped_likeness())
-    except RefusalError as refusal:
+        with told_as_damage("The slice could not be judged: something in it was not expected. The others go on."):
+            from_file = check_facts(ct_slice.facts) if ct_slice.facts else ()
+            _check_values(ct_slice)
+            shown = correct_levels(ct_slice)
+            anatomy, measures, turned = _admitted(shown, likeness or shipped_likeness())
+    except LungCNNError as refusal:
         return Examination(shown, _in_words(refusal, ct_slice), warnings=shown.warnings)
     warnings = (*shown.warnings, *from_file, *turned, *cautions(measures))
     return Examination(shown, anatomy=anatomy, measures=measures, warnings=warnings)
 
 
-def _in_words(refusal: RefusalError, ct_slice: CTSlice) -> RefusalError:
+def _in_words(refusal: LungCNNError, ct_slice: CTSlice) -> LungCNNError:
     """The refusal of a picture that looks like something else says so, instead of what a CT slice would lack."""
     if ct_slice.kind == "dicom" or ct_slice.calibrated or refusal.code not in UNLIKE_A_CHEST:
         return refusal

@@ -48,7 +48,8 @@ class Likeness:
     def read(cls, path: Path = NUMBERS) -> "Likeness":
         """The numbers in a JSON file: lists by the attributes' names."""
         numbers = json.loads(path.read_text(encoding="utf-8"))
-        return cls(**{name: np.array(value, float) for name, value in numbers.items()})
+        constant = float(numbers.pop("constant"))
+        return cls(**{name: np.array(value, float) for name, value in numbers.items()}, constant=constant)
 
     def upright_scores(self, views: Views) -> np.ndarray:
         """Log-odds float `[4]`, but for a common constant, that a slice is upright after 0 to 3 quarter turns."""

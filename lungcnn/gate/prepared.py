@@ -9,7 +9,7 @@ from functools import partial
 
 import numpy as np
 
-from lungcnn.errors import LungCNNError, Reason
+from lungcnn.errors import JudgingError, LungCNNError, Reason, told_as
 from lungcnn.gate.examine import Examination, examine
 from lungcnn.reading.ct_slice import CTSlice
 from lungcnn.reading.loading import open_source
@@ -21,7 +21,8 @@ class Prepared:
 
     Attributes:
         crop: float32 `[128, 128]`, None where there is an error.
-        index: its frame's index in its file. warnings: of the slice.
+        index: its frame's index in its file.
+        warnings: of the slice.
         error: what stopped it: a `RefusalError` for a slice that is not to be judged.
         examination: the gate's, of a slice that will be shown; else None, which keeps what waits for the network small.
     """
@@ -39,19 +40,19 @@ class Prepared:
 
 
 def prepare(read: Callable[[], CTSlice], index: int = 0) -> Prepared:
-    """Decode a slice by calling `read`, and crop it where the gate admits it. Never raises a `LungCNNError`."""
+    """Decode a slice by calling `read`, and crop it where the gate admits it. Whatever is raised becomes its error."""
     try:
-        ct_slice = read()
+        with told_as(JudgingError):
+            found = prepare_slice(read())
     except LungCNNError as error:
         return Prepared(None, index, error=error)
-    found = prepare_slice(ct_slice)
     return Prepared(found.crop, found.index, found.warnings, found.error)
 
 
 def prepare_slice(ct_slice: CTSlice) -> Prepared:
     """A slice that is decoded already, with the gate's examination."""
     found = examine(ct_slice)
-    crop = None if found.refusal is not None else found.anatomy.crop
+    crop = found.anatomy.crop if found.anatomy else None
     return Prepared(crop, ct_slice.frame, found.warnings, found.refusal, found)
 
 

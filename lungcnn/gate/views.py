@@ -71,7 +71,7 @@ def find_views(hu: np.ndarray, aspect: float, anatomy: Anatomy) -> Views:
     return Views(
         np.stack([_shrunk(picture) for picture in pictures]),
         float(np.log(width / (height * (1 / aspect if turn.swaps else aspect)))),
-        tuple(float(value) for value in beside),
+        (float(beside[0]), float(beside[1]), float(beside[2]), float(beside[3])),
     )
 
 

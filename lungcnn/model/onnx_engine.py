@@ -11,14 +11,14 @@ from pathlib import Path
 
 import numpy as np
 
-from lungcnn.errors import ModelFileError
+from lungcnn.errors import ModelFileError, ModelStructureError
 from lungcnn.model.keras_graph import Structure
 
 # Outputs of the graph (`onnx_export`); the last two are constants.
 MAP, LOGITS, WEIGHTS, BIAS = "map", "logits", "evidence_weights", "evidence_bias"
 
-# Larger batches are no faster, and take memory that onnxruntime keeps.
-AT_ONCE = 16
+# Larger batches are slower on one core, and take memory that onnxruntime keeps.
+AT_ONCE = 8
 
 
 class OnnxEngine:
@@ -26,14 +26,15 @@ class OnnxEngine:
 
     Args:
         path: the file; its bytes were checked against the card's before.
-        threads: cores that one call uses. keras_graph: opens the same network in Keras.
+        threads: cores that one call uses. keras_graph: opens the same network in Keras; None where nobody will ask.
 
     Raises `ModelFileError` for a file that onnxruntime can't open, or that isn't one of ours.
     """
 
-    def __init__(self, path: Path, threads: int, keras_graph: Callable[[], Structure]):
+    def __init__(self, path: Path, threads: int, keras_graph: Callable[[], Structure] | None = None):
         import onnxruntime
 
+        onnxruntime.disable_telemetry_events()  # builds with it report to their maker unless told not to
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
         # Threads that wait for work by spinning would take the cores from those that decode.
@@ -42,13 +43,15 @@ class OnnxEngine:
             self._session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
             self.layer = self._session.get_modelmeta().custom_metadata_map["layer"]
             self._input = self._session.get_inputs()[0].name
-            self.size = tuple(self._session.get_inputs()[0].shape[1:3])
+            _, rows, columns, _ = self._session.get_inputs()[0].shape
+            self.size: tuple[int, int] = (rows, columns)
+            self.bias: np.ndarray | None
             found, self._weights, self.bias = self._run((MAP, WEIGHTS, BIAS), np.zeros((1, *self.size), np.float32))
         except Exception as error:  # noqa: BLE001 - onnxruntime raises kinds of its own
             raise ModelFileError(
                 f"onnxruntime could not open {path.name} ({type(error).__name__}). Fetch the model again, or train one."
             ) from None
-        self.cells = found.shape[1:3]
+        self.cells = (found.shape[1], found.shape[2])
         self._open_keras_graph = keras_graph
 
     def _run(self, outputs: tuple[str, ...], crops: np.ndarray) -> list[np.ndarray]:
@@ -79,6 +82,8 @@ class OnnxEngine:
 
     @cached_property
     def _keras_graph(self) -> Structure:
+        if self._open_keras_graph is None:
+            raise ModelStructureError("This network was opened without its Keras model.")
         return self._open_keras_graph()
 
 

@@ -6,8 +6,7 @@ import numpy as np
 
 from lungcnn.errors import ModelStructureError
 from lungcnn.model.network import LAST_CONVOLUTION, LOGITS
-from lungcnn.model.onnx_engine import BIAS, MAP, WEIGHTS, OnnxEngine
-from lungcnn.model.onnx_engine import LOGITS as LOGITS_OUTPUT
+from lungcnn.model.onnx_engine import BIAS, LOGITS as LOGITS_OUTPUT, MAP, WEIGHTS, OnnxEngine
 
 # Largest difference of logits and maps from Keras' own: float32 sums in another order differ by some 1e-5.
 TOLERANCE = 1e-4
@@ -41,7 +40,7 @@ def export_onnx(network, path: Path, crops: np.ndarray) -> None:
     onnx.helper.set_model_props(graph, {"layer": LAST_CONVOLUTION})
     onnx.checker.check_model(graph, full_check=True)
     onnx.save(graph, path)
-    logits, found = OnnxEngine(path, 1, lambda: None).mapped(crops)
+    logits, found = OnnxEngine(path, 1).mapped(crops)
     largest = max(float(np.abs(one - other).max()) for one, other in zip((found, logits), expected, strict=True))
     closed = float(np.abs(found.max(axis=(1, 2)) @ weights + bias - logits).max())
     if max(largest, closed) > TOLERANCE:
@@ -73,10 +72,11 @@ def linear_head(network) -> tuple[np.ndarray, np.ndarray]:
     )
     if not fits:
         raise ModelStructureError("The network reads its last map otherwise than by a maximum and linear layers.")
-    weights, bias = np.eye(after[0].output.shape[-1], dtype=np.float32), np.float32(0)
+    weights = np.eye(after[0].output.shape[-1], dtype=np.float32)
+    bias = np.zeros(len(weights), np.float32)
     for layer in dense:
         kernel, shift = layer.get_weights()
-        weights, bias = weights @ kernel, bias @ kernel + shift if np.ndim(bias) else shift
+        weights, bias = weights @ kernel, bias @ kernel + shift
     return weights.astype(np.float32), bias.astype(np.float32)
 
 
@@ -111,7 +111,7 @@ def _renamed(exported, names: tuple[str, ...]):
     initializers = {one.name: one for one in exported.graph.initializer}
     used = []
     for node in exported.graph.node:
-        used += [value for value in node.input if value in initializers and value not in used]
+        used += [value for value in dict.fromkeys(node.input) if value in initializers and value not in used]
         node.input[:] = map(name, node.input)
         node.output[:] = map(name, node.output)
         node.name = ""

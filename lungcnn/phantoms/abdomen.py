@@ -5,7 +5,8 @@ from dataclasses import replace
 import numpy as np
 
 from lungcnn.phantoms.canvas import BLOOD, FAT, LIVER, MUSCLE, Drawing, ellipse, scanned, shrunk
-from lungcnn.phantoms.thorax import Level, draw_airways, draw_spine, draw_trunk
+from lungcnn.phantoms.levels import Level
+from lungcnn.phantoms.thorax import draw_airways, draw_spine, draw_trunk
 
 SPLEEN, KIDNEY, STOMACH, PANCREAS = 50, 34, 18, 42
 # At the upper poles of the kidneys: liver, stomach with an air bubble, spleen, kidneys, aorta and vena cava, bowel.

@@ -13,7 +13,9 @@ import numpy as np
 from lungcnn.errors import UsageError
 from lungcnn.phantoms.abdomen import draw_abdomen
 from lungcnn.phantoms.canvas import SPACING
-from lungcnn.phantoms.thorax import LEVELS, Lesion, draw_thorax
+from lungcnn.phantoms.lesion import Lesion
+from lungcnn.phantoms.levels import LEVELS
+from lungcnn.phantoms.thorax import draw_thorax
 from lungcnn.windowing import to_grey
 
 NOTICE = "Synthetic phantom, not a patient"

@@ -9,11 +9,13 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from lungcnn.windowing import AIR_HU
+
 SIZE = 512
 SPACING = 0.7
 SCALE = 2
 # Hounsfield units of tissues, unenhanced.
-AIR, LUNG, FAT, MUSCLE, BLOOD, LIVER = -1000, -850, -100, 55, 42, 58
+LUNG, FAT, MUSCLE, BLOOD, LIVER = -850, -100, 55, 42, 58
 SKIN, CORTEX, MARROW, TUMOUR, CALCIUM, COUCH, FOAM = 25, 750, 190, 38, 420, 120, -930
 NOISE = 18.0
 
@@ -34,7 +36,7 @@ class Canvas:
     def __init__(self):
         self.side = SIZE * SCALE
         self.unit = SCALE / SPACING
-        self.hu = np.full((self.side, self.side), AIR, np.float32)
+        self.hu = np.full((self.side, self.side), AIR_HU, np.float32)
         axis = (np.arange(self.side, dtype=np.float32) + 0.5 - self.side / 2) / self.unit
         self.x, self.y = axis[None, :], axis[:, None]
 

@@ -5,169 +5,27 @@ every edge. Positions are in mm from the image's centre: `x` to the right of the
 the back.
 """
 
-from dataclasses import dataclass
-
 import cv2
 import numpy as np
 
 from lungcnn.masks import disc
 from lungcnn.phantoms.canvas import (
-    AIR,
     BLOOD,
-    CALCIUM,
     COUCH,
     FAT,
     FOAM,
-    LIVER,
     LUNG,
     MUSCLE,
     SKIN,
-    TUMOUR,
     Canvas,
     Drawing,
     ellipse,
     scanned,
     shrunk,
 )
-
-
-@dataclass(frozen=True)
-class Level:
-    """The build of a thorax at one height; lengths in mm.
-
-    Attributes:
-        body: half width and half depth of the outline. wall: depth of fat under the skin and of muscle.
-        cavity: half width and half depth of the rib cage's inside, and how far its centre lies in front.
-        mediastinum: half width in front, in the middle and at the back.
-        organs: `(hu, x, y, half width, half depth)` of ellipses painted in order into the mediastinum and cavity.
-        airways: `(x, y, half width, half depth)` of trachea or bronchi.
-        hila: height `y` of the lungs' roots, from which the vessels grow; calibre of the first one.
-        shoulders: how much scapula and clavicle there is, 0 to 1.
-    """
-
-    body: tuple[float, float]
-    wall: tuple[float, float]
-    cavity: tuple[float, float, float]
-    mediastinum: tuple[float, float, float]
-    organs: tuple[tuple[float, ...], ...]
-    airways: tuple[tuple[float, ...], ...]
-    hila: tuple[float, float]
-    shoulders: float = 0.0
-
-
-LEVELS = {
-    "apex": Level(
-        body=(168, 88),
-        wall=(9, 38),
-        cavity=(88, 58, 4),
-        mediastinum=(34, 34, 24),
-        organs=(
-            (BLOOD, -20, -18, 9, 8),
-            (BLOOD, -26, -34, 9, 7),
-            (BLOOD, 22, -16, 6, 7),
-            (BLOOD, 25, -34, 9, 7),
-            (BLOOD, 12, -28, 6, 6),
-            (MUSCLE, 6, 10, 7, 5),
-        ),
-        airways=((-1, -6, 9, 9),),
-        hila=(-2, 1.4),
-        shoulders=1.0,
-    ),
-    "arch": Level(
-        body=(163, 98),
-        wall=(11, 24),
-        cavity=(112, 76, 3),
-        mediastinum=(20, 32, 24),
-        organs=(
-            (BLOOD, -19, -24, 9, 10),
-            (BLOOD, 4, -30, 17, 12),
-            (BLOOD, 19, -10, 13, 22),
-            (MUSCLE, 6, 14, 7, 5),
-        ),
-        airways=((-3, -6, 9, 10),),
-        hila=(2, 1.9),
-        shoulders=0.8,
-    ),
-    "carina": Level(
-        body=(157, 103),
-        wall=(12, 17),
-        cavity=(122, 83, 2),
-        mediastinum=(16, 34, 24),
-        organs=(
-            (BLOOD, -20, -24, 9, 10),
-            (BLOOD, -4, -36, 16, 15),
-            (BLOOD, 17, -22, 14, 11),
-            (BLOOD, 20, 27, 12, 12),
-            (MUSCLE, 3, 19, 7, 5),
-        ),
-        airways=((-13, -1, 9, 7), (10, 0, 8, 6)),
-        hila=(2, 2.6),
-        shoulders=0.45,
-    ),
-    "hilum": Level(
-        body=(154, 106),
-        wall=(12, 14),
-        cavity=(125, 88, 2),
-        mediastinum=(18, 38, 22),
-        organs=(
-            (BLOOD, -24, -18, 10, 11),
-            (BLOOD, -4, -34, 17, 16),
-            (BLOOD, 20, -30, 15, 14),
-            (BLOOD, -20, -4, 26, 8),
-            (BLOOD, 26, -6, 20, 9),
-            (BLOOD, 21, 31, 12, 12),
-            (MUSCLE, 5, 23, 7, 5),
-        ),
-        airways=((-27, 9, 7, 6), (22, 11, 7, 6)),
-        hila=(6, 3.2),
-        shoulders=0.25,
-    ),
-    "heart": Level(
-        body=(152, 108),
-        wall=(13, 12),
-        cavity=(127, 91, 2),
-        mediastinum=(20, 30, 20),
-        organs=(
-            (BLOOD, 14, -24, 54, 42),
-            (BLOOD, -20, -12, 34, 34),
-            (FAT, 48, -56, 14, 8),
-            (BLOOD, 19, 33, 11, 11),
-            (MUSCLE, 2, 27, 8, 5),
-        ),
-        airways=(),
-        hila=(12, 2.6),
-    ),
-    "base": Level(
-        body=(153, 110),
-        wall=(14, 12),
-        cavity=(127, 93, 2),
-        mediastinum=(24, 26, 22),
-        organs=(
-            (BLOOD, 26, -36, 52, 32),
-            (LIVER, -58, -16, 60, 55),
-            (LIVER, 78, 22, 34, 32),
-            (BLOOD, -14, 8, 13, 11),
-            (BLOOD, 17, 36, 11, 11),
-            (MUSCLE, 6, 24, 8, 6),
-        ),
-        airways=(),
-        hila=(30, 1.6),
-    ),
-}
-
-
-@dataclass(frozen=True)
-class Lesion:
-    """What to draw into a lung: "smooth", "calcified", "spiculated" or "chest-wall".
-
-    Attributes:
-        kind: as above. x, y: centre in mm; a chest-wall lesion is moved outwards onto the pleura. diameter: mm.
-    """
-
-    kind: str
-    x: float
-    y: float
-    diameter: float
+from lungcnn.phantoms.lesion import Lesion, paint_lesion
+from lungcnn.phantoms.levels import Level
+from lungcnn.windowing import AIR_HU
 
 
 def draw_thorax(level: Level, lesion: Lesion | None, rng: np.random.Generator, size: float = 1.0) -> Drawing:
@@ -186,7 +44,7 @@ def draw_thorax(level: Level, lesion: Lesion | None, rng: np.random.Generator, s
     draw_airways(canvas, level)
     lesion_mask = np.zeros_like(lungs)
     if lesion:
-        lesion_mask = _lesion(canvas, lesion, lungs, cavity, rng)
+        lesion_mask = paint_lesion(canvas, lesion, lungs, cavity, rng)
     return scanned(canvas, body, lungs | lesion_mask & cavity, lesion_mask, rng)
 
 
@@ -339,41 +197,7 @@ def _branch(canvas, tree, start, heading, radius, length, rng) -> None:
 def draw_airways(canvas: Canvas, level: Level) -> None:
     for x, y, half_width, half_depth in level.airways:
         canvas.paint(canvas.shape(ellipse(x, y, half_width + 1.6, half_depth + 1.6)), 20)
-        canvas.paint(canvas.shape(ellipse(x, y, half_width, half_depth)), AIR)
-
-
-def _lesion(canvas: Canvas, lesion: Lesion, lungs, cavity, rng) -> np.ndarray:
-    """Paint a lesion and return its mask: the body of it, without spicules and rim."""
-    radius = lesion.diameter / 2
-    x, y = lesion.x, lesion.y
-    if lesion.kind == "chest-wall":
-        # Outwards from the chest's middle until the centre lies on the pleura.
-        direction = np.array([x, y]) / np.hypot(x, y)
-        distance = np.hypot(x, y)
-        while distance < 200:
-            column, row = canvas.points(distance * direction)
-            if not lungs[row, column]:
-                break
-            distance += 0.5
-        x, y = (distance - 0.35 * radius) * direction
-    wobble = {"smooth": 0.02, "calcified": 0.03, "spiculated": 0.16, "chest-wall": 0.1}[lesion.kind]
-    mask = canvas.shape(ellipse(x, y, radius, radius * rng.uniform(0.88, 1.0), rng, wobble, rng.uniform(0, 3)))
-    mask &= cavity if lesion.kind == "chest-wall" else lungs
-    texture = cv2.resize(rng.normal(0, 9, (128, 128)).astype(np.float32), canvas.hu.shape)
-    if lesion.kind == "spiculated":
-        spicules = np.zeros(canvas.hu.shape, np.uint8)
-        for angle in rng.uniform(0, 2 * np.pi, 14):
-            reach = radius * rng.uniform(1.15, 1.75)
-            tip = (x + reach * np.cos(angle), y + reach * np.sin(angle))
-            start, end = ([int(v) for v in canvas.points(point)] for point in ((x, y), tip))
-            cv2.line(spicules, start, end, 1, int(rng.integers(2, 5)))
-        rim = cv2.GaussianBlur(mask.astype(np.float32), (0, 0), 2.2 * canvas.unit)
-        canvas.hu += np.where(lungs & ~mask, 280 * rim, 0).astype(np.float32)
-        canvas.paint(spicules.astype(bool) & lungs, TUMOUR - 40)
-    canvas.paint(mask, TUMOUR + texture)
-    if lesion.kind == "calcified":
-        canvas.paint(canvas.shape(ellipse(x, y, 0.55 * radius, 0.5 * radius, rng, 0.1)), CALCIUM)
-    return mask
+        canvas.paint(canvas.shape(ellipse(x, y, half_width, half_depth)), AIR_HU)
 
 
 def _disc(pixels: float) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""How a slice as stored is turned so that it lies upright: the patient's front above, left on the right."""
+"""How a slice as stored is turned to lie upright: the patient's front above, the patient's left on the right."""
 
 from dataclasses import dataclass
 

@@ -13,6 +13,7 @@ from lungcnn.errors import NotCTError, UnreadableFileError, UnsupportedFileError
 from lungcnn.reading.acquisition import SliceFacts, read_facts
 from lungcnn.reading.damage import told_as_damage
 from lungcnn.reading.dicom_parsing import DAMAGED, TAGS, import_pydicom, parse_dicom
+from lungcnn.reading.dicom_repairs import as_meant
 from lungcnn.reading.dicom_values import finite_number, positive_int
 from lungcnn.reading.limits import MAX_FRAMES, MAX_PIXELS
 
@@ -57,13 +58,22 @@ class Headers:
 
 def read_headers(path_or_bytes) -> Headers:
     """The headers of a DICOM file (a path or bytes), its pixels left unread. Raises as `load_slice`."""
-    if isinstance(path_or_bytes, bytes):
-        return _headers(io.BytesIO(path_or_bytes))
     try:
-        with open(path_or_bytes, "rb") as stream:
-            return _headers(stream)
+        with io.BytesIO(path_or_bytes) if isinstance(path_or_bytes, bytes) else open(path_or_bytes, "rb") as stream:
+            try:
+                return _headers(stream)
+            except UnreadableFileError as error:
+                damage = error
+                stream.seek(0)
+                data = stream.read()
     except OSError as error:
         raise UnreadableFileError(f"The file could not be opened: {error.strerror}.") from None
+    for meant in as_meant(data):
+        try:
+            return _headers(io.BytesIO(meant))
+        except UnreadableFileError:
+            continue
+    raise damage
 
 
 def _headers(stream) -> Headers:
@@ -85,7 +95,8 @@ def _headers(stream) -> Headers:
 def _alike(ds, facts: SliceFacts) -> list:
     """What the slices of a series have in common, for files that state no SeriesInstanceUID."""
     names = ("StudyInstanceUID", "PatientID", "PatientName", "FrameOfReferenceUID", "SeriesNumber", "Rows", "Columns")
-    return [*(_text(ds, name) for name in names), [round(cosine, 1) + 0.0 for cosine in facts.orientation or ()]]
+    orientation = [round(cosine, 1) + 0.0 for cosine in facts.orientation or ()]
+    return [*(_text(ds, name) for name in names), facts.kernel, orientation]
 
 
 def _text(ds, keyword: str) -> str:
@@ -114,7 +125,7 @@ def parse_identity(path_or_bytes):
 def check_ct(ds) -> int:
     """The number of frames of an object that is a CT image; raises what `load_slice` does for any other."""
     modality = str(ds.get("Modality", "") or "").strip()
-    if "Rows" not in ds and "NumberOfFrames" not in ds:
+    if not any(keyword in ds for keyword in ("Rows", "Columns", "NumberOfFrames")):
         raise UnsupportedFileError("The DICOM object holds no image. Send a CT image object.")
     if modality != "CT":
         # Two letters (PS3.3 C.7.3.1.1.1: MR, US, PT ...) name no person; anything longer may, in a wrong place.

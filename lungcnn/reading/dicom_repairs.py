@@ -1,10 +1,13 @@
 """What other readers forgive, forgiven: files that break the standard where their pixels are no less certain for it."""
 
 import io
+from collections.abc import Iterator
+from itertools import chain
 
-from lungcnn.errors import Reason, UnreadableFileError, UnsupportedFileError
+from lungcnn.errors import LungCNNError, Reason, UnreadableFileError, UnsupportedFileError
 from lungcnn.reading.dicom_parsing import parse_dicom
 
+ICON = b"\x88\x00\x00\x02"
 PIXEL_DATA = b"\xe0\x7f\x10\x00"
 SEQUENCE_DELIMITER = b"\xfe\xff\xdd\xe0\x00\x00\x00\x00"
 SIGN_ASSUMED = Reason(
@@ -17,15 +20,30 @@ POLARITY_ASSUMED = Reason(
 
 def parse_image(data: bytes):
     """The Dataset of an image object with pixels; raises what `load_slice` does for any other."""
-    ds = parse_dicom(io.BytesIO(data))
-    if "PixelData" not in ds and PIXEL_DATA in data:
-        # Frames that nothing ends: pydicom drops them, and all before them.
-        ds = parse_dicom(io.BytesIO(data + SEQUENCE_DELIMITER))
-    if "PixelData" not in ds:
-        raise UnsupportedFileError("The DICOM object holds no image. Send a CT image object.")
+    damage: LungCNNError = UnsupportedFileError("The DICOM object holds no image. Send a CT image object.")
+    for meant in chain([data], as_meant(data)):
+        try:
+            ds = parse_dicom(io.BytesIO(meant))
+        except UnreadableFileError as error:
+            damage = error
+            continue
+        if "PixelData" in ds:
+            break
+    else:
+        raise damage
     if not ds.PixelData:
         raise UnreadableFileError("The DICOM object holds no pixels: its PixelData is empty. Export the slice again.")
     return ds
+
+
+def as_meant(data: bytes) -> Iterator[bytes]:
+    """A file that can't be read, or holds no pixels as it is, as its writer may have meant it."""
+    if PIXEL_DATA in data:  # frames that nothing ends: pydicom drops them, and all before them
+        yield data + SEQUENCE_DELIMITER
+    icon = data.find(ICON)
+    pixels = data.find(PIXEL_DATA, data.find(PIXEL_DATA, icon) + 4)
+    if 0 < icon < pixels:  # an icon of another length than it states: what follows is not where it should be
+        yield data[:icon] + data[pixels:]
 
 
 def assume_missing(ds) -> list[Reason]:
@@ -47,11 +65,12 @@ def use_own_offsets(ds, frames: int) -> None:
 
     try:
         fragments = list(generate_fragments(ds.PixelData))[1:]  # the first one is the table
+        if frames == 1:
+            fragments = [b"".join(fragments)]
+        if len(fragments) != frames:
+            return
+        ds.PixelData = encapsulate(fragments, has_bot=False)
     except Exception:  # noqa: BLE001 - decoding will say that it is damaged
         return
-    if frames == 1:
-        fragments = [b"".join(fragments)]
-    if len(fragments) == frames:
-        ds.PixelData = encapsulate(fragments, has_bot=False)
-        for keyword in ("ExtendedOffsetTable", "ExtendedOffsetTableLengths"):
-            ds.pop(keyword, None)
+    for keyword in ("ExtendedOffsetTable", "ExtendedOffsetTableLengths"):
+        ds.pop(keyword, None)

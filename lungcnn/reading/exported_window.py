@@ -10,7 +10,7 @@ import numpy as np
 
 from lungcnn.errors import Reason, RefusalError
 from lungcnn.reading.ct_slice import CTSlice
-from lungcnn.reading.tissue_levels import TissueLevels, find_tissue_levels
+from lungcnn.reading.tissue_levels import TissueLevels, fill_padding, find_tissue_levels
 from lungcnn.windowing import AIR_HU, DATASET, FAT_HU, LOWEST_HU, SOFT_TISSUE_HU, Window, from_grey, to_grey
 
 # The dataset's own window is left alone as long as air and soft tissue lie within these distances in HU: the 903
@@ -21,6 +21,8 @@ SAME_AIR, SAME_TISSUE, SAME_PEAK, SAME_PAIR = 60.0, 85.0, 40.0, 25.0
 SCANNERS_LOWEST, SAME_BESIDE_LOWEST = float(from_grey(to_grey(LOWEST_HU))), 110.0
 # Windows worth reading: air and soft tissue lie in them or close to their ends.
 LOWER, UPPER = (-1700.0, -900.0), (-40.0, 3300.0)
+# From the padding's value to the brightest: scanners pad with -2000 to -3024.
+LOWEST_OF_PADDED = -3200.0
 LARGEST_BLACK, LARGEST_WHITE = 0.04, 0.7
 # Bone and contrast medium alone: on the development slices up to 0.27.
 LEAST_CLIPPED_TISSUE = 0.35
@@ -47,10 +49,15 @@ def correct_levels(ct_slice: CTSlice) -> CTSlice:
     done = {"inverted_levels", "window_corrected"}
     if ct_slice.calibrated or done & {warning.code for warning in ct_slice.warnings}:
         return ct_slice
-    found = find_tissue_levels(ct_slice.hu)
+    hu, notes, least = ct_slice.hu, [], LOWER[0]
+    filled = fill_padding(hu)
+    found = None if filled is None else find_tissue_levels(filled)
+    if filled is not None and found is not None and not _as_assumed(found):
+        hu, least = filled, LOWEST_OF_PADDED
+    else:
+        found = find_tissue_levels(hu)
     if found is None:
         return ct_slice
-    hu, notes = ct_slice.hu, []
     if found.inverted:
         top = float(hu.max() + hu.min()) if ct_slice.kind == "dicom" else DATASET.lower + DATASET.upper
         hu, found = np.float32(top) - hu, _turned(found, top)
@@ -64,7 +71,7 @@ def correct_levels(ct_slice: CTSlice) -> CTSlice:
         if ct_slice.kind == "dicom":
             return _with_offset(ct_slice, hu, found, notes)
         window = _window_of(found)
-        if not (LOWER[0] <= window.lower <= LOWER[1] and UPPER[0] <= window.upper <= UPPER[1]):
+        if not (least <= window.lower <= LOWER[1] and UPPER[0] <= window.upper <= UPPER[1]):
             return ct_slice
         hu = from_grey(to_unit_unclipped(hu), 1.0, window)
         notes.append(
@@ -87,7 +94,7 @@ def _under_a_narrow_window(ct_slice: CTSlice, hu: np.ndarray, found: TissueLevel
     Raises `WrongWindowError` where none does: then lung is clipped too.
     """
     if ct_slice.kind != "dicom":
-        air, lung = (float(to_unit_unclipped(level)) for level in (found.air, found.lung))
+        air, lung = (float(to_unit_unclipped(np.float32(level))) for level in (found.air, found.lung))
         window = min(NARROW, key=lambda one: abs(one.lower + air * one.width - AIR_HU))
         off, lung = abs(window.lower + air * window.width - AIR_HU), window.lower + lung * window.width
         if off <= FARTHEST_AIR and lung <= DENSEST_BESIDE_WHITE:
@@ -136,7 +143,7 @@ def _as_assumed(found: TissueLevels) -> bool:
         only_fat = abs(found.tissues[0] - FAT_HU) <= SAME_PAIR
         return only_fat or abs(found.tissues[0] - SOFT_TISSUE_HU) <= SAME_TISSUE or nearest(SOFT_TISSUE_HU) <= SAME_PEAK
     # Noise clipped at the scanner's lowest value lifts the air, but not fat and muscle.
-    return nearest(FAT_HU) <= SAME_PAIR and nearest(SOFT_TISSUE_HU) <= SAME_PAIR
+    return found.air < DENSEST_LUNG and nearest(FAT_HU) <= SAME_PAIR and nearest(SOFT_TISSUE_HU) <= SAME_PAIR
 
 
 def _window_of(found: TissueLevels) -> Window:

@@ -1,7 +1,9 @@
 """What a file may cost before it is decoded: hostile ones claim or unfold to far more than they hold."""
 
+import stat
 import struct
 import zlib
+from pathlib import Path
 
 from lungcnn.errors import UnreadableFileError, UnsupportedFileError
 
@@ -11,6 +13,7 @@ MAX_FRAMES = 10_000
 MAX_ELEMENTS = 20_000
 # Enhanced CT holds some twenty items a frame.
 MAX_ITEMS = 100_000
+MAX_BYTES = 512 * 2**20
 MAX_INFLATED = 128 * 2**20
 DEFLATED = b"1.2.840.10008.1.2.1.99"
 
@@ -56,7 +59,7 @@ def check_deflated(data: bytes) -> None:
 
 def _end_of_file_meta(data: bytes) -> int:
     """Where the elements of group 0002 end; they are in explicit VR little endian (PS3.10 7.1)."""
-    place = 132
+    place = 132 if data[128:132] == b"DICM" else 0
     while data[place : place + 2] == b"\x02\x00" and place + 12 <= len(data):
         long = data[place + 4 : place + 6] in (b"OB", b"OW", b"UN", b"SQ", b"UT")
         head, length = (12, "<I") if long else (8, "<H")
@@ -84,7 +87,11 @@ def codestream_size(stream: bytes) -> tuple[int, int] | None:
     return None
 
 
-MAX_BYTES = 512 * 2**20
+def check_regular(path: Path) -> None:
+    """Raises `UnsupportedFileError` for a pipe or a device, which may have no end; `OSError` for what isn't there."""
+    mode = path.stat().st_mode
+    if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
+        raise UnsupportedFileError("This is a pipe or a device. Save what comes from it as a file first.")
 
 
 def check_frame(frame: int, frames: int) -> None:

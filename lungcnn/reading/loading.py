@@ -9,7 +9,7 @@ from lungcnn.errors import UnreadableFileError, UnsupportedFileError
 from lungcnn.reading.ct_slice import ACCEPTED, CTSlice
 from lungcnn.reading.damage import told_as_damage
 from lungcnn.reading.dicom import DicomFile
-from lungcnn.reading.limits import MAX_BYTES
+from lungcnn.reading.limits import MAX_BYTES, check_regular
 from lungcnn.reading.pictures import Picture
 from lungcnn.reading.sniffing import describe, sniff
 
@@ -94,6 +94,7 @@ def _read_path(path: Path) -> bytes:
     try:
         if path.is_dir():
             raise UnsupportedFileError("This is a folder; name the files in it. " + ACCEPTED + ".")
+        check_regular(path)
         if path.stat().st_size > MAX_BYTES:
             raise UnsupportedFileError(
                 f"The file holds {path.stat().st_size >> 20} MiB; accepted are files up to {MAX_BYTES >> 20} MiB."

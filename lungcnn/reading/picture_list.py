@@ -13,7 +13,7 @@ def picture_list(members: list[tuple[int, SourceFile]]) -> Series:
     seen, slices, aside = set(), [], []
     for item, file in members:
         digest = _digest(file)
-        if digest in seen:
+        if digest and digest in seen:
             reason = Reason("duplicate", "The same picture was given twice; the first was taken.")
             aside.append(SetAside(item, None, reason, file.name))
             continue
@@ -27,13 +27,18 @@ def picture_list(members: list[tuple[int, SourceFile]]) -> Series:
     return Series(tuple(slices), "picture", set_aside=tuple(aside), notes=tuple(notes))
 
 
-def _digest(file: SourceFile) -> bytes:
-    content = file.content()
-    return hashlib.sha256(content.read_bytes() if isinstance(content, Path) else content).digest()
+def _digest(file: SourceFile) -> bytes | None:
+    """Of the file's bytes; None where they can't be read, as reading it will say."""
+    try:
+        content = file.content()
+        return hashlib.sha256(content.read_bytes() if isinstance(content, Path) else content).digest()
+    except (LungCNNError, OSError):
+        return None
 
 
 def _pages(file: SourceFile) -> int:
+    """Number of pages, 1 where they can't be told."""
     try:
         return file.open().frames
     except LungCNNError:
-        return 1  # reading it will say why
+        return 1

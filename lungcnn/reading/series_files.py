@@ -29,6 +29,13 @@ def collect_files(source) -> Iterator[SourceFile]:
         raise _no_source(source)
 
 
+def _is_zip(file: SourceFile) -> bool:
+    try:
+        return is_zip(file.head())
+    except UnsupportedFileError:
+        return False  # what it is, is said of it when its kind is asked for
+
+
 def _files_in(name: str, content) -> Iterator[SourceFile]:
     if isinstance(content, (str, os.PathLike)):
         path = Path(content)
@@ -44,7 +51,7 @@ def _files_in(name: str, content) -> Iterator[SourceFile]:
 
 
 def _archive_or_file(file: SourceFile, content: Path | io.BytesIO) -> Iterator[SourceFile]:
-    if is_zip(file.head()):
+    if _is_zip(file):
         yield from zip_members(content)
     else:
         yield file

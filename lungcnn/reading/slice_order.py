@@ -4,7 +4,6 @@ import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
@@ -46,12 +45,11 @@ class Frame:
         return SetAside(self.item, self.frame if self.file.frames > 1 else None, Reason(code, message), self.file.name)
 
     def pixels(self) -> bytes:
-        """A digest of the decoded pixels; of the file where they can't be decoded."""
+        """A digest of the decoded pixels; of nothing that any other has where they can't be decoded."""
         try:
             content = self.file.read(self.frame).hu.tobytes()
         except LungCNNError:
-            held = self.file.content()
-            content = repr(self.frame).encode() + (held.read_bytes() if isinstance(held, Path) else held)
+            content = repr((self.item, self.frame)).encode()
         return hashlib.sha256(content).digest()
 
 
@@ -134,7 +132,7 @@ def _volumes(frames: list[Frame], places: np.ndarray) -> list[list[int]]:
     if len(acquisitions) > 1 and not any(_doubled(places[each]) for each in acquisitions):
         return acquisitions
     at_place: dict[int, list[int]] = defaultdict(list)
-    for index in sorted(range(len(frames)), key=lambda i: _given_order(frames[i])):
+    for index in sorted(range(len(frames)), key=lambda i: (frames[i].facts.kernel or "", *_given_order(frames[i]))):
         at_place[round(places[index] / SAME_POSITION_MM)].append(index)
     counts = {len(each) for each in at_place.values()}
     if len(at_place) > 1 and len(counts) == 1:
@@ -164,7 +162,8 @@ def _sorted(frames: list[Frame], places: np.ndarray, notes: Iterable[Reason]) ->
 
 def _by_numbers(frames: list[Frame]) -> Stack:
     numbered = len({frame.number for frame in frames}) > len(frames) // 2
-    order = "their numbers" if numbered else "their names"
+    one_file = len({frame.item for frame in frames}) == 1
+    order = "their numbers" if numbered else "the file" if one_file else "their names"
     note = Reason("no_position", f"The files state no usable positions; slices are in the order of {order}.")
     return Stack(tuple(sorted(frames, key=_given_order)), None, (note,))
 

@@ -9,6 +9,7 @@ from typing import Protocol
 from lungcnn.errors import UnreadableFileError, UnsupportedFileError
 from lungcnn.reading.ct_slice import CTSlice
 from lungcnn.reading.dicom_headers import Headers, read_headers
+from lungcnn.reading.limits import check_regular
 from lungcnn.reading.loading import SliceSource, open_source
 from lungcnn.reading.sniffing import sniff
 
@@ -34,6 +35,12 @@ class SourceFile:
         self._source = source
         self._lock = Lock()
 
+    def __getstate__(self) -> dict:  # to another process it goes unopened
+        return {"name": self.name, "frames": self.frames, "_source": self._source}
+
+    def __setstate__(self, state: dict) -> None:
+        self.__dict__ |= state | {"_lock": Lock()}
+
     @property
     def folder(self) -> str:
         """The folder it was given in, as far as its name says; "" for none."""
@@ -50,6 +57,7 @@ class SourceFile:
         if not isinstance(self._source, Path):
             return self._source.read(_HEAD_BYTES)
         try:
+            check_regular(self._source)
             with self._source.open("rb") as stream:
                 return stream.read(_HEAD_BYTES)
         except FileNotFoundError:

@@ -10,6 +10,7 @@ from lungcnn.windowing import AIR_HU
 
 # Above lung's: a value that stands for more is met inside bodies.
 DENSEST_PADDING_HU = -900.0
+LOWEST_POSSIBLE_HU = -1500.0
 
 
 def from_high_bits(pixels: np.ndarray, stored: int, high: int) -> np.ndarray:
@@ -49,6 +50,8 @@ def upright_polarity(hu: np.ndarray, inverted: np.ndarray, padding: np.ndarray, 
 
     Air surrounds a patient, so of the two readings the right one is that whose rim, padding left out, is nearer to air.
     """
+    impossible = np.minimum(hu, inverted) < LOWEST_POSSIBLE_HU  # padding that isn't stated
+    padding = padding | joined_to_border(impossible.astype(np.uint8)).astype(bool)
     rim = np.zeros(hu.shape, bool)
     rim[[0, -1]], rim[:, [0, -1]] = True, True
     rim = (rim | cv2.dilate(padding.astype(np.uint8), np.ones((3, 3), np.uint8)).astype(bool)) & ~padding

@@ -12,6 +12,9 @@ import numpy.typing as npt
 from lungcnn.masks import joined_to_border
 from lungcnn.windowing import AIR_HU, FAT_HU, SOFT_TISSUE_HU
 
+# Shares of the picture and of its range of levels. Padding of -2000 below air, and bone of 3000: a fifth of the range.
+LEAST_PADDING, LEAST_STEP_TO_AIR = 0.02, 0.15
+
 
 @dataclass(frozen=True)
 class TissueLevels:
@@ -35,6 +38,25 @@ class TissueLevels:
         """Levels of any shape as float32 HU, by air and soft tissue."""
         scale = np.float32((SOFT_TISSUE_HU - AIR_HU) / (self.tissues[0] - self.air))
         return (np.asarray(levels, np.float32) - np.float32(self.air)) * scale + np.float32(AIR_HU)
+
+
+def fill_padding(levels: np.ndarray) -> np.ndarray | None:
+    """A picture `[rows, columns]` with what was padded around it filled with air's level; None without padding.
+
+    Padding is flat, the darkest of all, joined to the border, and a good deal darker than the air beside it.
+    """
+    lowest, highest = float(levels.min()), float(levels.max())
+    darkest = levels <= lowest + 0.002 * (highest - lowest)
+    if darkest.mean() < LEAST_PADDING:
+        return None
+    padding = joined_to_border(darkest.astype(np.uint8))
+    beside = cv2.dilate(padding, np.ones((5, 5), np.uint8)) > padding
+    if padding.mean() < LEAST_PADDING or not beside.any():
+        return None
+    air = float(np.median(levels[beside]))
+    if air - lowest < LEAST_STEP_TO_AIR * (highest - lowest):
+        return None
+    return np.where(padding > 0, np.float32(air), levels)
 
 
 def find_tissue_levels(levels: np.ndarray) -> TissueLevels | None:

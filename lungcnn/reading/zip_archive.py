@@ -32,7 +32,7 @@ def zip_members(archive) -> Iterator[SourceFile]:
     Raises `UnreadableFileError` for a damaged one, `UnsupportedFileError` for one beyond the limits.
     """
     try:
-        opened = zipfile.ZipFile(archive)
+        opened = _Archive(archive)
         members = [(_name(info), info) for info in opened.infolist()]
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
         raise UnreadableFileError("The zip archive is damaged or cut short. Pack it again.") from None
@@ -70,6 +70,13 @@ def _check(infos: list[zipfile.ZipInfo]) -> None:
         raise UnsupportedFileError(
             f"A file in the archive unpacks to more than the {MAX_BYTES >> 20} MiB that are accepted. {_INSTEAD}"
         )
+
+
+class _Archive(zipfile.ZipFile):
+    """An archive that can go to another process, where it is opened again."""
+
+    def __reduce__(self):
+        return _Archive, (self.filename or self.fp,)
 
 
 class _Member:

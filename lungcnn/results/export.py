@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lungcnn.errors import UsageError
 from lungcnn.results.rendering import encode_png, render_overlay
 from lungcnn.results.series_report import SeriesReport
 from lungcnn.results.slice_report import SliceReport
@@ -45,10 +44,8 @@ def export_heatmap(report: SliceReport) -> bytes:
 
     Raises `UsageError` for a report without an explanation.
     """
-    if report.explanation is None:
-        raise UsageError("There is no heatmap: the slice was not judged.")
     stream = io.BytesIO()
-    np.save(stream, report.explanation.heatmap())
+    np.save(stream, report.require_explanation().heatmap())
     return stream.getvalue()
 
 

@@ -5,7 +5,6 @@ from datetime import date
 from functools import partial
 
 from lungcnn.classes import CLASSES
-from lungcnn.errors import UsageError
 from lungcnn.explaining.methods import METHODS
 from lungcnn.results.export import View, draw_view
 from lungcnn.results.rendering import encode_png, render_slice
@@ -28,8 +27,6 @@ def export_report(report: SliceReport, view: View | None = None, day: date | Non
     from reportlab.lib.pagesizes import A4
     from reportlab.platypus import SimpleDocTemplate
 
-    if report.ct_slice is None:
-        raise UsageError("The report carries no slice to draw: make one of that slice with Pipeline.run.")
     view = view or View()
     stream = io.BytesIO()
     # `invariant` leaves creation time and a random identifier out.
@@ -105,7 +102,7 @@ def _story(report: SliceReport, view: View, day: date, width: float) -> list:
 def _pictures(report: SliceReport, view: View, width: float, styles):
     from reportlab.platypus import Image, Paragraph, Table
 
-    ct_slice, side = report.ct_slice, (width - 10) / 2
+    ct_slice, side = report.require_slice(), (width - 10) / 2
     rows, columns = ct_slice.hu.shape
     height = side * rows * ct_slice.aspect / columns
     shrink = min(1.0, 300 / height)
@@ -142,10 +139,10 @@ def _bars(report: SliceReport, width: float, styles):
 
     from lungcnn.classes import CLASS_COLOURS
 
-    drawing = Drawing(width, 16 * len(CLASSES))
+    shares, drawing = report.probabilities or {}, Drawing(width, 16 * len(CLASSES))
     for index, name in enumerate(CLASSES):
         y = 16 * (len(CLASSES) - 1 - index) + 4
-        share = report.probabilities[name]
+        share = shares[name]
         font = "Helvetica-Bold" if name == report.prediction else "Helvetica"
         drawing.add(String(0, y, name, fontName=font, fontSize=9, fillColor=HexColor("#1e293b")))
         drawing.add(Rect(70, y - 1, 300, 8, fillColor=HexColor("#e2e8f0"), strokeColor=None))
@@ -155,7 +152,7 @@ def _bars(report: SliceReport, width: float, styles):
 
 
 def _checks(report: SliceReport) -> list[str]:
-    explanation, lines = report.explanation, []
+    explanation, lines = report.require_explanation(), []
     checks = explanation.faithfulness
     if explanation.peak_xy is None:
         return [f"Nothing on this slice speaks for {explanation.class_name}."]

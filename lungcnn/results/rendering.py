@@ -50,9 +50,7 @@ def render_overlay(
     for name, value in (("Opacity", opacity), ("The contour's level", 0 if contour is None else contour)):
         if not 0 <= value <= 1:
             raise UsageError(f"{name} lies between 0 and 1; received {value}.")
-    if report.ct_slice is None:
-        raise UsageError("The report carries no slice to draw: make one of that slice with Pipeline.run.")
-    grey = cv2.cvtColor(render_slice(report.ct_slice, window), cv2.COLOR_GRAY2RGB)
+    grey = cv2.cvtColor(render_slice(report.require_slice(), window), cv2.COLOR_GRAY2RGB)
     if report.explanation is None:
         return grey
     heat = report.explanation.heatmap()
@@ -64,7 +62,7 @@ def render_overlay(
     if not strength.any():
         return grey
     if signed:
-        colours = np.where(heat[..., None] < 0, np.uint8(AGAINST), np.uint8(FOR))
+        colours = np.where(heat[..., None] < 0, np.array(AGAINST, np.uint8), np.array(FOR, np.uint8))
     else:
         colours = cv2.applyColorMap((strength * 255 + 0.5).astype(np.uint8), COLOUR_MAPS[colour_map])
         colours = cv2.cvtColor(colours, cv2.COLOR_BGR2RGB)

@@ -16,7 +16,6 @@ from lungcnn.results.slice_report import ModelInfo, SliceReport
 SUSPICIOUS, APART_MM, APART_SLICES = 5, 10.0, 3
 NO_RULE = Reason("no_series_rule", "The model's card holds no rule for series: there is no result for the whole.")
 NOTHING_JUDGED = Reason("nothing_judged", "No slice of the series could be judged: see the reasons of its slices.")
-
 PICTURES = Reason("list_of_pictures", "Pictures don't say that they are of one patient: each is judged by itself.")
 
 
@@ -57,6 +56,7 @@ class SeriesReport:
         result: of the whole; None where nothing was judged, for pictures, or where the model's card holds no rule.
         reasons: why there is no result. notes: what to know of the series, such as gaps and dropped duplicates.
         spacing_mm: the usual distance between slices, or None.
+        ordered: whether the slices are one patient's, in order; pictures don't say so.
     """
 
     status: str
@@ -67,6 +67,7 @@ class SeriesReport:
     notes: tuple[Reason, ...] = ()
     spacing_mm: float | None = None
     model: ModelInfo | None = None
+    ordered: bool = True
 
     @cached_property
     def profile(self) -> np.ndarray:
@@ -79,7 +80,7 @@ class SeriesReport:
 
     @cached_property
     def suspicious(self) -> tuple[int, ...]:
-        """Indices of the slices to look at first: the highest malignant probabilities, some way apart; at most 5."""
+        """Indices of the slices to look at first: of the highest malignant probability, in a series some way apart."""
         malignant = self.profile[:, CLASSES.index("malignant")]
         chosen: list[int] = []
         for index in np.argsort(-malignant, kind="stable"):
@@ -90,10 +91,12 @@ class SeriesReport:
         return tuple(chosen)
 
     def _apart(self, one: int, other: int) -> bool:
-        places = self.positions[one], self.positions[other]
-        if None in places:
+        if not self.ordered:
+            return True
+        place, other_place = self.positions[one], self.positions[other]
+        if place is None or other_place is None:
             return abs(one - other) >= APART_SLICES
-        return abs(places[0] - places[1]) >= APART_MM
+        return abs(place - other_place) >= APART_MM
 
     def to_json(self) -> dict:
         """As plain Python values; `slices` holds the records of `predict --json`."""
@@ -114,9 +117,11 @@ class SeriesReport:
 
 def series_report(series: Series, reports: Sequence[SliceReport], card: ModelCard) -> SeriesReport:
     """The report of a series from those of its slices."""
-    model, rule = ModelInfo(card.name, card.sha256), SeriesRule.from_card(card.series)
-    malignant = [report.probabilities["malignant"] for report in reports if report.status == "ok"]
-    result, reasons = None, ()
+    rule = SeriesRule.from_card(card.series)
+    malignant = [report.probabilities["malignant"] for report in reports if report.probabilities]
+    result: SeriesResult | None = None
+    reasons: tuple[Reason, ...] = ()
+    notes = series.notes
     if not malignant:
         reasons = (NOTHING_JUDGED,)
     elif not series.ordered:
@@ -124,18 +129,10 @@ def series_report(series: Series, reports: Sequence[SliceReport], card: ModelCar
     elif rule is None:
         reasons = (NO_RULE,)
     else:
-        p = rule.probability(malignant)
+        p = rule.probability(np.array(malignant))
         result = SeriesResult(p, p >= rule.threshold, rule.threshold, rule.rule, len(malignant))
-    notes = series.notes
-    if result and len(malignant) > rule.slices[1]:
-        notes += (
-            Reason(
-                "longer_than_measured",
-                f"The rule for series was fitted on cases of {rule.slices[0]} to {rule.slices[1]} slices. So one in "
-                f"{rule.stride(len(malignant))} of the {len(malignant)} judged here was taken, from each start, and "
-                "the mean is given; how well that does on whole series was not measured.",
-            ),
-        )
+        if len(malignant) > rule.slices[1]:
+            notes += (_longer_than_measured(rule, len(malignant)),)
     return SeriesReport(
         status="ok" if malignant else "refused",
         slices=tuple(reports),
@@ -144,5 +141,15 @@ def series_report(series: Series, reports: Sequence[SliceReport], card: ModelCar
         reasons=reasons,
         notes=notes,
         spacing_mm=series.spacing_mm,
-        model=model,
+        model=ModelInfo(card.name, card.sha256),
+        ordered=series.ordered,
+    )
+
+
+def _longer_than_measured(rule: SeriesRule, judged: int) -> Reason:
+    return Reason(
+        "longer_than_measured",
+        f"The rule for series was fitted on cases of {rule.slices[0]} to {rule.slices[1]} slices. So one in "
+        f"{rule.stride(judged)} of the {judged} judged here was taken, from each start, and the mean is given; how "
+        "well that does on whole series was not measured.",
     )

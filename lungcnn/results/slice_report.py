@@ -3,9 +3,10 @@
 from dataclasses import asdict, dataclass, field
 
 from lungcnn.classes import CLASSES
-from lungcnn.errors import Reason, RefusalError
+from lungcnn.errors import Reason, RefusalError, UsageError
 from lungcnn.explaining.explanation import Explanation
 from lungcnn.reading.ct_slice import CTSlice
+from lungcnn.system import printable_name
 
 DISCLAIMER = "For research and teaching only. Not a medical device; not for diagnosis or treatment decisions."
 
@@ -53,10 +54,22 @@ class SliceReport:
             return "None of the three classes can be ruled out: on this slice the model abstains."
         return f"Can't be ruled out: {' or '.join(self.prediction_set)}."
 
+    def require_slice(self) -> CTSlice:
+        """The slice as it was judged; raises `UsageError` for a report that doesn't carry it."""
+        if self.ct_slice is None:
+            raise UsageError("The report carries no slice to draw: make one of that slice with Pipeline.run.")
+        return self.ct_slice
+
+    def require_explanation(self) -> Explanation:
+        """The explanation; raises `UsageError` for a slice that was not judged or not explained."""
+        if self.explanation is None:
+            raise UsageError("There is no heatmap: the slice was not judged.")
+        return self.explanation
+
     def to_json(self, file: str | None = None) -> dict:
-        """The record of `predict --json` as plain Python values; `file` is repeated as given."""
+        """The record of `predict --json` as plain Python values; `file` is repeated, as far as UTF-8 can hold it."""
         return {
-            "file": file,
+            "file": file and printable_name(file),
             "index": self.index,
             "status": self.status,
             "reasons": [asdict(reason) for reason in self.reasons],

@@ -1,83 +1,55 @@
 """Many files through the pipeline, one after another; a bad one never stops the rest."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from lungcnn.errors import LungCNNError, UsageError
+from lungcnn.errors import UnsupportedFileError, UsageError
 from lungcnn.pipeline import Pipeline
 from lungcnn.reading.series import Reading, Series
-from lungcnn.reading.sniffing import sniff
-from lungcnn.results.dicom.results import Judged
+from lungcnn.results.dicom.source import Judged
 from lungcnn.results.series_report import SeriesReport
-from lungcnn.results.slice_report import SliceReport
+from lungcnn.results.slice_report import SliceReport, failed
+from lungcnn.serving.inputs import is_archive
 from lungcnn.serving.outputs import Outputs
+from lungcnn.system import printable_name
 
-_SNIFFED_BYTES = 512
-
-
-def find_files(paths: Iterable[Path]) -> list[Path]:
-    """Files as given, and of folders (searched through) those whose bytes look like slices, in order of name.
-
-    Raises `UsageError` for a folder that holds none. A file that is missing or of another kind is kept: it gets
-    a record that says so.
-    """
-    files = []
-    for path in paths:
-        if not path.is_dir():
-            files.append(path)
-            continue
-        inside = [file for file in sorted(path.rglob("*")) if file.is_file() and _looks_like_a_slice(file)]
-        if not inside:
-            raise UsageError(f"The folder {path} holds no DICOM files or pictures.")
-        files += inside
-    return files
-
-
-def _looks_like_a_slice(file: Path) -> bool:
-    try:
-        with file.open("rb") as stream:
-            return sniff(stream.read(_SNIFFED_BYTES)) is not None
-    except OSError:
-        return True  # its record will say that it can't be opened
+_ZIP = failed(UnsupportedFileError("This is a zip archive: with --series its slices are judged, as series."))
 
 
 def predict_files(
-    pipeline: Pipeline, files: Iterable[Path], outputs: Outputs, on_file: Callable[[], None], **options
-) -> Iterator[tuple[Path, SliceReport]]:
-    """Yield a report for each slice of each file, in order; options as `Pipeline.run`.
+    pipeline: Pipeline, files: Sequence[Path], outputs: Outputs, on_file: Callable[[], None], **options
+) -> Iterator[tuple[Path, SliceReport, list[Path]]]:
+    """Yield each file, a report for each of its slices, and the files written of it, in order.
 
-    Raises `UsageError` when an output can't be written: a full disk ends the run with a sentence.
+    Options as `Pipeline.run`.
     """
+    outputs.spare(files)
     for file in files:
-        for report in pipeline.run_file(file, **options):
-            try:
-                outputs.write(file, report)
-            except OSError as error:
-                raise UsageError(f"The overlay or heatmap could not be written: {error.strerror}.") from None
-            yield file, report
+        for report in [_ZIP] if is_archive(file) else pipeline.run_file(file, **options):
+            yield file, report, outputs.write(file, report)
         on_file()
 
 
 def predict_series(
     pipeline: Pipeline, reading: Reading, outputs: Outputs, on_slice: Callable[[], None], **options
-) -> Iterator[tuple[Series, SeriesReport]]:
-    """Yield the report of each series; maps are made of its most suspicious slices only, where outputs need them.
+) -> Iterator[tuple[Series, SeriesReport, list[Path]]]:
+    """Yield each series, its report, and the files written of it.
 
-    Options as `Pipeline.run`. Raises `UsageError` where there is no series, or when an output can't be written.
+    Maps are made of its most suspicious slices only, where outputs need them. Options as `Pipeline.run`. Raises
+    `UsageError` where there is no series.
     """
     if not reading.series:
         why = f" The first file: {reading.set_aside[0].reason.message}" if reading.set_aside else ""
         raise UsageError(f"No series of CT slices was found.{why}")
+    outputs.spare(one.name for series in reading.series for one in series.slices)
     for number, series in enumerate(reading.series, 1):
         report = pipeline.run_series(series, lambda _: on_slice())
-        if outputs.overlay or outputs.heatmap or outputs.dicom:
+        written: list[Path] = []
+        if outputs.wanted:
             looked_at, names = look_at(pipeline, series, report, **options)
-            try:
-                outputs.write_series(looked_at, report, names, f"series{number}")
-            except OSError as error:
-                raise UsageError(f"The overlay or heatmap could not be written: {error.strerror}.") from None
-        yield series, report
+            written = outputs.write_series(looked_at, report, names, number)
+        yield series, report, written
 
 
 def look_at(pipeline: Pipeline, series: Series, report: SeriesReport, **options) -> tuple[list[Judged], list[str]]:
@@ -89,26 +61,26 @@ def look_at(pipeline: Pipeline, series: Series, report: SeriesReport, **options)
     judged, names = [], []
     for index in report.suspicious or range(len(series)):
         one = series.slices[index]
-        try:
-            ct_slice = one.read()
-        except LungCNNError:
-            continue  # its report says why
-        judged.append(Judged(one.content(), pipeline.run(ct_slice, **options)))
+        explained = pipeline.run_read(one.read, one.frame, **options)
+        if explained.ct_slice is None:
+            continue  # it can't be read: its report says why
+        judged.append(Judged(one.content(), explained))
         names.append(one.name)
         if not report.suspicious:
             break
     return judged, names
 
 
-def series_record(series: Series, report: SeriesReport) -> dict:
-    """The record of `predict --series --json`: that of the report, with the files' names."""
+def series_record(series: Series, report: SeriesReport, written: Iterable[Path] = ()) -> dict:
+    """The record of `predict --series --json`: that of the report, with the names of its files and of those written."""
     record = report.to_json()
+    record["written"] = [printable_name(str(path)) for path in written]
     for one, given in zip(record["slices"], series.slices, strict=True):
-        one["file"] = given.name
+        one["file"] = printable_name(given.name)
     record["set_aside"] = aside_records(series.set_aside)
     return record
 
 
 def aside_records(set_aside) -> list[dict]:
     """What was set aside, as plain values."""
-    return [{"file": one.name, "frame": one.frame, **asdict(one.reason)} for one in set_aside]
+    return [{"file": printable_name(one.name), "frame": one.frame, **asdict(one.reason)} for one in set_aside]

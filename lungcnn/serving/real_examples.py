@@ -10,7 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from lungcnn.errors import LungCNNError, UnreadableFileError, UsageError
+from lungcnn.errors import LungCNNError, OutputError, UnreadableFileError
+from lungcnn.system import write_whole
 
 ADDRESS = "https://services.cancerimagingarchive.net/nbia-api/services/v1/getSingleImage"
 LICENCE = "CC BY 3.0"
@@ -58,6 +59,19 @@ class RealSlice:
     def file(self) -> str:
         """The file's name in the cache."""
         return f"{self.name}.dcm"
+
+    def matches(self, data: bytes) -> bool:
+        """Whether these are the bytes that are pinned, or another file of the same picture."""
+        if hashlib.sha256(data).hexdigest() == self.sha256:
+            return True
+        from lungcnn.reading.loading import load_slice
+
+        try:
+            ct_slice = load_slice(data)
+        except LungCNNError:
+            return False
+        picture = ct_slice.hu.tobytes() + repr(ct_slice.spacing).encode()
+        return hashlib.sha256(picture).hexdigest() == self.picture_sha256
 
 
 _ROOT = "1.3.6.1.4.1.14519.5.2.1.6279.6001."
@@ -115,7 +129,7 @@ def download_examples(address: str = "", on_file: Callable[[], None] = lambda: N
     Args:
         address: of the archive's getSingleImage; "" for The Cancer Imaging Archive's. on_file: after each file.
 
-    Raises `DownloadError` where the archive can't be reached or sends something else, and `UsageError` where the cache
+    Raises `DownloadError` where the archive can't be reached or sends something else, and `OutputError` where the cache
     can't be written.
     """
     folder = cache_folder()
@@ -131,18 +145,16 @@ def download_examples(address: str = "", on_file: Callable[[], None] = lambda: N
 
 
 def _fetch(one: RealSlice, address: str) -> bytes:
-    import requests
-    from requests.adapters import HTTPAdapter
-    from urllib3.util import Retry
+    """The bytes of a slice, which match its pins.
 
-    session = requests.Session()
-    retry = Retry(ATTEMPTS - 1, backoff_factor=0.5, status_forcelist=(429, 502, 503, 504), raise_on_status=False)
-    for scheme in ("https://", "http://"):
-        session.mount(scheme, HTTPAdapter(max_retries=retry))
+    Not by pooch, which knows one sha256 a file and no limit on its size: archives rewrite headers, so there are two.
+    """
+    import requests
+
     query = {"SeriesInstanceUID": one.series, "SOPInstanceUID": one.instance}
     data = b""
     try:
-        with session.get(address, params=query, timeout=TIMEOUT_S, stream=True) as answer:
+        with _session().get(address, params=query, timeout=TIMEOUT_S, stream=True) as answer:
             if not answer.ok:
                 raise DownloadError(
                     f"The Cancer Imaging Archive answered HTTP {answer.status_code}; try again later. The synthetic "
@@ -157,7 +169,7 @@ def _fetch(one: RealSlice, address: str) -> bytes:
             "The Cancer Imaging Archive can't be reached from here: real slices need the internet, the synthetic "
             "examples don't."
         ) from None
-    if not _matches(one, data):
+    if not one.matches(data):
         raise DownloadError(
             f"What The Cancer Imaging Archive sent for {one.name} is not the slice that is pinned (its sha256 "
             "differs): it was not kept."
@@ -165,31 +177,29 @@ def _fetch(one: RealSlice, address: str) -> bytes:
     return data
 
 
-def _matches(one: RealSlice, data: bytes) -> bool:
-    if hashlib.sha256(data).hexdigest() == one.sha256:
-        return True
-    from lungcnn.reading.loading import load_slice
+def _session():
+    """A `requests.Session` that asks a busy archive again."""
+    import requests
+    from requests.adapters import HTTPAdapter
+    from urllib3.util import Retry
 
-    try:
-        ct_slice = load_slice(data)
-    except LungCNNError:
-        return False
-    picture = ct_slice.hu.tobytes() + repr(ct_slice.spacing).encode()
-    return hashlib.sha256(picture).hexdigest() == one.picture_sha256
+    session = requests.Session()
+    retry = Retry(ATTEMPTS - 1, backoff_factor=0.5, status_forcelist=(429, 502, 503, 504), raise_on_status=False)
+    for scheme in ("https://", "http://"):
+        session.mount(scheme, HTTPAdapter(max_retries=retry))
+    return session
 
 
 def _is_there(one: RealSlice, path: Path) -> bool:
     try:
-        return path.is_file() and path.stat().st_size <= MAX_FILE and _matches(one, path.read_bytes())
+        return path.is_file() and path.stat().st_size <= MAX_FILE and one.matches(path.read_bytes())
     except (OSError, UnreadableFileError):
         return False
 
 
 def _keep(path: Path, data: bytes) -> None:
-    draft = path.with_name(f".{path.name}.draft")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        draft.write_bytes(data)
-        draft.replace(path)
+        write_whole(path, lambda draft: draft.write_bytes(data))
     except OSError as error:
-        raise UsageError(f"The cache {path.parent} can't be written: {error.strerror}. Set LUNGCNN_CACHE.") from None
+        raise OutputError(f"The cache {path.parent} can't be written: {error.strerror}. Set LUNGCNN_CACHE.") from None

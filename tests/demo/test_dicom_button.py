@@ -5,6 +5,7 @@ import io
 import logging
 import re
 import zipfile
+from dataclasses import replace
 
 import gradio as gr
 import numpy as np
@@ -12,10 +13,14 @@ import pydicom
 import pytest
 from conftest import ROOT, dicom_bytes
 from test_dicom_results import contents, errors_of
-from test_page import last, phantom_bytes, written
+from test_page import ask, last, phantom_bytes, ready, written
 
 from demo import texts
-from demo.app import Explaining, PipelineInWaiting, Visit, build_demo
+from demo.downloads import dicom_data
+from demo.events import Events
+from demo.judge import JudgeHere
+from demo.page import build_demo
+from demo.visit import Shown, Superseded, Visit
 from lungcnn import CLASSES
 
 MASS = ROOT / "examples" / "arch-spiculated-mass.dcm"
@@ -28,16 +33,21 @@ STUDY = {
 }
 
 
-def explaining(pipeline, dicom_results=True) -> Explaining:
-    waiting = PipelineInWaiting(lambda: pipeline)
-    waiting.start()
-    waiting.get()
-    return Explaining(waiting, pipeline.card, dicom_results)
+@pytest.fixture
+def offering(pipeline):
+    return Events(ready(pipeline), pipeline.card, dicom_results=True)
 
 
 @pytest.fixture
-def offering(pipeline):
-    return explaining(pipeline)
+def judge(pipeline):
+    return JudgeHere(pipeline)
+
+
+def after(events, name, *values, **choices) -> Visit:
+    """A visit after one event."""
+    visit = Visit()
+    ask(events, visit, name, *values, **choices)
+    return visit
 
 
 def objects(html) -> dict:
@@ -49,32 +59,30 @@ def objects(html) -> dict:
 
 
 def test_without_the_option_no_bytes_are_held_and_there_is_no_button(pipeline, phantom, tmp_path):
-    plain = explaining(pipeline, dicom_results=False)
-    one = last(plain.upload(written(tmp_path, phantom_bytes(phantom, **STUDY)), "grad-cam"))["state"]
+    plain = Events(ready(pipeline), pipeline.card)
+    one = after(plain, "upload", written(tmp_path, phantom_bytes(phantom, **STUDY)))
     files = written(tmp_path, *(phantom_bytes(phantom, z, **STUDY) for z in (0, 5)))
-    several = last(plain.upload(files, "grad-cam"))["state"]
-    example = last(plain.example(MASS, "grad-cam"))["state"]
+    several = after(plain, "upload", files)
+    example = after(plain, "example", MASS)
     for visit in (one, several, example):
-        assert visit.report.status == "ok"
-        assert visit.source is None
-    assert not any(isinstance(value, bytes) for value in vars(one).values())
-    waiting = PipelineInWaiting(lambda: pipeline)
+        assert visit.shown.report.status == "ok"
+        assert visit.shown.source is None
+    assert not any(isinstance(value, bytes) for value in vars(one.shown).values())
     ids = [
-        {component["props"].get("elem_id") for component in build_demo(waiting, [], None, on).config["components"]}
+        {c["props"].get("elem_id") for c in build_demo(ready(pipeline), [], None, on).config["components"]}
         for on in (False, True)
     ]
     assert ids[1] - ids[0] == {"take-dicom", "dicom-hint"}
 
 
-def test_the_zip_holds_results_of_the_patients_study(offering, tmp_path):
-    data = MASS.read_bytes()
-    shown = last(offering.upload(written(tmp_path, data), "grad-cam"))
-    visit, source = shown["state"], pydicom.dcmread(MASS)
-    assert visit.source == data
+def test_the_zip_holds_results_of_the_patients_study(offering, judge, tmp_path):
+    data, visit, source = MASS.read_bytes(), Visit(), pydicom.dcmread(MASS)
+    shown = last(ask(offering, visit, "upload", written(tmp_path, data)))
+    assert visit.shown.source == data
     assert shown["dicom"]["visible"]
     assert "name and identifiers of the upload's patient" in shown["dicom_hint"]
     assert list(tmp_path.iterdir()) == []
-    made = objects(offering.dicom(visit))
+    made = objects(dicom_data(visit.shown, judge))
     assert list(made) == NAMES
     for ds in made.values():
         for keyword in ("StudyInstanceUID", "PatientID", "PatientName"):
@@ -82,7 +90,7 @@ def test_the_zip_holds_results_of_the_patients_study(offering, tmp_path):
         assert ds.SeriesInstanceUID != source.SeriesInstanceUID
         assert errors_of(ds, tmp_path) == []
     numbers, coded = contents(made["result-sr.dcm"])
-    report = visit.report
+    report = visit.shown.report
     for name in CLASSES:
         assert numbers[f"P_{name.upper()}"] == pytest.approx(report.probabilities[name], abs=1e-6)
     assert numbers["DELETION_AUC"] == pytest.approx(report.explanation.faithfulness.deletion_auc, abs=1e-6)
@@ -90,18 +98,18 @@ def test_the_zip_holds_results_of_the_patients_study(offering, tmp_path):
     assert np.array_equal(made["result-pm.dcm"].pixel_array, report.explanation.heatmap())
 
 
-def test_a_phantom_and_what_is_explained_now(offering):
-    visit = last(offering.example(MASS, "grad-cam"))["state"]
-    last(offering.again(visit, "benign", "hires-cam"))
-    assert "hires-cam map for benign" in objects(offering.dicom(visit))["result-sc.dcm"].DerivationDescription
+def test_a_phantom_and_what_is_explained_now(offering, judge):
+    visit = after(offering, "example", MASS)
+    ask(offering, visit, "explain", wanted="benign", method="hires-cam")
+    assert "hires-cam map for benign" in objects(dicom_data(visit.shown, judge))["result-sc.dcm"].DerivationDescription
 
 
-def test_of_a_series_the_slice_that_is_shown(offering, phantom, tmp_path):
+def test_of_a_series_the_slice_that_is_shown(offering, judge, phantom, tmp_path):
     files = [phantom_bytes(phantom, z, **STUDY) for z in (0, 5, 10)]
-    visit = last(offering.upload(written(tmp_path, *files), "grad-cam"))["state"]
+    visit = after(offering, "upload", written(tmp_path, *files))
     for number in (1, 3):
-        last(offering.scroll(visit, number, "grad-cam"))
-        made = objects(offering.dicom(visit))
+        ask(offering, visit, "scroll", number)
+        made = objects(dicom_data(visit.shown, judge))
         instance = pydicom.dcmread(io.BytesIO(files[number - 1])).SOPInstanceUID
         assert made["result-sc.dcm"].SourceImageSequence[0].ReferencedSOPInstanceUID == instance
         assert list(made) == NAMES
@@ -109,13 +117,15 @@ def test_of_a_series_the_slice_that_is_shown(offering, phantom, tmp_path):
 
 def test_a_report_that_comes_late_is_not_put_to_another_slice(phantom_slice, report_of):
     visit = Visit()
-    visit.show(phantom_slice, source=b"first")
-    token = visit.token
-    visit.show(phantom_slice, source=b"second")
-    assert not visit.settle(report_of, token)
-    assert visit.filed() == (b"second", None)
-    assert visit.settle(report_of, visit.token)
-    assert visit.filed() == (b"second", report_of)
+    older = visit.begin()
+    first = visit.show(older, Shown(phantom_slice, source=b"first"))
+    newer = visit.begin()
+    second = visit.show(newer, Shown(phantom_slice, source=b"second"))
+    with pytest.raises(Superseded):
+        visit.show(older, replace(first, report=report_of))
+    assert visit.shown is second
+    visit.show(newer, replace(second, report=report_of))
+    assert (visit.shown.source, visit.shown.report) == (b"second", report_of)
 
 
 @pytest.fixture
@@ -123,18 +133,18 @@ def report_of(pipeline, phantom_slice):
     return pipeline.run(phantom_slice, checks=False)
 
 
-def test_what_cannot_be_made_is_told_in_a_sentence(offering, phantom, tmp_path, caplog, recwarn):
+def test_what_cannot_be_made_is_told_in_a_sentence(offering, judge, phantom, tmp_path, caplog, recwarn):
     caplog.set_level(logging.DEBUG)
     with pytest.raises(gr.Error, match="nothing to take away"):
-        offering.dicom(None)
-    picture = last(
-        offering.upload(written(tmp_path, (ROOT / "examples" / "carina-normal.png").read_bytes()), "grad-cam")
-    )
-    assert picture["state"].source is None
+        dicom_data(Shown(), judge)
+    visit = Visit()
+    png = (ROOT / "examples" / "carina-normal.png").read_bytes()
+    picture = last(ask(offering, visit, "upload", written(tmp_path, png)))
+    assert visit.shown.source is None
     assert not picture["dicom"]["visible"]
     assert texts.DICOM_PICTURE in picture["dicom_hint"]
     with pytest.raises(gr.Error, match="names no patient"):
-        offering.dicom(picture["state"])
+        dicom_data(visit.shown, judge)
     for elements, message in (
         ({}, "states no StudyInstanceUID"),
         (STUDY | {"StudyDate": "MARKER"}, "breaks the standard"),
@@ -142,17 +152,17 @@ def test_what_cannot_be_made_is_told_in_a_sentence(offering, phantom, tmp_path, 
         stored = (phantom.hu + 1024).astype(np.int16)
         with pydicom.config.disable_value_validation():
             file = dicom_bytes(stored, spacing=phantom.spacing, **elements)
-        visit = last(offering.upload(written(tmp_path, file), "grad-cam"))["state"]
+        visit = after(offering, "upload", written(tmp_path, file))
         with pytest.raises(gr.Error, match=message) as told:
-            offering.dicom(visit)
+            dicom_data(visit.shown, judge)
         assert "MARKER" not in str(told.value)
     assert "MARKER" not in caplog.text + "".join(str(one.message) for one in recwarn)
 
 
-def test_a_missing_heatmap_is_told(offering, phantom, tmp_path, monkeypatch):
+def test_a_missing_heatmap_is_told(offering, judge, phantom, tmp_path, monkeypatch):
     said = []
     monkeypatch.setattr(gr, "Info", said.append)
     file = phantom_bytes(phantom, **STUDY | {"FrameOfReferenceUID": None})
-    visit = last(offering.upload(written(tmp_path, file), "grad-cam"))["state"]
-    assert list(objects(offering.dicom(visit))) == NAMES[:2]
+    visit = after(offering, "upload", written(tmp_path, file))
+    assert list(objects(dicom_data(visit.shown, judge))) == NAMES[:2]
     assert said == [texts.DICOM_NO_MAP]

@@ -3,6 +3,7 @@ import dataclasses
 import io
 import json
 import re
+import uuid
 import zlib
 from html import unescape
 
@@ -14,15 +15,22 @@ from conftest import ROOT, dicom_bytes
 
 from demo import series_view, texts, viewer, views
 from demo.__main__ import main
-from demo.about import about, reliability_plot
-from demo.app import Explaining, PipelineInWaiting, build_demo, export_data, find_examples, look
+from demo.about import measured, weighed
+from demo.downloads import export_data
+from demo.events import PREDICTED, Events
+from demo.examples import find_examples
+from demo.judge import JudgeHere
+from demo.page import build_demo, look
+from demo.plots import plots, reliability_plot
 from demo.server import launch_settings
-from lungcnn import CLASSES, LungCNNError, read_series, render_overlay
+from demo.visit import Shown, Visit
+from demo.waiting import JudgeInWaiting
+from lungcnn import CLASS_COLOURS, CLASSES, LungCNNError, load_slice, read_series, render_overlay
 from lungcnn.errors import Reason
 from lungcnn.reading.acquisition import SliceFacts
 from lungcnn.reading.ct_slice import CTSlice
 from lungcnn.results.slice_report import SliceReport
-from lungcnn.windowing import Window
+from lungcnn.windowing import Window, to_grey
 
 
 def data(html):
@@ -78,7 +86,9 @@ def card(pipeline):
 def test_the_browser_gets_every_pixel_in_whole_hu():
     rng = np.random.default_rng(0)
     hu = rng.integers(-32768, 32767, (40, 50)).astype(np.float32)
-    sent = data(viewer.slice_data(CTSlice(hu=hu, spacing=(0.5, 0.7), calibrated=True, window=Window(40, 400)), "t"))
+    sent = data(
+        viewer.slice_data(Shown(CTSlice(hu=hu, spacing=(0.5, 0.7), calibrated=True, window=Window(40, 400)), name="t"))
+    )
     np.testing.assert_array_equal(unpacked(sent["hu"], 40, 50), hu)
     assert (sent["rows"], sent["columns"], sent["spacing"], sent["window"]) == (40, 50, [0.5, 0.7], [40, 400])
     assert sent["calibrated"]
@@ -89,11 +99,11 @@ def test_the_browser_gets_every_pixel_in_whole_hu():
 def test_values_that_are_none_become_air_and_large_pictures_shrink():
     hu = np.zeros((2000, 3300), np.float32)
     hu[0, 0] = np.nan
-    sent = data(viewer.slice_data(CTSlice(hu=hu, spacing=(0.5, 0.5))))
+    sent = data(viewer.slice_data(Shown(CTSlice(hu=hu, spacing=(0.5, 0.5)))))
     assert (sent["rows"], sent["columns"], sent["shrink"], sent["spacing"]) == (667, 1100, 3, [1.5, 1.5])
     assert data(viewer.slice_data(None)) is None
     small = np.full((40, 40), np.nan, np.float32)
-    assert unpacked(data(viewer.slice_data(CTSlice(hu=small)))["hu"], 40, 40)[0, 0] == -1024
+    assert unpacked(data(viewer.slice_data(Shown(CTSlice(hu=small))))["hu"], 40, 40)[0, 0] == -1024
 
 
 @pytest.mark.parametrize(
@@ -111,18 +121,19 @@ def test_sides_of_the_patient(cosines, shown):
 
 
 def test_the_maps_of_all_classes_travel_together(phantom_slice, report):
-    sent = data(viewer.map_data(phantom_slice, report.explanation, "t"))
+    sent = data(viewer.map_data(Shown(phantom_slice, report, name="t")))
     explanation = report.explanation
     cells = np.frombuffer(base64.b64decode(sent["cells"]), "<f4").reshape(3, sent["rows"], sent["columns"])
     np.testing.assert_array_equal(cells[CLASSES.index(sent["class"])], explanation.cells)
     np.testing.assert_array_equal(cells, explanation.maps)
     assert sent["box"] == [getattr(explanation.box, name) for name in ("left", "top", "width", "height")]
     assert sent["scale"] == explanation.scale
+    assert sent["predicted"] == report.prediction
     assert sent["slice"] == "t"
 
 
 def test_nothing_of_the_frame_needs_a_blank_line(phantom_slice):
-    for html in (viewer.frame(), viewer.slice_data(phantom_slice), views.head(), about(None)):
+    for html in (viewer.frame(), viewer.slice_data(Shown(phantom_slice)), views.head()):
         assert "\n\n" not in html
 
 
@@ -204,7 +215,7 @@ def test_trust_lists_remarks_and_what_was_not_seen_in_training(report):
 def test_check_sentences(report):
     def sentence(**fields):
         explanation = dataclasses.replace(report.explanation, **fields)
-        return views.check_sentence(dataclasses.replace(report, explanation=explanation))
+        return views.check_sentence(explanation)
 
     checks = report.explanation.faithfulness
     good = dataclasses.replace(
@@ -239,17 +250,19 @@ def test_each_step_is_named_and_marked_once(step):
 
 
 def test_about_shows_what_the_card_holds(card):
-    html = about(card)
-    assert html.count("<svg") == 3
-    assert "0.50 (0.40–0.60)" in html
-    assert "Majority &lt;class&gt;" in html
-    assert "leaky: slices split at random" in html
-    assert "survive randomisation" in html
-    assert "10.17632/bhmdr45bh2" in html
-    assert card.sha256 in html
-    bare = about(None)
-    assert "<svg" not in bare
-    assert texts.LIMITS[0] in bare
+    text = measured(card)
+    assert "| Accuracy | 0.500 (0.400–0.600) |" in text
+    assert "*Leaky*: slices split at random" in text
+    assert "| **benign** | 5 | 11 | 2 |" in text
+    assert card.sha256 in text
+    against = weighed(card)
+    assert "| Majority <class> | 0.50 |" in against
+    assert "survive randomisation" in against
+    assert "10.17632/bhmdr45bh2" in against
+    assert plots(card).count("<svg") == 2
+    assert plots(None) == ""
+    assert texts.ABOUT_TRAINED_UNKNOWN in measured(None)
+    assert texts.LIMITS[0] in weighed(None)
 
 
 def test_reliability_bars_are_as_high_as_their_share(card):
@@ -262,26 +275,37 @@ def test_reliability_bars_are_as_high_as_their_share(card):
 def test_the_shipped_card_is_shown():
     from lungcnn import default_model_path, load_card
 
-    html = about(load_card(default_model_path()))
-    assert texts.THIS_MODEL in html
-    assert "The maps change when" in html or "survive randomisation" in html
+    text = weighed(load_card(default_model_path()))
+    assert "This model" in text
+    assert "The maps change when" in text or "survive randomisation" in text
 
 
 # ---------------------------------------------------------------- what the events do
 
 
-@pytest.fixture
-def explaining(pipeline):
-    waiting = PipelineInWaiting(lambda: pipeline)
+def ready(pipeline) -> JudgeInWaiting:
+    waiting = JudgeInWaiting(lambda: JudgeHere(pipeline), load_slice)
     waiting.start()
     waiting.get()
-    return Explaining(waiting, pipeline.card)
+    return waiting
+
+
+@pytest.fixture
+def events(pipeline):
+    return Events(ready(pipeline), pipeline.card)
+
+
+def ask(events, visit, name, *values, wanted=PREDICTED, method="grad-cam") -> list[dict]:
+    """The steps of an event that a visitor asks for."""
+    turn = visit.begin()
+    choices = () if name in ("cancel", "clear") else (wanted, method)
+    return list(events.guarded(visit, turn, getattr(events, name)(visit, turn, *values, *choices)))
 
 
 def written(tmp_path, *contents):
     paths = []
-    for number, content in enumerate(contents):
-        paths.append(tmp_path / f"JANE^DOE {number}.dcm")
+    for content in contents:
+        paths.append(tmp_path / f"JANE^DOE {uuid.uuid4()}.dcm")
         paths[-1].write_bytes(content)
     return [str(path) for path in paths]
 
@@ -300,30 +324,49 @@ def last(changes):
     return shown
 
 
-def test_the_slice_is_shown_before_it_is_judged(explaining, phantom, tmp_path):
-    steps = list(explaining.upload(written(tmp_path, phantom_bytes(phantom)), "grad-cam"))
+def test_the_slice_is_shown_before_it_is_judged(events, phantom, tmp_path):
+    visit = Visit()
+    steps = ask(events, visit, "upload", written(tmp_path, phantom_bytes(phantom)))
     first = next(i for i, step in enumerate(steps) if "slice" in step and data(step["slice"]))
     judged = next(i for i, step in enumerate(steps) if "prediction" in step["outcome"])
-    assert first < judged < len(steps) - 1
+    assert first < judged < len(steps)
     assert texts.HEATMAP_PENDING in steps[judged]["trust"]
     assert texts.HEATMAP_PENDING not in steps[-1]["trust"]
+    assert sum("slice" in step and bool(data(step["slice"])) for step in steps) == 1, "it was as it should be"
     assert list(tmp_path.iterdir()) == []
     assert "JANE" not in str(steps)
     shown = last(steps)
-    assert data(shown["map"])["slice"] == data(shown["slice"])["id"] == shown["state"].token
+    assert data(shown["map"])["slice"] == data(shown["slice"])["id"] == visit.shown.name
 
 
-def test_what_fails_empties_the_viewer_and_a_refused_slice_stays_in_it(explaining, phantom, tmp_path):
-    broken = last(explaining.upload(written(tmp_path, b"just a text"), "grad-cam"))
+def test_the_slice_that_is_shown_is_the_slice_that_was_judged(events, phantom, tmp_path):
+    upright = to_grey(phantom.hu, Window(-500, 1500))
+    png = cv2.imencode(".png", 255 - upright)[1].tobytes()
+    visit = Visit()
+    steps = ask(events, visit, "upload", written(tmp_path, png))
+    sent = [data(step["slice"]) for step in steps if "slice" in step and data(step["slice"])]
+    raw, judged = (unpacked(one["hu"], one["rows"], one["columns"]) for one in sent)
+    assert raw[5, 5] > 0 > judged[5, 5], "the background becomes dark"
+    np.testing.assert_array_equal(judged, np.rint(visit.shown.report.ct_slice.hu))
+    assert sent[0]["id"] == sent[1]["id"] == data(last(steps)["map"])["slice"]
+    assert visit.shown.given.hu[5, 5] > 0, "asked again, the pipeline corrects it again, and says so"
+    again = last(ask(events, visit, "explain", wanted="benign"))
+    assert "slice" not in again
+    assert "inverted" in again["trust"]
+
+
+def test_what_fails_empties_the_viewer_and_a_refused_slice_stays_in_it(events, phantom, tmp_path):
+    visit = Visit()
+    broken = last(ask(events, visit, "upload", written(tmp_path, b"just a text")))
     assert "This file is a text file" in broken["outcome"]
     assert data(broken["slice"]) is None
-    assert broken["state"] is None
+    assert visit.empty
     noise = np.random.default_rng(0).integers(0, 255, (64, 64)).astype(np.uint8)
-    refused = last(explaining.upload(written(tmp_path, cv2.imencode(".png", noise)[1].tobytes()), "grad-cam"))
+    refused = last(ask(events, visit, "upload", written(tmp_path, cv2.imencode(".png", noise)[1].tobytes())))
     assert texts.REFUSED in refused["outcome"]
     assert data(refused["slice"])["rows"] == 64
     assert data(refused["map"]) is None
-    unexpected = last(explaining._guarded(_boom()))
+    unexpected = last(events.guarded(visit, visit.begin(), _boom()))
     assert texts.FAILED in unescape(unexpected["outcome"])
     assert "secret" not in unexpected["outcome"]
 
@@ -333,36 +376,88 @@ def _boom():
     yield
 
 
-def test_another_class_and_method(explaining, phantom, tmp_path):
-    shown = last(explaining.upload(written(tmp_path, phantom_bytes(phantom)), "grad-cam"))
-    again = last(explaining.again(shown["state"], "benign", "hires-cam"))
+def test_another_class_and_method(events, phantom, tmp_path):
+    visit = Visit()
+    ask(events, visit, "upload", written(tmp_path, phantom_bytes(phantom)))
+    again = last(ask(events, visit, "explain", wanted="benign", method="hires-cam"))
     assert (data(again["map"])["class"], data(again["map"])["method"]) == ("benign", "hires-cam")
     assert "slice" not in again
-    assert list(explaining.again(None, "benign", "grad-cam")) == []
+    assert ask(events, Visit(), "explain", wanted="benign") == []
 
 
-def test_files_of_a_series_are_ordered_judged_and_scrolled(explaining, phantom, tmp_path):
+def test_a_chosen_class_stays_from_slice_to_slice(events, phantom, tmp_path):
+    visit = Visit()
+    for wanted in ("benign", PREDICTED):
+        for files in ([phantom_bytes(phantom)], [phantom_bytes(phantom, z, **SERIES) for z in (0.0, 5.0)]):
+            shown = last(ask(events, visit, "upload", written(tmp_path, *files), wanted=wanted))
+            assert data(shown["map"])["class"] == (wanted or visit.shown.report.prediction)
+        assert data(last(ask(events, visit, "scroll", 1, wanted=wanted))["map"])["class"] == (
+            wanted or visit.shown.report.prediction
+        )
+
+
+def test_files_of_a_series_are_ordered_judged_and_scrolled(events, phantom, tmp_path):
     files = [
         phantom_bytes(phantom, 10.0, **SERIES),
         blank_in_series(5.0),
         phantom_bytes(phantom, 0.0, **SERIES),
         b"text",
     ]
-    shown = last(explaining.upload(written(tmp_path, *files), "grad-cam"))
-    visit = shown["state"]
-    assert visit.series.positions == (0.0, 5.0, 10.0)
-    assert [report.status for report in visit.series_report.slices] == ["ok", "refused", "ok"]
+    visit = Visit()
+    shown = last(ask(events, visit, "upload", written(tmp_path, *files)))
+    stack = visit.shown.stack
+    assert stack.series.positions == (0.0, 5.0, 10.0)
+    assert [report.status for report in stack.report.slices] == ["ok", "refused", "ok"]
     assert "Series of 3 slices" in shown["overview"]
     assert "1 file(s) belong to no series" in shown["overview"]
-    assert data(shown["slice"])["index"] == visit.series_report.suspicious[0]
-    refused = last(explaining.scroll(visit, 2, "grad-cam"))
-    assert texts.REFUSED in refused["outcome"]
+    assert data(shown["slice"])["index"] == stack.report.suspicious[0]
+    assert f"Slice {visit.shown.index + 1} of 3" in shown["outcome"]
+    refused = last(ask(events, visit, "scroll", 2))
+    assert f"Slice 2 of 3: {texts.REFUSED}" in refused["outcome"]
     assert data(refused["slice"])["index"] == 1
-    quick = last(explaining.scroll(visit, 1, "grad-cam"))
+    quick = last(ask(events, visit, "scroll", 1))
+    assert "Slice 1 of 3: what the model says" in quick["outcome"]
     assert texts.HEATMAP_PENDING in quick["trust"]
-    assert texts.HEATMAP_PENDING not in last(explaining.rest(visit, "grad-cam"))["trust"]
+    rested = last(events.rest(visit, visit.turn, PREDICTED, "grad-cam"))
+    assert texts.HEATMAP_PENDING not in rested["trust"]
     record = json.loads(taken("record", visit))
     assert len(record["slices"]) == 3
+
+
+def test_a_slice_of_a_series_that_cannot_be_read_is_named(events, phantom, tmp_path):
+    torn = dicom_bytes(np.zeros((64, 64), np.int16), ImagePositionPatient=[0, 0, 5.0], **AXIAL, **SERIES)[:-4000]
+    files = [phantom_bytes(phantom, 0.0, **SERIES), torn, phantom_bytes(phantom, 10.0, **SERIES)]
+    visit = Visit()
+    ask(events, visit, "upload", written(tmp_path, *files))
+    assert len(visit.shown.stack.series) == 3
+    said = last(ask(events, visit, "scroll", 2))
+    assert f"Slice 2 of 3: {texts.ERROR}" in said["outcome"]
+    assert data(said["slice"]) is None
+    assert visit.shown.stack is not None
+
+
+def test_work_for_an_older_turn_changes_nothing(events, phantom, tmp_path):
+    visit = Visit()
+    turn = visit.begin()
+    files = [phantom_bytes(phantom, z, **SERIES) for z in (0.0, 5.0, 10.0)]
+    older = events.guarded(visit, turn, events.upload(visit, turn, written(tmp_path, *files), PREDICTED, "grad-cam"))
+    assert "outcome" in next(older)
+    newer = last(ask(events, visit, "upload", written(tmp_path, phantom_bytes(phantom))))
+    shown = visit.shown
+    assert list(older) == [], "it ends without a word"
+    assert visit.shown is shown
+    assert data(newer["slice"])["id"] == shown.name
+
+
+def test_cancel_and_clear_leave_nothing(events, phantom, tmp_path):
+    visit = Visit()
+    ask(events, visit, "upload", written(tmp_path, phantom_bytes(phantom)))
+    assert not visit.empty
+    cleared = last(ask(events, visit, "clear"))
+    assert visit.empty
+    assert data(cleared["slice"]) is data(cleared["map"]) is None
+    assert texts.EMPTY_RESULT in cleared["outcome"]
+    assert texts.CANCELLED in last(ask(events, visit, "cancel"))["outcome"]
 
 
 AXIAL = {"ImageOrientationPatient": [1, 0, 0, 0, 1, 0]}
@@ -374,23 +469,24 @@ def blank_in_series(z):
 
 
 def taken(kind, visit, settings="") -> bytes:
-    html = export_data(kind, visit, settings)
+    html = export_data(kind, visit.shown, settings)
     _, content = re.search(r">(\w+):([^<]+)</div>", html).groups()
     return base64.b64decode(content)
 
 
-def test_what_is_taken_away_looks_as_in_the_viewer(explaining, phantom, tmp_path):
-    visit = last(explaining.upload(written(tmp_path, phantom_bytes(phantom)), "grad-cam"))["state"]
+def test_what_is_taken_away_looks_as_in_the_viewer(events, phantom, tmp_path):
+    visit = Visit()
+    ask(events, visit, "upload", written(tmp_path, phantom_bytes(phantom)))
     settings = {"centre": 50, "width": 350, "opacity": 0.0, "colour_map": "viridis", "contour": None}
     plain = cv2.imdecode(np.frombuffer(taken("overlay", visit, json.dumps(settings)), np.uint8), cv2.IMREAD_COLOR)
-    expected = np.clip((visit.ct_slice.hu + 125) * 255 / 350 + 0.5, 0, 255).astype(np.uint8)
+    expected = np.clip((visit.shown.ct_slice.hu + 125) * 255 / 350 + 0.5, 0, 255).astype(np.uint8)
     assert np.abs(plain[..., 0].astype(int) - expected).max() <= 1
-    visit = last(explaining.again(visit, "normal", "hires-cam"))["state"]
+    ask(events, visit, "explain", wanted="normal", method="hires-cam")
     settings |= {"opacity": 0.6, "signed": True}
     signed = cv2.imdecode(np.frombuffer(taken("overlay", visit, json.dumps(settings)), np.uint8), cv2.IMREAD_COLOR)
-    expected = render_overlay(visit.report, Window(50, 350), signed=True)
+    expected = render_overlay(visit.shown.report, Window(50, 350), signed=True)
     np.testing.assert_array_equal(signed[..., ::-1], expected)
-    assert (expected != render_overlay(visit.report, Window(50, 350))).any()
+    assert (expected != render_overlay(visit.shown.report, Window(50, 350))).any()
     for nonsense in (
         "",
         "[]",
@@ -399,9 +495,9 @@ def test_what_is_taken_away_looks_as_in_the_viewer(explaining, phantom, tmp_path
     ):
         assert taken("overlay", visit, nonsense)
     heat = np.load(io.BytesIO(taken("heatmap", visit)))
-    np.testing.assert_array_equal(heat, visit.report.explanation.heatmap())
+    np.testing.assert_array_equal(heat, visit.shown.report.explanation.heatmap())
     with pytest.raises(Exception, match="nothing to take away"):
-        export_data("report", None, "")
+        export_data("report", Shown(), "")
 
 
 def test_profile_and_table_tell_what_was_not_judged(pipeline, phantom):
@@ -415,30 +511,59 @@ def test_profile_and_table_tell_what_was_not_judged(pipeline, phantom):
     assert html.count(' class="curve malignant"') == 2  # the curve and its legend
 
 
-def test_pipeline_in_waiting_gives_the_pipeline_or_its_error(pipeline):
-    waiting = PipelineInWaiting(lambda: pipeline)
+def test_a_judge_in_waiting_comes_or_its_error(pipeline):
+    judge = JudgeHere(pipeline)
+    waiting = JudgeInWaiting(lambda: judge, load_slice)
     assert not waiting.ready
     waiting.start()
-    assert waiting.get() is pipeline
+    assert waiting.get() is judge
 
     def fail():
         raise LungCNNError("no model today")
 
-    waiting = PipelineInWaiting(fail)
+    waiting = JudgeInWaiting(fail, load_slice)
     waiting.start()
     with pytest.raises(LungCNNError, match="no model today"):
         waiting.get()
     assert waiting.ready
 
 
-def test_examples_have_thumbnails_and_only_one_endpoint_is_public(pipeline, tmp_path):
-    examples = find_examples(tmp_path)
+def test_examples_have_thumbnails_and_only_one_endpoint_is_public(pipeline, tmp_path, monkeypatch):
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
+    examples = find_examples()
     assert len(examples) >= 6
-    assert all(cv2.imread(str(example.thumbnail)).std() > 20 for example in examples)
-    page = build_demo(PipelineInWaiting(lambda: pipeline), examples)
+    for example in examples:
+        assert cv2.imdecode(np.frombuffer(example.thumbnail, np.uint8), cv2.IMREAD_COLOR).std() > 20
+    page = build_demo(ready(pipeline), examples)
     public = [d["api_name"] for d in page.config["dependencies"] if d["api_visibility"] == "public"]
     assert public == ["explain"]
     assert [d["js"] for d in page.config["dependencies"] if d["js"]] == []
+
+
+def test_thumbnails_outlive_the_cleaning_of_the_cache(pipeline, tmp_path, monkeypatch):
+    from gradio.route_utils import delete_files_created_by_app
+    from gradio.routes import App
+    from starlette.testclient import TestClient
+
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
+    page = build_demo(ready(pipeline), find_examples())
+    app = App.create_app(page, app_kwargs=launch_settings(tmp_path)["app_kwargs"])
+    client = TestClient(app, base_url="http://127.0.0.1")
+    icons = [c["props"]["icon"]["url"] for c in page.config["components"] if c["props"].get("icon")]
+    assert len(icons) >= 8
+    delete_files_created_by_app(page, age=None)
+    for icon in icons:
+        answer = client.get(icon)
+        assert (answer.status_code, answer.headers["content-type"]) == (200, "image/png")
+        assert answer.content.startswith(b"\x89PNG")
+
+
+def test_class_colours_are_said_once():
+    style = (ROOT / "demo" / "style.css").read_text(encoding="utf-8").lower()
+    for name, colour in CLASS_COLOURS.items():
+        assert colour not in style
+        assert f"var(--{name})" in style
+        assert f"--{name}: {colour};" in look()["css"]
 
 
 def test_launch_keeps_to_itself():

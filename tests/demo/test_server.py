@@ -1,14 +1,17 @@
 """Serving: what passes the guard, uploads and results in memory, the worker process, faults and how each is told."""
 
 import asyncio
+import io
 import os
 import re
 import resource
+import shutil
 import signal
 import subprocess
 import sys
 import threading
 import time
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -19,12 +22,19 @@ from demo_process import API, Demo, file_data
 
 from demo import texts
 from demo.__main__ import main
-from demo.guard import Rules, Tries, allowed
+from demo.gradio_internals import drop_sessions
+from demo.guard import allowed
 from demo.intake import Intake
+from demo.login import Tries
 from demo.outgoing import Outgoing
+from demo.rules import Rules, make_rules
 from demo.scratch import LOCK, make_scratch, remove_stale
-from demo.server import drop_empty_sessions, make_rules, open_tunnel
-from lungcnn.errors import LungCNNError
+from demo.server import open_tunnel
+from demo.visit import Shown, Visit
+from demo.worker.client import PipelineProcess
+from demo.worker.process import WorkerError
+from lungcnn import LungCNNError, read_series
+from lungcnn.model.card import card_path
 
 EXAMPLE = ROOT / "examples" / "arch-spiculated-mass.dcm"
 
@@ -183,24 +193,26 @@ def test_results_are_kept_for_a_while_or_once(tmp_path, monkeypatch):
 # ---------------------------------------------------------------- the private folder
 
 
-def test_sessions_without_a_slice_are_forgotten():
+def test_sessions_without_a_slice_are_forgotten(phantom_slice):
     from datetime import datetime, timedelta
 
     import gradio as gr
     from gradio.state_holder import StateHolder
 
     with gr.Blocks() as page:
-        state = gr.State(None)
+        state = gr.State(Visit())
     holder = StateHolder()
     holder.set_blocks(page)
-    holder["shows"][state._id] = "a slice"
+    visit = Visit()
+    visit.show(visit.begin(), Shown(phantom_slice))
+    holder["shows"][state._id] = visit
     for name in ("empties", "calls", "late"):
-        holder[name][state._id] = None
+        holder[name][state._id] = Visit()
     long_ago = datetime.now() - timedelta(seconds=61)
     holder.time_last_used |= dict.fromkeys(("shows", "empties", "calls"), long_ago)
-    drop_empty_sessions(holder, 60)
+    drop_sessions(page, 60, lambda visit: visit.empty)
     assert set(holder.session_data) == set(holder.time_last_used) == {"shows", "late"}
-    assert holder["empties"][state._id] is None  # it comes back
+    assert holder["empties"][state._id].empty  # it comes back
 
 
 def test_folders_of_killed_demos_are_removed_and_those_of_living_ones_stay(tmp_path):
@@ -240,18 +252,20 @@ def test_a_folder_is_only_stale_without_lock_when_it_is_old(tmp_path):
 # ---------------------------------------------------------------- the strip of examples
 
 
-def test_bundled_thumbnails_are_what_would_be_drawn(tmp_path):
+def test_bundled_thumbnails_are_what_would_be_drawn():
     import cv2
 
-    from demo.app import THUMBNAILS, draw_thumbnail, find_examples
+    from demo.examples import THUMBNAILS, draw_thumbnail, find_examples
 
-    examples = find_examples(tmp_path)
-    assert list(tmp_path.iterdir()) == [], "a thumbnail is missing: draw_thumbnail(path of the example) writes it"
-    assert sorted(example.thumbnail for example in examples) == sorted(THUMBNAILS.iterdir())
+    examples = [example for example in find_examples() if not example.real]
+    names = [example.path.with_suffix(".png").name for example in examples]
+    assert sorted(names) == sorted(path.name for path in THUMBNAILS.iterdir()), "draw_thumbnail makes what is missing"
     for example in examples:
-        drawn = cv2.imdecode(np.frombuffer(draw_thumbnail(example.path), np.uint8), cv2.IMREAD_UNCHANGED)
-        bundled = cv2.imread(str(example.thumbnail), cv2.IMREAD_UNCHANGED)
-        assert np.abs(drawn.astype(int) - bundled).max() <= 1, example.title
+        drawn, bundled = (
+            cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_UNCHANGED).astype(int)
+            for png in (draw_thumbnail(example.path), example.thumbnail)
+        )
+        assert np.abs(drawn - bundled).max() <= 1, example.title
 
 
 # ---------------------------------------------------------------- the command line
@@ -476,8 +490,6 @@ def test_login_and_sharing_without_a_network(tmp_path):
 
 
 def test_the_pipeline_process_gives_what_the_pipeline_gives(pipeline, untrained, phantom_slice):
-    from demo.worker import PipelineProcess, WorkerError
-
     there = PipelineProcess(untrained, patience=60).wait()
     try:
         assert there.card == pipeline.card
@@ -505,23 +517,92 @@ def test_the_pipeline_process_gives_what_the_pipeline_gives(pipeline, untrained,
         missing.load_slice(data)
 
 
-def test_slices_are_read_while_the_model_loads_and_one_that_kills_the_process_is_not_the_models_fault(untrained):
+def test_a_series_is_judged_there_told_slice_by_slice_and_stopped(pipeline, untrained, phantom):
+    from test_page import SERIES, phantom_bytes
+
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w") as archive:
+        for z in range(70):
+            archive.writestr(f"{z}.dcm", phantom_bytes(phantom, float(z), **SERIES))
+    for files in (stream.getvalue(), [phantom_bytes(phantom, z, **SERIES) for z in (0.0, 5.0)]):
+        (series,) = read_series(files).series
+        there = PipelineProcess(untrained)
+        try:
+            told = []
+            report = there.run_series(series, told.append)
+            assert report.to_json() == pipeline.run_series(series).to_json()
+            assert [one.to_json() for one in told] == [one.to_json() for one in report.slices]
+
+            def enough(_):
+                raise LookupError
+
+            pid = there.pid
+            with pytest.raises(LookupError):
+                there.run_series(series, enough)
+            assert there.run(series.slices[0].read(), checks=False).status == "ok"
+            assert there.pid == pid
+            assert not there._worker.busy
+        finally:
+            there.close()
+
+
+def test_work_stands_in_line_and_leaves_it_when_it_is_superseded():
+    from demo.line import Line
+
+    def work(name):
+        done.append(name)
+        yield {"outcome": name}
+
+    def long(turn):
+        while not turn.over:
+            time.sleep(0.01)
+            yield {"outcome": "at work"}
+
+    async def one(line, turn, steps):
+        return [step["outcome"] async for step in line.work(turn, steps)]
+
+    async def story():
+        line, first, second, third = Line(1), Visit(), Visit(), Visit()
+        turn = first.begin()
+        running = asyncio.create_task(one(line, turn, long(turn)))
+        await asyncio.sleep(0.1)
+        gone = second.begin()
+        leaving = asyncio.create_task(one(line, gone, work("superseded")))
+        staying = asyncio.create_task(one(line, third.begin(), work("done")))
+        await asyncio.sleep(0.3)
+        second.begin()
+        told = await leaving
+        first.begin()
+        return told, await staying, await running
+
+    done: list[str] = []
+    left, stayed, _ = asyncio.run(story())
+    assert all("Ahead of you in the line: 0" in word for word in left)
+    assert "Ahead of you in the line: 1" in stayed[0]
+    assert stayed[-1] == "done"
+    assert done == ["done"]
+
+
+def test_slices_are_read_while_the_model_loads_and_one_that_kills_the_process_is_not_the_models_fault(
+    untrained, tmp_path
+):
     from concurrent.futures import ThreadPoolExecutor
 
-    from demo.worker import PipelineProcess, WorkerError
     from lungcnn import load_slice
 
     data = EXAMPLE.read_bytes()
-    there = PipelineProcess(untrained)
+    for file in (untrained, card_path(untrained)):  # without its ONNX file it waits for TensorFlow
+        shutil.copy(file, tmp_path)
+    there = PipelineProcess(tmp_path / untrained.name)
     try:
         assert (there.load_slice(data).hu == load_slice(data).hu).all()
-        assert not there._ready.done(), "it waited for the model"
+        assert not there._worker.ready.done(), "it waited for the model"
         with ThreadPoolExecutor() as pool:
             for _ in range(3):
                 pid = there.pid
                 os.kill(pid, signal.SIGSTOP)
                 reading = pool.submit(there.load_slice, data)
-                while not there._answers:
+                while not there._worker.busy:
                     time.sleep(0.01)
                 os.kill(pid, signal.SIGKILL)
                 with pytest.raises(WorkerError, match="stopped in the middle"):
@@ -533,12 +614,12 @@ def test_slices_are_read_while_the_model_loads_and_one_that_kills_the_process_is
         there.close()
 
 
-def test_the_readme_example_of_the_api_runs(served, monkeypatch, capsys):
-    found = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
+def test_the_example_of_the_api_runs(served, monkeypatch, capsys):
+    found = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "serving.md").read_text(encoding="utf-8"), re.DOTALL)
     (code,) = [block for block in found if "gradio_client" in block]
     assert "http://127.0.0.1:7860" in code
     monkeypatch.chdir(ROOT)
-    exec(compile(code.replace("http://127.0.0.1:7860", served.url), "README.md", "exec"), {})  # noqa: S102
+    exec(compile(code.replace("http://127.0.0.1:7860", served.url), "serving.md", "exec"), {})  # noqa: S102
     said = capsys.readouterr().out
     assert "malignant" in said
     assert ".png" in said

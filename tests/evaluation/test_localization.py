@@ -11,7 +11,7 @@ from lungcnn.evaluation.localization import locate, mean_by_case, summarise_find
 from lungcnn.evaluation.reports import localization_tables
 from lungcnn.evaluation.targets import Target, dataset_targets, outline_targets, phantom_targets, series_calls
 from lungcnn.explaining.explainer import Explainer
-from lungcnn.explaining.weight_randomisation import sanity_check
+from lungcnn.explaining.weight_randomisation import randomisation_test
 from lungcnn.phantoms.bundled import draw, to_dicom
 
 
@@ -148,7 +148,7 @@ def test_a_network_that_learnt_fails_to_keep_its_maps_when_randomised():
     keras.utils.set_random_seed(3)
     network = build_network(width=4)
     before = [weights.copy() for weights in network.get_weights()]
-    found = sanity_check(network)
+    found = randomisation_test(network)
     assert found["layers"][0] == "logits"
     assert found["layers"][-1] == "conv1"
     assert len(found["correlation"]) == len(found["layers"]) == 11
@@ -164,7 +164,7 @@ def test_a_network_whose_map_needs_no_weights_survives_and_is_flagged():
 
     network = brightness_network(1, 3)
     network.layers[-1].set_weights([np.tile([[0, 0, 1.0]], (16, 1)), np.zeros(3)])
-    found = sanity_check(network, seed=1)
+    found = randomisation_test(network, seed=1)
     assert isinstance(found["survives"], bool)
     assert found["survives"] == (found["correlation"][-1] > 0.5)
     text = sanity_sentence({"layers": ["a"], "correlation": [0.9], "survives": True})

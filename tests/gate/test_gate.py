@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 import strangers
 from conftest import ROOT, dicom_bytes
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from lungcnn.errors import LungCNNError
 from lungcnn.gate.bounds import BOUNDS
@@ -78,7 +77,8 @@ def test_what_the_file_rules_out(facts, code):
         ({"orientation": AXIAL, "body_part": "CHEST", "thickness": 1.25, "kernel": "STANDARD"}, []),
         ({"orientation": (1, 0, 0, 0, 0.94, -0.34)}, []),  # a gantry tilted by 20 degrees
         ({"orientation": (-1, 0, 0, 0, 1, 0)}, []),
-        ({"orientation": (-1, 0, 0, 0, -1, 0)}, []),  # prone: told by who turns it
+        ({"orientation": (0, 1, 0, -1, 0, 0)}, []),  # turned: told by who turns it
+        ({"orientation": (-1, 0, 0, 0, -1, 0)}, []),
         ({"body_part": "PANCREAS"}, ["body_part"]),
         ({"thickness": 10}, ["thick_slice"]),
         ({"kernel": "BONEPLUS"}, ["sharp_kernel"]),

@@ -5,14 +5,14 @@ import numpy as np
 import pydicom
 import pytest
 from conftest import ROOT
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from PIL import Image
 
 from lungcnn.errors import UsageError
 from lungcnn.phantoms.bundled import AS_PNG, BUNDLED, PHANTOMS, PhantomSpec, draw, to_dicom, to_png, write_examples
 from lungcnn.phantoms.canvas import NOISE
-from lungcnn.phantoms.thorax import LEVELS, Lesion
+from lungcnn.phantoms.lesion import Lesion
+from lungcnn.phantoms.levels import LEVELS
 from lungcnn.reading.loading import load_slice
 from lungcnn.windowing import to_grey
 

@@ -4,8 +4,7 @@ import zipfile
 import numpy as np
 import pytest
 from conftest import dicom_bytes
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from lungcnn.errors import UnreadableFileError, UnsupportedFileError
 from lungcnn.reading.loading import load_slice
@@ -19,7 +18,7 @@ def ct(z, level=None, uid="1.2.3", orientation=AXIAL, **elements) -> bytes:
     """A tiny slice at height z whose stored values all are `level` (default: z)."""
     stored = np.full((32, 32), 100 + (z if level is None else level), np.uint16)
     place = {"ImagePositionPatient": [0, 0, z], "ImageOrientationPatient": orientation, "SeriesInstanceUID": uid}
-    return dicom_bytes(stored, **{**place, **elements})
+    return dicom_bytes(stored, **{name: value for name, value in {**place, **elements}.items() if value is not None})
 
 
 def levels(series) -> list[int]:
@@ -231,3 +230,170 @@ def test_a_real_series(data):
     (series,) = read_series(data / "lidc-0001").series
     assert (len(series), series.spacing_mm, series.gaps, series.notes) == (133, 2.5, (), ())
     assert (series.positions[0], series.positions[-1]) == (-340.0, -10.0)
+
+
+# ---------------------------------------------------------------- what places and parts slices where files are poor
+
+
+UNNAMED = {"uid": None, "StudyInstanceUID": "1.7", "FrameOfReferenceUID": "1.8"}
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"PatientID": "MARKER-2"},
+        {"StudyInstanceUID": "1.9"},
+        {"FrameOfReferenceUID": "1.9"},
+        {"SeriesNumber": 2},
+        {"ConvolutionKernel": "B80f"},
+        {"orientation": CORONAL},
+    ],
+)
+def test_without_series_uid_what_differs_within_no_series_parts_them(other):
+    first = [ct(z, **UNNAMED) for z in (0, 5, 10)]
+    second = [ct(z, 50, **{**UNNAMED, **other}) for z in (1, 6)]
+    reading = read_series(first + second)
+    if "orientation" in other:
+        assert [levels(series) for series in reading.series] == [[0, 5, 10]]
+        assert codes(reading.set_aside) == ["not_axial"] * 2
+    else:
+        assert [levels(series) for series in reading.series] == [[0, 5, 10], [50, 50]]
+    assert "MARKER" not in repr(reading)
+
+
+def test_without_series_uid_folders_and_sizes_part_series():
+    first = {f"A/{z}.dcm": ct(z, **UNNAMED) for z in (0, 5, 10)}
+    second = {f"B/{z}.dcm": ct(z, 50, **UNNAMED) for z in (1, 6)}
+    assert [levels(series) for series in read_series(first | second).series] == [[0, 5, 10], [50, 50]]
+    place = {"ImagePositionPatient": [0, 0, 3], "ImageOrientationPatient": AXIAL, "StudyInstanceUID": "1.7"}
+    larger = dicom_bytes(np.full((40, 40), 130, np.uint16), FrameOfReferenceUID="1.8", **place)
+    assert [len(series) for series in read_series([*first.values(), larger]).series] == [3, 1]
+
+
+def test_two_patients_under_one_uid_are_two_series():
+    files = [ct(z) for z in (0, 5, 10)] + [ct(z, 50, PatientID="MARKER-2") for z in (1, 6)]
+    assert [levels(series) for series in read_series(files).series] == [[0, 5, 10], [50, 50]]
+
+
+def test_all_slices_at_one_position_are_in_the_order_of_location_or_number():
+    at_one = {"ImagePositionPatient": [0, 0, 7]}
+    heights = (15, 0, 10, 5)
+    (series,) = read_series([ct(z, SliceLocation=z, **at_one) for z in heights]).series
+    assert (levels(series), series.positions) == ([0, 5, 10, 15], (0, 5, 10, 15))
+    assert codes(series.notes) == ["slice_location"]
+    (series,) = read_series([ct(z, InstanceNumber=9 - z, **at_one) for z in heights]).series
+    assert (levels(series), series.positions) == ([15, 10, 5, 0], (None,) * 4)
+    assert "order of their numbers" in series.notes[0].message
+    assert series.set_aside == ()
+
+
+def test_one_instance_uid_with_different_pixels_is_no_duplicate():
+    same = {"SOPInstanceUID": "1.2.3.4"}
+    (series,) = read_series([ct(0, **same), ct(5, **same), ct(5, **same), ct(10, **same)]).series
+    assert levels(series) == [0, 5, 10]
+    assert codes(series.set_aside) == ["duplicate"]
+    no_place = {"ImagePositionPatient": None, **same}
+    (series,) = read_series([ct(0, 1, **no_place), ct(0, 2, **no_place), ct(0, 2, **no_place)]).series
+    assert levels(series) == [1, 2]
+
+
+@pytest.mark.parametrize("number", [None, 1])
+def test_heights_and_locations_order_slices_where_orientation_or_position_are_missing(number):
+    heights = (15, 0, 10, 5)
+    (series,) = read_series([ct(z, orientation=None, InstanceNumber=number) for z in heights]).series
+    assert (levels(series), series.positions, codes(series.notes)) == (
+        [0, 5, 10, 15],
+        (0, 5, 10, 15),
+        ["assumed_axial"],
+    )
+    files = [ct(z, ImagePositionPatient=None, SliceLocation=z, InstanceNumber=number) for z in heights]
+    (series,) = read_series(files).series
+    assert (levels(series), series.spacing_mm, codes(series.notes)) == ([0, 5, 10, 15], 5, ["slice_location"])
+    (series,) = read_series([ct(z, ImagePositionPatient=None, InstanceNumber=number) for z in heights]).series
+    assert levels(series) == list(heights)
+    assert "order of their names" in series.notes[0].message
+
+
+def test_locations_that_grow_towards_the_feet_are_turned_by_the_positions_that_are_known():
+    files = [ct(z, SliceLocation=-z, ImagePositionPatient=[0, 0, z] if z < 10 else None) for z in (15, 0, 10, 5)]
+    (series,) = read_series(files).series
+    assert (levels(series), series.positions) == ([0, 5, 10, 15], (0, 5, 10, 15))
+
+
+def test_phases_over_the_same_places_are_series_of_their_own():
+    files = [ct(z, 10 * phase + z, InstanceNumber=10 * phase + z) for phase in (1, 2, 3) for z in (0, 5)]
+    found = read_series(files).series
+    assert [levels(series) for series in found] == [[10, 15], [20, 25], [30, 35]]
+    assert all(series.set_aside == () for series in found)
+
+
+def test_axial_reformats_are_slices_of_their_series():
+    files = [ct(z, ImageType=["DERIVED", "SECONDARY", "REFORMATTED"]) for z in (10, 0, 5)]
+    (series,) = read_series(files).series
+    assert (levels(series), series.notes) == ([0, 5, 10], ())
+
+
+def test_a_zip_with_backslashes_has_folders():
+    import cv2
+
+    files = {f"{folder}\\{z}.png": cv2.imencode(".png", np.full((32, 32), z, np.uint8))[1].tobytes()
+             for folder in "AB" for z in range(3 if folder == "A" else 2)}  # fmt: skip
+    files["A\\"] = b""
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w") as archive:
+        for name, content in files.items():
+            info = zipfile.ZipInfo("placeholder")
+            info.filename = name
+            archive.writestr(info, content)
+    reading = read_series(stream.getvalue())
+    assert [[one.name for one in series.slices] for series in reading.series] == [
+        ["A/0.png", "A/1.png", "A/2.png"],
+        ["B/0.png", "B/1.png"],
+    ]
+    assert reading.set_aside == ()
+
+
+def test_a_zip_of_a_thin_slice_chest_is_read():
+    noise = np.random.default_rng(0).integers(0, 2000, (512, 512)).astype(np.uint16)
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w", zipfile.ZIP_STORED) as archive:
+        for z in range(700):
+            place = {"ImagePositionPatient": [0, 0, z / 2], "ImageOrientationPatient": AXIAL}
+            archive.writestr(f"{z}.dcm", dicom_bytes(noise, SeriesInstanceUID="1.2", **place))
+    (series,) = read_series(stream.getvalue()).series
+    assert (len(series), series.spacing_mm) == (700, 0.5)
+
+
+def test_pictures_are_a_list():
+    import cv2
+
+    picture = cv2.imencode(".png", np.full((32, 32), 9, np.uint8))[1].tobytes()
+    (series,) = read_series({"a.png": picture}).series
+    assert (series.kind, series.ordered) == ("picture", False)
+    (series,) = read_series([ct(0)]).series
+    assert (series.kind, series.ordered) == ("dicom", True)
+
+
+def test_a_damaged_picture_in_an_archive_is_a_record_of_its_own():
+    import cv2
+
+    noise = np.random.default_rng(0).integers(0, 255, (3, 64, 64)).astype(np.uint8)
+    whole = packed({f"{index}.png": cv2.imencode(".png", page)[1].tobytes() for index, page in enumerate(noise)})
+    at = whole.index(b"1.png") + 1000
+    (series,) = read_series(whole[:at] + bytes(40) + whole[at + 40 :]).series
+    assert [one.name for one in series.slices] == ["0.png", "1.png", "2.png"]
+    with pytest.raises(UnreadableFileError, match="damaged"):
+        series.slices[1].read()
+    assert series.slices[2].read().hu.shape == (64, 64)
+
+
+def test_two_kernels_over_the_same_places_are_series_of_their_own():
+    kernels = ("B30f", "B80f")
+    files = [ct(z, 40 * k + z, ConvolutionKernel=kernels[k ^ (z == 5)]) for z in (0, 5) for k in (0, 1)]
+    assert [levels(series) for series in read_series(files).series] == [[0, 45], [40, 5]]
+
+
+def test_frames_of_one_file_without_places_keep_their_order():
+    (series,) = read_series(dicom_bytes(np.stack([np.full((32, 32), 100 + n, np.uint16) for n in (3, 1, 2)]))).series
+    assert levels(series) == [3, 1, 2]
+    assert "order of the file" in series.notes[0].message

@@ -2,6 +2,7 @@
 
 import hashlib
 import threading
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
 
@@ -166,5 +167,5 @@ def test_what_is_pinned_is_what_the_archive_holds(archive, data, shipped):
     assert len(files) == len(REAL_SLICES) == 3
     for one, path in zip(REAL_SLICES, files, strict=True):
         assert hashlib.sha256(path.read_bytes()).hexdigest() == one.sha256
-        assert downloads._matches(RealSlice(*[*vars(one).values()][:5], "", one.picture_sha256), path.read_bytes())
+        assert replace(one, sha256="").matches(path.read_bytes())
         assert shipped.run(load_slice(path), checks=False).status == "ok"

@@ -12,6 +12,7 @@ BATCH = 64
 
 
 def judge_locally(files: Sequence[str], model: Path, workers: int | None, _: str | None) -> Iterator[list[dict]]:
+    """Yield the rows of each file, in order."""
     from lungcnn.pipeline import Pipeline
 
     pipeline = Pipeline.load(model)

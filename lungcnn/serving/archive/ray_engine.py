@@ -3,8 +3,9 @@
 import json
 import os
 import pickle
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from lungcnn.errors import UsageError
 from lungcnn.serving.archive.decoding import prepare_named
@@ -14,6 +15,7 @@ from lungcnn.system import usable_cores
 
 
 def judge_by_ray(files: Sequence[str], model: Path, workers: int | None, address: str | None) -> Iterator[list[dict]]:
+    """Yield the rows of each file as they come; raises `UsageError` where Ray isn't installed."""
     try:
         import ray
     except ImportError:
@@ -22,9 +24,11 @@ def judge_by_ray(files: Sequence[str], model: Path, workers: int | None, address
 
     if not ray.is_initialized():
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-        own = {"include_dashboard": False, "num_cpus": usable_cores()} if address is None else {}
-        here = {"env_vars": {"PYTHONPATH": str(Path(__file__).parents[3])}} if address is None else None
-        ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, runtime_env=here, **own)
+        own: dict[str, Any] = {}
+        if address is None:
+            here = {"env_vars": {"PYTHONPATH": str(Path(__file__).parents[3])}}
+            own = {"include_dashboard": False, "num_cpus": usable_cores(), "runtime_env": here}
+        ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, **own)
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = False
     logging.getLogger("ray.data").setLevel(logging.ERROR)
@@ -51,7 +55,7 @@ def judge_by_ray(files: Sequence[str], model: Path, workers: int | None, address
             yield sorted(waiting.pop(record["file"]), key=lambda one: one["index"])
 
 
-def _prepared_rows(item: dict) -> Iterable[dict]:
+def _prepared_rows(item: dict) -> Iterator[Any]:
     prepared = prepare_named(item["file"])
     for one in prepared:
         yield {"file": item["file"], "slices": len(prepared), "prepared": pickle.dumps(one)}
@@ -61,10 +65,8 @@ class _Judge:
     """A Ray actor: loads the model once and judges batches."""
 
     def __init__(self, model: str):
-        from lungcnn.model.tensorflow_start import import_tensorflow
         from lungcnn.pipeline import Pipeline
 
-        import_tensorflow()
         self.pipeline = Pipeline.load(model)
 
     def __call__(self, batch: dict) -> dict:

@@ -1,13 +1,15 @@
 """The table of an archive's slices, and the parts of it that are done: every file here is whole or not there."""
 
 import json
-import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from filelock import FileLock, Timeout
+
 from lungcnn.classes import CLASSES
-from lungcnn.errors import UsageError
+from lungcnn.errors import OutputError, UsageError
 from lungcnn.results.slice_report import SliceReport
+from lungcnn.system import write_whole
 
 PART_FILES = 256
 FORMATS = {".parquet": "Parquet", ".csv": "CSV", ".jsonl": "JSON lines"}
@@ -32,7 +34,7 @@ def row(file: str, report: SliceReport) -> dict:
     record = report.to_json(file)
     chances, chosen = record["probabilities"] or {}, record["prediction_set"]
     return {
-        "file": file,
+        "file": record["file"],
         "index": record["index"],
         "status": record["status"],
         "reasons": " ".join(reason["code"] for reason in record["reasons"]),
@@ -52,28 +54,22 @@ class Parts:
     def __init__(self, out: Path):
         self.out = out
         self.folder = out.with_name(f"{out.name}.parts")
+        self._lock = FileLock(self.folder / ".lock")
 
     def __enter__(self):
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            self._lock = (self.folder / ".lock").open("w")
-        except OSError as error:
-            raise UsageError(f"The folder {self.folder} can't be written: {error.strerror}.") from None
-        try:
-            import fcntl
-
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)  # the system lets go of it when a run is killed
-        except ImportError:
-            pass
-        except OSError:
-            self._lock.close()
+            self._lock.acquire(blocking=False)  # the system lets go of it when a run is killed
+        except Timeout:
             raise UsageError(f"Another run is writing {self.out}. Wait for it, or give another --out.") from None
-        for draft in self.folder.glob(".draft-*"):
+        except OSError as error:
+            raise OutputError(f"The folder {self.folder} can't be written: {error.strerror}.") from None
+        for draft in self.folder.glob(".*.draft.parquet"):  # of a run that was killed
             draft.unlink()
         return self
 
     def __exit__(self, *_):
-        self._lock.close()
+        self._lock.release()
         if not list(self.folder.glob("*.parquet")):
             for file in self.folder.iterdir():
                 file.unlink()
@@ -86,9 +82,10 @@ class Parts:
         """What is done: the table, where there is one, and the parts."""
         import pyarrow.parquet as pq
 
-        return ([_read_table(self.out)] if self.out.exists() else []) + [pq.read_table(path) for path in self._paths()]
+        return ([read_table(self.out)] if self.out.exists() else []) + [pq.read_table(path) for path in self._paths()]
 
     def check_model(self, sha256: str) -> None:
+        """Raises `UsageError` where rows of another model are there already."""
         for table in self.tables():
             others = set(table.column("model_sha256").to_pylist()) - {sha256}
             if others:
@@ -97,8 +94,15 @@ class Parts:
                     "or remove it."
                 )
 
-    def done(self) -> set[str]:
-        return {file for table in self.tables() for file in table.column("file").to_pylist()}
+    def done(self, retry_errors: bool = False) -> set[str]:
+        """The files whose rows stand in the table or in a part; with `retry_errors`, but those with an error."""
+        done: set[str] = set()
+        for table in self.tables():
+            status = dict(zip(table.column("file").to_pylist(), table.column("status").to_pylist(), strict=True))
+            done |= set(status)
+            if retry_errors:
+                done -= {file for file, said in status.items() if said == "error"}
+        return done
 
     def add(self, rows: Sequence[dict]) -> None:
         """Write a part, which takes its name once it is whole and on disk."""
@@ -106,31 +110,27 @@ class Parts:
 
         taken = [int(path.stem.removeprefix("part-")) for path in self._paths()]
         path = self.folder / f"part-{max(taken, default=-1) + 1:06d}.parquet"
-        self._whole(path, lambda draft: pq.write_table(_table(rows), draft))
+        _write_whole(path, lambda draft: pq.write_table(_table(rows), draft))
 
     def finish(self) -> dict[str, int]:
         """Make the table of what there is, in order of file and frame; returns its rows by status."""
         import pyarrow as pa
 
-        tables = self.tables()
-        table = pa.concat_tables(tables) if tables else _table([])
-        table = _once(table.sort_by([("file", "ascending"), ("index", "ascending")]))
+        table = pa.concat_tables([_table([]), *_newest(self.tables())])
+        table = table.sort_by([("file", "ascending"), ("index", "ascending")])
         if self._paths() or not self.out.exists():
-            self._whole(self.out, lambda draft: _write_table(table, draft, self.out.suffix.lower()))
+            _write_whole(self.out, lambda draft: _write_table(table, draft))
         for path in self._paths():
             path.unlink()
         counts = table.column("status").value_counts().to_pylist()
         return {entry["values"]: entry["counts"] for entry in counts}
 
-    def _whole(self, path: Path, write: Callable[[Path], None]) -> None:
-        draft = self.folder / f".draft-{path.name}"
-        try:
-            write(draft)
-            with draft.open("rb") as stream:
-                os.fsync(stream.fileno())
-            draft.replace(path)
-        except OSError as error:
-            raise UsageError(f"{path} could not be written: {error.strerror or error}.") from None
+
+def _write_whole(path: Path, write: Callable[[Path], object]) -> None:
+    try:
+        write_whole(path, write)
+    except OSError as error:
+        raise OutputError(f"{path} could not be written: {error.strerror or error}.") from None
 
 
 def _schema():
@@ -145,19 +145,24 @@ def _table(rows: Sequence[dict]):
     return pa.Table.from_pylist(list(rows), schema=_schema())
 
 
-def _once(table):
-    """Without rows that stand in both the table and a part: a run was killed after the one and before the other."""
+def _newest(tables: Sequence) -> list:
+    """Tables without the rows of files that a later one holds as well.
+
+    A file was tried again, or a run was killed between writing the table and removing its parts.
+    """
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    if table.num_rows < 2:
-        return table
-    files, frames = table.column("file").combine_chunks(), table.column("index").combine_chunks()
-    same = pc.and_(pc.equal(files[1:], files[:-1]), pc.equal(frames[1:], frames[:-1]))
-    return table.filter(pa.concat_arrays([pa.array([True]), pc.invert(same)]))
+    kept, later = [], pa.array([], pa.string())
+    for table in reversed(tables):
+        files = table.column("file").combine_chunks()
+        kept.append(table.filter(pc.invert(pc.is_in(files, value_set=later))))
+        later = pa.concat_arrays([later, files.unique()])
+    return kept
 
 
-def _write_table(table, path: Path, form: str) -> None:
+def _write_table(table, path: Path) -> None:
+    form = path.suffix.lower()
     if form == ".parquet":
         import pyarrow.parquet as pq
 
@@ -172,7 +177,8 @@ def _write_table(table, path: Path, form: str) -> None:
                 stream.write(json.dumps(record, ensure_ascii=False) + "\n")
 
 
-def _read_table(path: Path):
+def read_table(path: Path):
+    """A table of `COLUMNS` as a `pyarrow.Table`. Raises `UsageError` for a file that this command didn't write."""
     import pyarrow as pa
 
     try:
@@ -190,4 +196,4 @@ def _read_table(path: Path):
             return csv.read_csv(path, convert_options=options).select(list(COLUMNS))
         return _table([json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()])
     except (pa.ArrowException, ValueError, KeyError, OSError):
-        raise UsageError(f"{path} is no table of this command. Give another --out, or remove it.") from None
+        raise UsageError(f"{path} is not a table that this command wrote. Give another --out, or remove it.") from None

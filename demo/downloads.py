@@ -1,0 +1,84 @@
+"""Files to take away, as data for the browser; nothing is written to disk."""
+
+import base64
+import io
+import json
+import secrets
+import zipfile
+
+import gradio as gr
+
+from demo import texts, viewer
+from demo.judge import Judge
+from demo.visit import Shown
+from lungcnn import (
+    COLOUR_MAPS,
+    LungCNNError,
+    View,
+    Window,
+    export_heatmap,
+    export_overlay,
+    export_record,
+    export_report,
+)
+
+
+def export_data(kind: str, shown: Shown, settings: str) -> str:
+    """A file to take away, drawn as the viewer shows it.
+
+    Args:
+        kind: a key of `texts.EXPORTS`. settings: the viewer's, as JSON; anything unusable falls back to the defaults.
+
+    Raises `gr.Error` where nothing is shown.
+    """
+    report = shown.report
+    if report is None:
+        raise gr.Error(texts.NOTHING_TO_TAKE, print_exception=False)
+    view = _view(settings)
+    made = {
+        "overlay": lambda: export_overlay(report, view),
+        "report": lambda: export_report(report, view),
+        "record": lambda: export_record(shown.stack.report if shown.stack else report),
+        "heatmap": lambda: export_heatmap(report),
+    }[kind]()
+    return _download(made, *texts.EXPORTS[kind][1:])
+
+
+def dicom_data(shown: Shown, judge: Judge) -> str:
+    """The DICOM results of the slice that is shown, zipped.
+
+    Raises `gr.Error` with a sentence where there are none.
+    """
+    if shown.report is None or shown.source is None:
+        raise gr.Error(texts.NOTHING_TO_TAKE if shown.report is None else texts.DICOM_PICTURE, print_exception=False)
+    try:
+        files = judge.dicom_files(shown.source, shown.report)
+    except LungCNNError as error:
+        raise gr.Error(str(error), print_exception=False) from None
+    if "result-pm.dcm" not in files:
+        gr.Info(texts.DICOM_NO_MAP)
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+    return _download(packed.getvalue(), *texts.DICOM[1:])
+
+
+def _download(content: bytes, name: str, media: str) -> str:
+    # The number in front makes a second download of the same file a change that the browser sees.
+    text = f"{secrets.token_hex(4)}:{base64.b64encode(content).decode()}"
+    return viewer.data_box("download-data", text, name=name, kind=media)
+
+
+def _view(settings: str) -> View:
+    try:
+        asked = json.loads(settings)
+        return View(
+            window=Window(float(asked["centre"]), float(asked["width"])),
+            opacity=min(1.0, max(0.0, float(asked["opacity"]))),
+            colour_map=asked["colour_map"] if asked["colour_map"] in COLOUR_MAPS else View.colour_map,
+            contour=None if asked["contour"] is None else min(1.0, max(0.0, float(asked["contour"]))),
+            signed=bool(asked.get("signed")),
+        )
+    except (ValueError, TypeError, KeyError, LungCNNError):
+        return View()

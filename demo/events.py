@@ -1,0 +1,253 @@
+"""What the page's events do. Each gives changes by the names of places on the page (`page.py`), step by step."""
+
+import logging
+import time
+from concurrent.futures import ThreadPoolExecutor, wait
+from dataclasses import replace
+from pathlib import Path
+
+import gradio as gr
+
+from demo import intake, series_view, texts, viewer, views
+from demo.line import Changes, Steps
+from demo.outgoing import give
+from demo.visit import Shown, Stack, Superseded, Turn, Visit
+from demo.waiting import JudgeInWaiting
+from lungcnn import (
+    DEFAULT_METHOD,
+    CTSlice,
+    LungCNNError,
+    ModelCard,
+    Reading,
+    RefusalError,
+    SeriesSlice,
+    SliceReport,
+    UnsupportedFileError,
+    encode_png,
+    read_series,
+    render_overlay,
+)
+
+PREDICTED = ""  # the choice of a class that follows the slice
+REST_SECONDS = 0.35
+_ZIP = b"PK"
+_POLL = 0.4  # seconds between two words on how far a series is
+log = logging.getLogger("demo")
+
+
+class Events:
+    """What visitors can ask for.
+
+    `wanted` is the class to explain (`PREDICTED` for the most probable one), `method` one of `lungcnn.METHODS`.
+
+    Args:
+        waiting: gives the judge when it is first needed. card: its model's.
+        dicom_results: whether results can be taken away as DICOM, which name the patient of the upload.
+    """
+
+    def __init__(self, waiting: JudgeInWaiting, card: ModelCard | None, dicom_results: bool = False):
+        self._waiting, self._card, self._dicom_results = waiting, card, dicom_results
+
+    # ------------------------------------------------------------ what is asked for
+
+    def upload(self, visit: Visit, turn: Turn, files: list[str], wanted: str, method: str) -> Steps:
+        """Uploaded files: taken from where they wait in memory, and judged."""
+        return self._open(visit, turn, visit.newest(files), wanted, method)  # told apart at once, even if superseded
+
+    def _open(self, visit: Visit, turn: Turn, files: list[str], wanted: str, method: str) -> Steps:
+        # The browser's order stands in for the names, which don't come this far.
+        data = [intake.take(file) for file in files]
+        yield _step("read") | _NOTHING
+        if len(data) == 1 and not data[0].startswith(_ZIP):
+            ct_slice = self._waiting.read(data[0])
+            if ct_slice.frames == 1:
+                yield from self._judge_alone(visit, turn, ct_slice, data[0], wanted, method)
+                return
+        reading = read_series(data)
+        if not reading.series:
+            reason = reading.set_aside[0].reason.message if reading.set_aside else ""
+            raise UnsupportedFileError(texts.NO_SERIES.format(count=len(data), reason=reason))
+        if len(reading.series) == 1 and len(reading.series[0]) == 1:
+            yield from self._judge_alone(visit, turn, *self._read(reading.series[0].slices[0]), wanted, method)
+        else:
+            yield from self._judge_series(visit, turn, reading, 0, wanted, method)
+
+    def example(self, visit: Visit, turn: Turn, path: Path, wanted: str, method: str) -> Steps:
+        """A bundled slice."""
+        yield _step("read")
+        yield from self._judge_alone(visit, turn, self._waiting.read(path), path, wanted, method)
+
+    def another(self, visit: Visit, turn: Turn, number: int | None, wanted: str, method: str) -> Steps:
+        """Another series of the same upload."""
+        stack = visit.shown.stack
+        if stack is not None and number is not None:
+            yield from self._judge_series(visit, turn, stack.reading, int(number), wanted, method)
+
+    def scroll(self, visit: Visit, turn: Turn, number: int, wanted: str, method: str) -> Steps:
+        """Another slice of the series, without the checks. `number` counts from 1."""
+        stack = visit.shown.stack
+        if stack is not None:
+            index = min(max(int(number) - 1, 0), len(stack.series) - 1)
+            yield from self._show(visit, turn, stack, index, wanted, method)
+
+    def rest(self, visit: Visit, turn: Turn, wanted: str, method: str) -> Steps:
+        """The checks of the slice at which scrolling came to rest."""
+        time.sleep(REST_SECONDS)
+        turn.check()
+        yield from self.explain(visit, turn, wanted, method)
+
+    def explain(self, visit: Visit, turn: Turn, wanted: str, method: str) -> Steps:
+        """The slice that is shown, explained for a class by a method, and the explanation checked."""
+        if visit.shown.judged:
+            yield self._shown(self._run(visit, turn, wanted, method))
+
+    def cancel(self, visit: Visit, turn: Turn) -> Steps:
+        """What was under way is over; the page says so."""
+        visit.show(turn, Shown())
+        yield {"outcome": views.notice(texts.CANCELLED, texts.CANCELLED_HINT)} | _NO_RESULT | _NOTHING
+
+    def clear(self, visit: Visit, turn: Turn) -> Steps:
+        """The page as it was at first."""
+        visit.show(turn, Shown())
+        yield {"outcome": views.result()} | _NO_RESULT | _NOTHING
+
+    def api(self, file: str, class_name: str, method: str):
+        """The API: a file, a class ("" for the predicted one) and a method give the JSON record and the overlay."""
+        try:
+            found = self._waiting.get().run_file(
+                intake.take(file), explain_class=class_name or None, method=method or DEFAULT_METHOD
+            )
+            report = next(found)
+        except LungCNNError as error:
+            raise gr.Error(str(error)) from None
+        if report.explanation is None:
+            return report.to_json(), None
+        return report.to_json(), give(encode_png(render_overlay(report)), "overlay.png", once=True)
+
+    def guarded(self, visit: Visit, turn: Turn, steps: Steps) -> Steps:
+        """Our own errors as a message; anything else as one too, with its kind (never its text) in the log."""
+        try:
+            yield from steps
+        except Superseded:
+            return
+        except LungCNNError as error:
+            yield from _failed(visit, turn, texts.REFUSED if isinstance(error, RefusalError) else texts.ERROR, error)
+        except Exception as error:  # noqa: BLE001 - the last line of defence: no traceback reaches a visitor
+            log.error("unexpected %s while judging a slice", type(error).__name__)
+            yield from _failed(visit, turn, texts.FAILED_TITLE, texts.FAILED)
+
+    # ------------------------------------------------------------ how it is done
+
+    def _judge_alone(
+        self, visit: Visit, turn: Turn, ct_slice: CTSlice, content: bytes | Path, wanted: str, method: str
+    ) -> Steps:
+        """Show, judge, check: the picture is there before the network has spoken."""
+        shown = visit.show(turn, Shown(ct_slice, source=self._source(ct_slice, content)))
+        yield _step("judge" if self._waiting.ready else "model") | {"slice": viewer.slice_data(shown)}
+        shown = self._run(visit, turn, wanted, method, checks=False)
+        again = {"slice": viewer.slice_data(shown)} if shown.corrected else {}
+        yield self._shown(shown, pending=True) | again
+        yield from self.explain(visit, turn, wanted, method)
+
+    def _judge_series(self, visit: Visit, turn: Turn, reading: Reading, number: int, wanted: str, method: str) -> Steps:
+        """Judge every slice, saying how far it is; then show the slice to look at first."""
+        series = reading.series[number]
+        visit.show(turn, Shown())
+        yield _step("series" if self._waiting.ready else "model") | _NOTHING
+        judge = self._waiting.get()
+        done: list[SliceReport] = []
+
+        def on_slice(report: SliceReport) -> None:
+            turn.check()
+            done.append(report)
+
+        with ThreadPoolExecutor(1) as pool:
+            judged = pool.submit(judge.run_series, series, on_slice)
+            while not judged.done():
+                yield _step("series", texts.OF.format(done=len(done), count=len(series)))
+                wait([judged], timeout=_POLL)
+        report = judged.result()
+        index = report.suspicious[0] if report.suspicious else len(series) // 2
+        panel = {
+            "slider": gr.update(maximum=max(2, len(series)), value=index + 1, visible=len(series) > 1),
+            "which": gr.update(choices=series_view.titles(reading), value=number, visible=len(reading.series) > 1),
+            "overview": series_view.overview(report, reading, self._card),
+        }
+        for changes in self._show(visit, turn, Stack(reading, series, report), index, wanted, method):
+            yield changes | panel
+        yield from self.explain(visit, turn, wanted, method)
+
+    def _show(self, visit: Visit, turn: Turn, stack: Stack, index: int, wanted: str, method: str) -> Steps:
+        """A slice of the series with its map; one that can't be read says so, and the rest stays usable."""
+        try:
+            ct_slice, content = self._read(stack.series.slices[index])
+        except LungCNNError as error:
+            where = texts.WHICH_SLICE.format(number=index + 1, count=len(stack.series))
+            visit.show(turn, Shown(index=index, stack=stack))
+            yield {"outcome": views.message(f"{where}: {texts.ERROR}", str(error))} | _UNJUDGED | _NO_SLICE
+            return
+        visit.show(turn, Shown(ct_slice, None, index, stack, self._source(ct_slice, content)))
+        shown = self._run(visit, turn, wanted, method, checks=False)
+        yield {"slice": viewer.slice_data(shown)} | self._shown(shown, pending=True)
+
+    def _run(self, visit: Visit, turn: Turn, wanted: str, method: str, checks: bool = True) -> Shown:
+        """Judge the slice that is shown."""
+        shown = visit.shown
+        turn.check()
+        if shown.given is None:
+            raise Superseded
+        return visit.show(
+            turn,
+            replace(shown, report=self._waiting.get().run(shown.given, wanted or None, method=method, checks=checks)),
+        )
+
+    def _read(self, one: SeriesSlice) -> tuple[CTSlice, bytes | Path]:
+        content = one.content()
+        return self._waiting.read(content, one.frame), content
+
+    def _source(self, ct_slice: CTSlice, content: bytes | Path) -> bytes | Path | None:
+        """What is kept of an upload: nothing but for DICOM results."""
+        return content if self._dicom_results and ct_slice.kind == "dicom" else None
+
+    def _shown(self, shown: Shown, pending: bool = False) -> Changes:
+        """All that is said of the slice that is shown."""
+        report, stack = shown.report, shown.stack
+        where = texts.WHICH_SLICE.format(number=shown.index + 1, count=len(stack.series)) if stack else ""
+        outcome: Changes = {
+            "outcome": views.result(report, where),
+            "panel": gr.update(visible=stack is not None),
+            "cancel": _HIDDEN,
+            "clear": _VISIBLE,
+        }
+        if not shown.judged:
+            return outcome | _UNJUDGED
+        return outcome | {
+            "map": viewer.map_data(shown),
+            "trust": views.trust(report, self._card, pending),
+            "evidence": _VISIBLE,
+            "take": _VISIBLE,
+            "dicom": gr.update(visible=shown.source is not None),
+            "dicom_hint": f'<p class="quiet">{texts.DICOM_PICTURE if shown.source is None else texts.DICOM_HINT}</p>',
+        }
+
+
+_HIDDEN, _VISIBLE = gr.update(visible=False), gr.update(visible=True)
+_NO_MAP: Changes = {"map": viewer.map_data(None)}
+# A slice that could not be read leaves an empty viewer: the last one's pictures would mislead.
+_NO_SLICE: Changes = {"slice": viewer.slice_data(None), **_NO_MAP}
+_UNJUDGED: Changes = {"trust": "", "evidence": _HIDDEN, "take": _HIDDEN, **_NO_MAP}
+_NOTHING: Changes = {"panel": _HIDDEN, **_NO_SLICE}
+_NO_RESULT: Changes = {"cancel": _HIDDEN, "clear": _HIDDEN, **_UNJUDGED}
+
+
+def _step(name: str, detail: str = "") -> Changes:
+    """At work: nothing of what was said before stays."""
+    return {"outcome": views.working(name, detail), "panel": _HIDDEN} | _NO_RESULT | {"cancel": _VISIBLE}
+
+
+def _failed(visit: Visit, turn: Turn, title: str, text: object) -> Steps:
+    try:
+        visit.show(turn, Shown())
+    except Superseded:
+        return
+    yield {"outcome": views.message(title, str(text))} | _NO_RESULT | _NOTHING

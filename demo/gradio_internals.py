@@ -1,0 +1,50 @@
+"""What we reach into Gradio for that it has no public way to, each with the reason. Pinned to one release series."""
+
+import datetime
+from collections.abc import Callable
+from typing import Any
+
+from starlette.requests import cookie_parser
+
+# Gradio would end the demo where its own page takes more than 3 seconds to answer: a busy machine is no fault.
+NO_SELF_TEST: dict[str, Any] = {"_frontend": False}
+
+
+def receive_uploads_with(receive: Callable) -> None:
+    """Have the upload route hand uploads to `receive`; it writes them to disk, and keeps its own check of the login."""
+    import gradio.routes
+
+    gradio.routes.upload_fn = receive  # type: ignore[attr-defined]
+
+
+def logged_in(app, cookies: str) -> bool:
+    """As Gradio's `login_check`, which is a closure inside its routes."""
+    if app.auth is None:
+        return True
+    names = (f"access-token-{app.cookie_id}", f"access-token-unsecure-{app.cookie_id}")
+    found = cookie_parser(cookies)
+    return any(found.get(name) in app.tokens for name in names)
+
+
+def open_tunnel(page) -> str:
+    """The public address of a page that is being served: `launch(share=True)` would wait for it before serving."""
+    from gradio import networking
+
+    return networking.setup_tunnel(
+        page.server_name, page.server_port, page.share_token, page.share_server_address, None
+    )
+
+
+def drop_sessions(page, age: float, empty: Callable[[Any], bool]) -> None:
+    """Forget sessions whose states are all `empty`, unused for `age` seconds; one that comes back is made anew.
+
+    Gradio keeps the last 10,000, of a tenth of a megabyte each, and every call of the API is one.
+    """
+    holder, now = page.state_holder, datetime.datetime.now()
+    with holder.lock:
+        for name, used in list(holder.time_last_used.items()):
+            session = holder.session_data.get(name)
+            idle = session is None or all(empty(value) for value in session.state_data.values())
+            if idle and (now - used).total_seconds() > age:
+                holder.session_data.pop(name, None)
+                holder.time_last_used.pop(name, None)

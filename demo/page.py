@@ -1,0 +1,262 @@
+"""The page: its layout, and which event does what."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from demo import texts, viewer, views
+from demo.about import measured, weighed
+from demo.downloads import dicom_data, export_data
+from demo.events import PREDICTED, Events
+from demo.examples import Example
+from demo.line import Changes, Line
+from demo.outgoing import outgoing
+from demo.plots import plots
+from demo.visit import Turn, Visit
+from demo.waiting import JudgeInWaiting
+from lungcnn import CLASS_COLOURS, CLASSES, DEFAULT_METHOD, METHODS, ModelCard
+
+PRIVATE: dict[str, Any] = {"api_visibility": "private"}
+# A visitor's events begin in the order in which he asked, which Gradio keeps within one such group.
+_IN_ORDER: dict[str, Any] = {"concurrency_id": "page", "concurrency_limit": None, **PRIVATE}
+AT_WORK = 16  # visitors whose slices are read, judged or waited for at the same time; the worker has its own measure
+SESSION_SECONDS = 1800
+CSS = Path(__file__).parent / "style.css"
+SCRIPT = Path(__file__).parent / "viewer.js"
+
+
+def build_demo(
+    waiting: JudgeInWaiting,
+    examples: list[Example],
+    card: ModelCard | None = None,
+    dicom_results: bool = False,
+    at_work: int = AT_WORK,
+) -> gr.Blocks:
+    """The page.
+
+    Args:
+        waiting: gives the judge when it is first needed. card: its model's.
+        dicom_results: whether results can be taken away as DICOM, which name the patient of the upload.
+        at_work: visitors who are served at the same time; the rest stand in line.
+    """
+    with gr.Blocks(title=texts.TITLE, analytics_enabled=False, delete_cache=(300, 300)) as page:
+        places = _layout(examples, card, dicom_results)
+        _wire(page, places, Events(waiting, card, dicom_results), Line(at_work), examples)
+
+        async def report_readiness() -> AsyncIterator[str]:
+            """The line on loading, for as long as it lasts; it waits without holding a thread."""
+            yield views.warming(waiting.ready)
+            while not waiting.ready:
+                await asyncio.sleep(0.25)
+            yield views.warming(True)
+
+        warming = places["warming"]
+        page.load(report_readiness, None, [warming], show_progress="hidden", concurrency_limit=None, **PRIVATE)
+        if dicom_results:
+            button = places["dicom"]
+            button.click(
+                lambda visit: dicom_data(visit.shown, waiting.get()),
+                [places["visit"]],
+                [places["download"]],
+                show_progress_on=[button],
+                **PRIVATE,
+            )
+    page.queue(max_size=32, default_concurrency_limit=2)
+    return page
+
+
+def html(value: str = "", **options) -> gr.Markdown:
+    """HTML as it is: `gr.HTML` evaluates a script in the browser for each of its templates, which our policy forbids.
+
+    A blank line would end Markdown's HTML, so there is none in what we write.
+    """
+    return gr.Markdown(value, sanitize_html=False, latex_delimiters=[], **options)
+
+
+def look() -> dict[str, Any]:
+    """Keyword arguments of `launch` that say how the page looks: theme, style sheet, scripts."""
+    system = ["system-ui", "-apple-system", "Segoe UI", "Roboto", "sans-serif"]
+    mono = ["ui-monospace", "monospace"]
+    return {
+        "theme": gr.themes.Base(primary_hue="sky", neutral_hue="slate", font=system, font_mono=mono),
+        "css": ":root { " + " ".join(f"--{name}: {colour};" for name, colour in CLASS_COLOURS.items()) + " }",
+        "css_paths": CSS,
+        "head": f"<script>{SCRIPT.read_text(encoding='utf-8')}</script>",
+    }
+
+
+# ---------------------------------------------------------------- layout
+
+
+def _layout(examples: list[Example], card: ModelCard | None, dicom_results: bool) -> dict[str, Any]:
+    """The page's parts by the names under which events change or ask them."""
+    places: dict[str, Any] = {"visit": gr.State(Visit(), time_to_live=SESSION_SECONDS)}
+    html(views.head(dicom_results))
+    places["warming"] = html(elem_classes="warming-host")
+    with gr.Row(elem_classes="start"):
+        with gr.Column(scale=3, min_width=260):
+            places["upload"] = gr.File(label=texts.UPLOAD, height=132, elem_id="upload", file_count="multiple")
+        with gr.Column(scale=8, min_width=300, elem_classes="tight"):
+            real = any(example.real for example in examples)
+            strip = texts.EXAMPLES_REAL if real else texts.EXAMPLES
+            html(f'<p class="quiet">{strip}</p>', visible=bool(examples))
+            with gr.Row(elem_classes="examples"):
+                places["examples"] = [_example_button(example) for example in examples]
+    with gr.Row(elem_classes="main"):
+        with gr.Column(scale=8, min_width=300, elem_classes="tight"):
+            html(viewer.frame())
+            places |= _series_panel() | _data_boxes() | _take_away(dicom_results)
+        with gr.Column(scale=4, min_width=280, elem_classes="side"):
+            places |= _side()
+    with gr.Accordion(texts.ABOUT_TITLE, open=False, elem_id="about"):
+        gr.Markdown(measured(card), elem_classes="about")
+        html(plots(card), elem_classes="about")
+        gr.Markdown(weighed(card), elem_classes="about")
+    return places
+
+
+def _example_button(example: Example) -> gr.Button:
+    # From memory: nothing that tidies the disk up can take it away.
+    return gr.Button(example.title, icon=outgoing.keep(example.thumbnail, "example.png"), size="sm")
+
+
+def _series_panel() -> dict[str, Any]:
+    with gr.Column(visible=False, elem_classes="series-panel") as panel:
+        return {
+            "panel": panel,
+            "slider": gr.Slider(1, 2, 1, step=1, label=texts.SLICE, elem_id="series-slider"),
+            "which": gr.Dropdown([], label=texts.WHICH_SERIES, visible=False, filterable=False, elem_id="which"),
+            "overview": html(elem_id="series"),
+        }
+
+
+def _data_boxes() -> dict[str, Any]:
+    """What `viewer.js` reads and writes."""
+    return {
+        "slice": html(viewer.slice_data(None), elem_classes="data-host"),
+        "map": html(viewer.map_data(None), elem_classes="data-host"),
+        "download": html(viewer.data_box("download-data"), elem_classes="data-host"),
+        "settings": gr.Textbox(visible="hidden", elem_id="view-settings"),
+    }
+
+
+def _take_away(dicom_results: bool) -> dict[str, Any]:
+    with gr.Column(visible=False, elem_classes="take") as take:
+        html(f"<h2>{texts.TAKE}</h2>")
+        with gr.Row(elem_classes="exports"):
+            exports = {
+                kind: gr.Button(title, size="sm", elem_id=f"take-{kind}") for kind, (title, *_) in texts.EXPORTS.items()
+            }
+        html(f'<p class="quiet">{texts.TAKE_HINT}</p>')
+        places: dict[str, Any] = {"take": take, "exports": exports}
+        if dicom_results:
+            with gr.Row(elem_classes="exports of-dicom"):
+                places["dicom"] = gr.Button(texts.DICOM[0], size="sm", elem_id="take-dicom")
+                places["dicom_hint"] = html(elem_id="dicom-hint")
+    return places
+
+
+def _side() -> dict[str, Any]:
+    outcome = html(views.result(), elem_id="result")
+    with gr.Row(elem_classes="acts"):
+        cancel = gr.Button(texts.CANCEL, size="sm", visible=False, elem_id="cancel")
+        clear = gr.Button(texts.CLEAR, size="sm", visible=False, elem_id="clear")
+    with gr.Column(visible=False, elem_classes="evidence") as evidence:
+        classes = [(texts.THE_PREDICTED, PREDICTED), *((name, name) for name in CLASSES)]
+        wanted = gr.Radio(classes, value=PREDICTED, label=texts.EXPLAIN_CLASS, elem_id="explain-class")
+        methods = [(f"{method.title} ({method.source})", name) for name, method in METHODS.items()]
+        method = gr.Dropdown(methods, value=DEFAULT_METHOD, label=texts.METHOD, filterable=False, elem_id="method")
+    return {
+        "outcome": outcome,
+        "cancel": cancel,
+        "clear": clear,
+        "evidence": evidence,
+        "wanted": wanted,
+        "method": method,
+        "trust": html(elem_id="trust"),
+    }
+
+
+# ---------------------------------------------------------------- events
+
+# What events change, by the names that `Events` gives them.
+CHANGED = (
+    *(
+        "slice",
+        "map",
+        "outcome",
+        "cancel",
+        "clear",
+        "trust",
+        "evidence",
+        "take",
+        "panel",
+        "slider",
+        "which",
+        "overview",
+    ),
+    *("dicom", "dicom_hint"),
+)
+
+
+def _wire(page: gr.Blocks, places: dict[str, Any], events: Events, line: Line, examples: list[Example]) -> None:
+    visit, choices = places["visit"], [places["wanted"], places["method"]]
+    changed = [name for name in CHANGED if name in places]
+    outputs = [visit, *(places[name] for name in changed)]
+
+    def event(do: Callable, *fixed: Any, asked: bool = True) -> Callable:
+        """`do` of `Events` as Gradio has it; one that is not `asked` for goes on with what was."""
+
+        async def run(visit: Visit, *values: Any) -> AsyncIterator[list]:
+            turn: Turn = visit.begin() if asked else visit.turn
+            steps = events.guarded(visit, turn, do(visit, turn, *fixed, *values))
+            await turn.start()
+            # A property that is given once and then left out gets lost on the way to the browser where both come at
+            # once: Gradio sends differences. So updates are said again with each step.
+            said: Changes = {}
+            try:
+                async for changes in line.work(turn, steps):
+                    said |= {name: value for name, value in changes.items() if isinstance(value, dict)}
+                    turn.delivered.clear()
+                    yield [visit, *((said | changes).get(name, gr.skip()) for name in changed)]
+                    turn.delivered.set()  # Gradio comes back for more once it has sent that
+            finally:
+                turn.delivered.set()
+            if turn.over or not said:
+                # Gradio sends the last step once more as the event ends, over what a newer one has shown by then; and
+                # it takes an event without any step for "empty everything".
+                yield [gr.skip()] * len(outputs)
+
+        return run
+
+    working: dict[str, Any] = {"show_progress_on": [places["outcome"]], "trigger_mode": "multiple", **_IN_ORDER}
+    quick: dict[str, Any] = {"show_progress": "hidden", "trigger_mode": "multiple", **_IN_ORDER}
+    places["upload"].upload(event(events.upload), [visit, places["upload"], *choices], outputs, **working)
+    places["upload"].upload(lambda: None, None, [places["upload"]], **quick)
+    for button, example in zip(places["examples"], examples, strict=True):
+        button.click(event(events.example, example.path), [visit, *choices], outputs, **working)
+    places["which"].input(event(events.another), [visit, places["which"], *choices], outputs, **working)
+    for choice in choices:
+        choice.input(event(events.explain), [visit, *choices], outputs, **quick)
+    places["cancel"].click(event(events.cancel), [visit], outputs, **quick)
+    places["clear"].click(event(events.clear), [visit], outputs, **quick)
+    # A series is scrolled through: slice and map come at once, the checks when it rests.
+    moved = places["slider"].input(
+        event(events.scroll), [visit, places["slider"], *choices], outputs, **quick | {"trigger_mode": "always_last"}
+    )
+    moved.then(event(events.rest, asked=False), [visit, *choices], outputs, **quick)
+
+    for kind, button in places["exports"].items():
+
+        def taken(visit: Visit, settings: str, kind: str = kind) -> str:
+            return export_data(kind, visit.shown, settings)
+
+        inputs = [visit, places["settings"]]
+        button.click(taken, inputs, [places["download"]], show_progress_on=[button], **PRIVATE)
+
+    api_inputs = [gr.File(visible=False), gr.Textbox("", visible=False), gr.Textbox(DEFAULT_METHOD, visible=False)]
+    api_outputs = [gr.JSON(visible=False), gr.Image(visible=False, format="png")]
+    gr.Button(visible=False).click(events.api, api_inputs, api_outputs, api_name="explain")

@@ -1,0 +1,24 @@
+"""`python -m demo.worker HANDLE THREADS MODEL`: started by `PipelineProcess`, of no use to a person."""
+
+import contextlib
+import signal
+import sys
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+
+def main() -> None:
+    """Serve the pipe that is open under HANDLE."""
+    from demo.private_logs import hush
+    from demo.worker.server import serve
+
+    handle, threads, model = sys.argv[1:4]
+    hush()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that serves the page
+    with contextlib.suppress(OSError):  # where memory runs out, the page should outlive this
+        Path("/proc/self/oom_score_adj").write_text("500")
+    serve(Connection(int(handle)), int(threads), model or None)
+
+
+if __name__ == "__main__":
+    main()

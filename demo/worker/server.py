@@ -1,0 +1,135 @@
+"""The worker's side: load the pipeline, and answer calls until nobody is left to ask."""
+
+import contextlib
+import logging
+import os
+import pickle
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+from demo.worker.protocol import Call, Failure, Loaded, NotLoaded, Progress, Result, Stop
+from lungcnn import LungCNNError, Pipeline, default_model_path, dicom_files, load_slice, verify_model
+
+LONG, MOST_LONG = ("run_series",), 32
+Tell = Callable[[Any], None]
+log = logging.getLogger("demo")
+
+
+class Stopped(Exception):  # noqa: N818 - it isn't an error
+    """Raised in the middle of a call that nobody waits for any more."""
+
+
+def serve(connection: Connection, threads: int, model: str | None) -> None:
+    """Load the model and answer calls until the page is gone.
+
+    `threads` of them at a time; series, behind which single slices would wait long, run beside them.
+    """
+    desk = Desk(connection, threads)
+    # While loading, too: slices are read, and the end of the page is heard.
+    listener = threading.Thread(target=desk.listen, daemon=True)
+    listener.start()
+    try:
+        verify_model(Path(model) if model else default_model_path())  # before the long way
+        pipeline = Pipeline.load(model)
+    except Exception as error:  # noqa: BLE001 - raised where the pipeline is asked for
+        desk.send(NotLoaded(presentable(error)))
+        return
+    desk.methods.take(pipeline)
+    desk.send(Loaded(pipeline.card))
+    listener.join()
+
+
+class Desk:
+    """Takes calls from the pipe, has them done, and sends what comes of them."""
+
+    def __init__(self, connection: Connection, threads: int):
+        self.methods = Methods()
+        self._connection, self._lock = connection, threading.Lock()
+        self._quick, self._long = ThreadPoolExecutor(threads), ThreadPoolExecutor(MOST_LONG)
+        self._waited_for: set[int] = set()
+
+    def send(self, message) -> None:
+        """To the page; without one this process ends."""
+        try:
+            with self._lock:
+                self._connection.send(message)
+        except OSError:
+            os._exit(0)
+
+    def listen(self) -> None:
+        """Begin what is called, until the page is gone."""
+        while True:
+            try:
+                message = self._connection.recv()
+            except (EOFError, OSError):
+                os._exit(0)
+            if isinstance(message, Stop):
+                self._waited_for.discard(message.number)
+            else:
+                self._waited_for.add(message.number)
+                (self._long if message.name in LONG else self._quick).submit(self._work, message)
+
+    def _work(self, call: Call) -> None:
+        def check():
+            if call.number not in self._waited_for:
+                raise Stopped
+
+        def tell(value):
+            check()
+            self.send(Progress(call.number, value))
+
+        try:
+            check()
+            self.send(Result(call.number, getattr(self.methods, call.name)(tell, *call.args, **call.options)))
+        except Stopped:
+            pass
+        except Exception as error:  # noqa: BLE001 - raised where the call was made
+            self.send(Failure(call.number, presentable(error)))
+        finally:
+            self._waited_for.discard(call.number)
+
+
+class Methods:
+    """What may be called, before `take` only `load_slice`. The first argument of each tells the page of progress."""
+
+    def __init__(self) -> None:
+        # What reading imports later is imported now: beside the model's long import it would wait for it.
+        import cv2  # noqa: F401
+        import PIL.Image  # noqa: F401
+        import pydicom.encaps
+        import pydicom.filereader
+        import pydicom.pixels  # noqa: F401
+
+    def take(self, pipeline: Pipeline) -> None:
+        """The pipeline is there."""
+        self._pipeline = pipeline
+
+    def load_slice(self, tell: Tell, path_or_bytes, frame: int = 0):
+        return load_slice(path_or_bytes, frame)
+
+    def run(self, tell: Tell, *args, **options):
+        return self._pipeline.run(*args, **options)
+
+    def run_file(self, tell: Tell, path_or_bytes, **options):
+        for report in self._pipeline.run_file(path_or_bytes, **options):
+            tell(report)
+
+    def run_series(self, tell: Tell, series):
+        return self._pipeline.run_series(series, tell)
+
+    def dicom_files(self, tell: Tell, source, report):
+        return dicom_files(source, report)
+
+
+def presentable(error: Exception) -> Exception:
+    """Our own errors as they are; of others the kind alone, since their text may quote the upload."""
+    if isinstance(error, LungCNNError):
+        with contextlib.suppress(Exception):
+            return pickle.loads(pickle.dumps(error))  # noqa: S301 - our own, just made
+        return LungCNNError(str(error))
+    log.error("unexpected %s in the worker process", type(error).__name__)
+    return RuntimeError(type(error).__name__)

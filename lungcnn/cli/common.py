@@ -1,0 +1,64 @@
+"""What commands share: options, notes, and how they end."""
+
+import errno
+import os
+import sys
+from functools import wraps
+from pathlib import Path
+
+import click
+
+from lungcnn.errors import LungCNNError, UsageError
+from lungcnn.system import printable_name
+
+EXIT_SOME_FAILED = 3
+QUIET = click.option("--quiet", is_flag=True, help="No progress bar and no notes; results and errors only.")
+MODEL = click.option(
+    "--model", type=click.Path(dir_okay=False, path_type=Path), help="Model file; default: the one that ships."
+)
+KINDS = click.option(
+    "--dicom-kinds",
+    default="sc,sr,pm",
+    show_default=True,
+    help="DICOM results: sc (overlay as Secondary Capture), sr (structured report), pm (heatmap as Parametric Map).",
+)
+
+
+class CommandError(click.ClickException):
+    """Ends a command with a sentence and status 2, without the usage text, which would not help."""
+
+    exit_code = 2
+
+
+def ends_with_a_sentence(command):
+    """Our own errors end a command with their sentence and status 2, never with a traceback."""
+
+    @wraps(command)
+    def run(*args, **kwargs):
+        try:
+            return command(*args, **kwargs)
+        except UsageError as error:
+            raise click.UsageError(printable_name(str(error))) from None
+        except LungCNNError as error:
+            raise CommandError(printable_name(str(error))) from None
+        except BrokenPipeError:
+            _drop_output()  # of `predict ... | head`
+            raise click.exceptions.Exit(1) from None
+        except OSError as error:
+            if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+                raise
+            _drop_output()
+            raise CommandError(f"Results can't be written: {error.strerror}. Make room, and start again.") from None
+
+    return run
+
+
+def _drop_output() -> None:
+    """Point our output elsewhere, so that what is left in its buffer raises nothing at the end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def note(text: str, quiet: bool) -> None:
+    """Say something beside the results, on standard error."""
+    if not quiet:
+        click.echo(printable_name(text), err=True)

@@ -1,0 +1,74 @@
+"""`lungcnn evaluate`: measure a model."""
+
+import json
+from pathlib import Path
+
+import click
+
+from lungcnn.cli.common import MODEL, QUIET, ends_with_a_sentence, note
+from lungcnn.cli.dataset_crops import crop_slices
+from lungcnn.cli.progress import progress_bar
+
+
+@click.command()
+@click.argument("dataset", type=click.Path(path_type=Path))
+@MODEL
+@click.option("--cases", type=click.Path(dir_okay=False, path_type=Path), help="Case list; default: the built-in one.")
+@click.option(
+    "--split", default="all", show_default=True, type=click.Choice(["dev", "test", "all"]), help="Which slices."
+)
+@click.option("--json", "json_file", type=click.Path(dir_okay=False, path_type=Path), help="Write the figures here.")
+@click.option(
+    "--figures", type=click.Path(file_okay=False, path_type=Path), help="Draw ROC, reliability and more here."
+)
+@click.option(
+    "--leak-guard/--no-leak-guard", default=True, show_default=True, help="Leave out the model's training slices."
+)
+@click.option("--localization", is_flag=True, help="Measure instead whether heatmaps point at lesions.")
+@click.option(
+    "--checkpoints",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="With --localization: the training run's fold networks, to explain training slices out of fold.",
+)
+@click.option(
+    "--outlines",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="With --localization: a DICOM series with LIDC readers' outlines (XML).",
+)
+@QUIET
+@ends_with_a_sentence
+def evaluate(dataset, model, cases, split, json_file, figures, leak_guard, localization, checkpoints, outlines, quiet):
+    """Measure a model on DATASET (the IQ-OTH/NCCD folder): a Markdown report, by slice and by case.
+
+    Slices are judged as `predict` judges them: what it refuses is counted by reason, and has no part in the figures.
+    Slices that the model was trained on don't count, nor do copies of them: resized, mirrored or turned. The figures
+    of the model that ships, from case-blocked folds of its own training slices, stand in models/MODEL_CARD.md.
+    """
+    if (checkpoints or outlines) and not localization:
+        raise click.UsageError("--checkpoints and --outlines belong to --localization.")
+    crop_set = crop_slices(dataset, cases, split, quiet, gate=not localization)
+
+    from lungcnn.evaluation.evaluate import evaluate_localization, evaluate_model
+    from lungcnn.pipeline import Pipeline
+
+    pipeline = Pipeline.load(model)
+    if localization:
+        from lungcnn.evaluation.reports import localization_tables
+
+        summary = evaluate_localization(pipeline, crop_set, checkpoints, outlines)
+        if json_file:
+            json_file.write_text(json.dumps({"localization": summary}, indent=1) + "\n", encoding="utf-8")
+        click.echo(localization_tables(summary))
+        return
+    with progress_bar(crop_set.slices, desc="comparing with training", unit="slice", quiet=quiet) as bar:
+        found = evaluate_model(pipeline, crop_set, leak_guard, progress=lambda _: bar)
+    if json_file:
+        json_file.write_text(json.dumps(found.to_json(), indent=1) + "\n", encoding="utf-8")
+    if figures:
+        from lungcnn.evaluation.plots import write_figures
+
+        for path in write_figures(found.predictions, figures):
+            note(str(path), quiet)
+    from lungcnn.evaluation.reports import evaluation_report
+
+    click.echo(evaluation_report(found))

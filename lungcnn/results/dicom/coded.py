@@ -1,0 +1,50 @@
+"""Codes of our own and of SNOMED CT, and numbers and answers under them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from highdicom.sr import CodedConcept, Measurement, QualitativeEvaluation
+    from pydicom.sr.coding import Code
+
+SCHEME = "99LUNGCNN"
+
+
+def code(value: str, meaning: str) -> CodedConcept:
+    """A code of ours; CodeValue holds up to 16 characters, CodeMeaning up to 64 (PS3.3 8.1, 8.3)."""
+    from highdicom.sr import CodedConcept
+
+    return CodedConcept(value.upper().replace("-", "_").replace(" ", "_")[:16], SCHEME, meaning[:64])
+
+
+def class_code(name: str) -> CodedConcept:
+    """SNOMED CT's code of one of the three classes."""
+    from highdicom.sr import CodedConcept
+    from pydicom.sr.codedict import codes
+
+    if name == "normal":
+        return CodedConcept("17621005", "SCT", "Normal")
+    return CodedConcept.from_code(codes.SCT.Benign if name == "benign" else codes.SCT.Malignant)
+
+
+def number(value_of: str, meaning: str, value: float) -> Measurement:
+    """A number without a unit, under a code of ours."""
+    from highdicom.sr import Measurement
+    from pydicom.sr.codedict import codes
+
+    return Measurement(name=code(value_of, meaning), value=round(float(value), 6), unit=codes.UCUM.NoUnits)
+
+
+def answer(value_of: str, question: str, value: CodedConcept | Code) -> QualitativeEvaluation:
+    """A coded answer to a question under a code of ours."""
+    from highdicom.sr import QualitativeEvaluation
+
+    return QualitativeEvaluation(code(value_of, question), value)
+
+
+def yes_or_no(value: bool) -> Code:
+    """SNOMED CT's code."""
+    from pydicom.sr.codedict import codes
+
+    return codes.SCT.Yes if value else codes.SCT.No

@@ -1,0 +1,179 @@
+"""Comprehensive 3D SR (PS3.3 A.35.13) by TID 1500, Measurement Report (PS3.16), unverified."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from lungcnn import __version__
+from lungcnn.errors import Reason
+from lungcnn.results.dicom.coded import answer, class_code, code, number, yes_or_no
+from lungcnn.results.dicom.provenance import MANUFACTURER, maker
+from lungcnn.results.dicom.source import Source
+from lungcnn.results.series_report import SeriesReport
+from lungcnn.results.slice_report import DISCLAIMER, ModelInfo, SliceReport
+
+if TYPE_CHECKING:
+    from highdicom.sr import (
+        Measurement,
+        MeasurementsAndQualitativeEvaluations,
+        ObservationContext,
+        QualitativeEvaluation,
+        TextContentItem,
+    )
+    from pydicom import Dataset
+
+_CHECKS = {
+    "deletion_auc": "Area under the deletion curve",
+    "insertion_auc": "Area under the insertion curve",
+    "random_deletion_auc": "Area under the deletion curve, random order",
+    "random_insertion_auc": "Area under the insertion curve, random order",
+    "hidden_probability": "Probability with the marked region hidden",
+    "in_lungs": "Share of the map in the lungs",
+    "stability": "Stability of the map",
+}
+_VERDICTS = {"ok": "Accepted", "refused": "Refused", "error": "Could not be read"}
+
+
+def structured_report(
+    sources: Sequence[Source], series_report: SeriesReport | None, instance: dict[str, Any]
+) -> Dataset:
+    """What was said of slices of one series, and of the series; `instance` holds its UIDs and numbers."""
+    from highdicom.sr import Comprehensive3DSR, MeasurementReport
+    from pydicom.sr.codedict import codes
+    from pydicom.sr.coding import Code
+
+    model = sources[0].model
+    groups = [] if series_report is None else [_series_group(series_report, model)]
+    groups += [_slice_group(source, f"Slice {number}") for number, source in enumerate(sources, 1)]
+    content = MeasurementReport(
+        observation_context=_observer(model),
+        procedure_reported=Code("24627-2", "LN", "CT Chest"),
+        imaging_measurements=groups,
+        title=codes.DCM.ImagingMeasurementReport,
+    )
+    return Comprehensive3DSR(
+        evidence=list({one.header.SOPInstanceUID: one.header for one in sources}.values()),
+        content=content[0],
+        is_complete=True,
+        is_final=False,
+        is_verified=False,
+        device_serial_number=model.sha256[:16],
+        series_description="lungcnn report, research use only",
+        **maker(model),
+        **instance,
+    )
+
+
+def _observer(model: ModelInfo) -> ObservationContext:
+    from highdicom import UID
+    from highdicom.sr import DeviceObserverIdentifyingAttributes, ObservationContext, ObserverContext
+    from pydicom.sr.codedict import codes
+
+    device = DeviceObserverIdentifyingAttributes(
+        uid=UID(), name="lungcnn", manufacturer_name=MANUFACTURER, model_name=model.name
+    )
+    observer = ObserverContext(observer_type=codes.DCM.Device, observer_identifying_attributes=device)
+    return ObservationContext(observer_device_context=observer)
+
+
+def _group(
+    name: str,
+    model: ModelInfo,
+    numbers: list[Measurement],
+    answers: list[QualitativeEvaluation],
+    sentences: list[TextContentItem],
+    images: list | None = None,
+) -> MeasurementsAndQualitativeEvaluations:
+    """A group of the report (TID 1501): numbers, answers and sentences about the lungs."""
+    from highdicom import UID
+    from highdicom.sr import (
+        AlgorithmIdentification,
+        FindingSite,
+        MeasurementsAndQualitativeEvaluations,
+        TrackingIdentifier,
+    )
+    from pydicom.sr.codedict import codes
+
+    made = MeasurementsAndQualitativeEvaluations(
+        tracking_identifier=TrackingIdentifier(uid=UID(), identifier=name),
+        algorithm_id=AlgorithmIdentification(
+            name=model.name, version=__version__, parameters=[f"model sha256 {model.sha256}", DISCLAIMER]
+        ),
+        finding_sites=[FindingSite(anatomic_location=codes.SCT.Lung)],
+        measurements=numbers or None,
+        qualitative_evaluations=answers,
+        source_images=images,
+    )
+    made[0].ContentSequence.extend(sentences)
+    return made
+
+
+def _series_group(report: SeriesReport, model: ModelInfo) -> MeasurementsAndQualitativeEvaluations:
+    answers, sentences = _said("NOTE", "What to know of the series", [*report.reasons, *report.notes])
+    numbers = []
+    if report.result is not None:
+        called = yes_or_no(report.result.called_malignant)
+        answers.append(answer("CALLED", "Is the series called malignant?", called))
+        numbers = [
+            number("P_SERIES", "Probability that the series is malignant", report.result.malignant),
+            number("THRESHOLD", "Operating point of the series", report.result.threshold),
+            number("JUDGED", "Number of slices judged", report.result.judged),
+        ]
+    return _group("Series", model, numbers, answers, sentences)
+
+
+def _slice_group(source: Source, name: str) -> MeasurementsAndQualitativeEvaluations:
+    from highdicom.sr import SourceImageForMeasurementGroup
+
+    ct_slice, header = source.ct_slice, source.header
+    frames = [ct_slice.frame + 1] if ct_slice.frames > 1 else None
+    image = SourceImageForMeasurementGroup(header.SOPClassUID, header.SOPInstanceUID, frames)
+    answers, sentences = _answers(source.report)
+    return _group(name, source.model, _numbers(source.report), answers, sentences, [image])
+
+
+def _numbers(report: SliceReport) -> list[Measurement]:
+    made = [
+        number(f"P_{name}", f"Probability of {name}", share) for name, share in (report.probabilities or {}).items()
+    ]
+    checks = report.explanation and report.explanation.faithfulness
+    if checks:
+        found = ((name, title, getattr(checks, name)) for name, title in _CHECKS.items())
+        made += [number(name, title, value) for name, title, value in found if value is not None]
+    return made
+
+
+def _answers(report: SliceReport) -> tuple[list[QualitativeEvaluation], list[TextContentItem]]:
+    verdict = _VERDICTS[report.status]
+    if report.status == "ok" and report.warnings:
+        verdict = "Accepted with warnings"
+    made = [answer("GATE", "May the model judge this slice?", code(verdict, verdict))]
+    reasons, why = _said("REASON", "Why the slice was not judged", report.reasons)
+    warnings, mind = _said("WARNING", "What to keep in mind", report.warnings)
+    made += reasons + warnings
+    if report.prediction:
+        made.append(answer("PREDICTION", "Most probable class", class_code(report.prediction)))
+    made += [
+        answer("PREDICTION_SET", "Class that can't be ruled out", class_code(name))
+        for name in report.prediction_set or ()
+    ]
+    checks = report.explanation and report.explanation.faithfulness
+    if checks:
+        better = yes_or_no(checks.better_than_random)
+        made.append(answer("BETTER_THAN_RND", "Is the map better than random?", better))
+    return made, why + mind
+
+
+def _said(
+    value: str, title: str, reasons: Iterable[Reason]
+) -> tuple[list[QualitativeEvaluation], list[TextContentItem]]:
+    """Each reason as a code for machines and as its sentence, which a code's meaning is too short for."""
+    from highdicom.sr import RelationshipTypeValues, TextContentItem
+
+    codes, sentences = [], []
+    for reason in reasons:
+        codes.append(answer(value, title, code(reason.code, reason.code.replace("_", " ").capitalize())))
+        name = code(f"{value}_TEXT", f"{title}, in words")
+        sentences.append(TextContentItem(name, reason.message, RelationshipTypeValues.CONTAINS))
+    return codes, sentences
