@@ -49,7 +49,8 @@ def _opened_lung(tissue: np.ndarray, grey: np.ndarray) -> np.ndarray:
     outside = joined_to_border(1 - tissue)
     air = max(_AIR, np.median(grey[outside > 0])) if outside.any() else _AIR
     air = air if air <= _BRIGHTEST_AIR else _AIR
-    dim = cv2.morphologyEx(outside & (grey >= air + LUNG_OVER_AIR).astype(np.uint8), cv2.MORPH_OPEN, disc(5))
+    brighter = (grey >= air + LUNG_OVER_AIR).astype(np.uint8)
+    dim = cv2.morphologyEx(cv2.bitwise_and(outside, brighter), cv2.MORPH_OPEN, disc(5))
     count, labels, stats, _ = cv2.connectedComponentsWithStats(dim, connectivity=4)
     found, around = np.zeros_like(tissue), None
     for label in range(1, count):

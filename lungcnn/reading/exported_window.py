@@ -94,7 +94,7 @@ def _under_a_narrow_window(ct_slice: CTSlice, hu: np.ndarray, found: TissueLevel
     Raises `WrongWindowError` where none does: then lung is clipped too.
     """
     if ct_slice.kind != "dicom":
-        air, lung = (float(to_unit_unclipped(np.float32(level))) for level in (found.air, found.lung))
+        air, lung = to_unit_unclipped(np.array([found.air, found.lung])).tolist()
         window = min(NARROW, key=lambda one: abs(one.lower + air * one.width - AIR_HU))
         off, lung = abs(window.lower + air * window.width - AIR_HU), window.lower + lung * window.width
         if off <= FARTHEST_AIR and lung <= DENSEST_BESIDE_WHITE:
