@@ -25,8 +25,10 @@ class Picture:
         check_frame(frame, self.frames)
         levels = decode_picture(self._data, self._kind, self._layout, frame)
         notes: list[Reason] = []
+        dtype = levels.dtype
         grey, coloured = _to_single_channel(levels)
-        hu = _as_hu(grey, levels.dtype, notes)
+        del levels  # of the largest picture, 128 MB
+        hu = _as_hu(grey, dtype, notes)
         if self.frames > 1:
             notes.append(Reason("one_of_many_frames", f"Frame {frame + 1} of {self.frames}."))
         if coloured:
@@ -61,7 +63,9 @@ def _to_single_channel(levels: np.ndarray) -> tuple[np.ndarray, float]:
         grey = colours[min(1, len(colours) - 1)]
     # Writers that know no transparency leave 0 in all of it.
     if channels in (2, 4) and levels[..., -1].any():
-        grey = grey * (levels[..., -1] * np.float32(1 / white))
+        opacity = levels[..., -1] * np.float32(1 / white)
+        opacity *= grey
+        return opacity, coloured
     return grey, coloured
 
 
