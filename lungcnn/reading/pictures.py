@@ -1,5 +1,7 @@
 """Pictures: grey levels that stand for HU under the dataset's window."""
 
+from functools import reduce
+
 import numpy as np
 
 from lungcnn.errors import Reason
@@ -54,7 +56,8 @@ def _to_single_channel(levels: np.ndarray) -> tuple[np.ndarray, float]:
         return levels, 0.0
     white, channels = np.iinfo(levels.dtype).max, levels.shape[2]
     colours = [levels[..., i] for i in range(3 if channels >= 3 else 1)]
-    uneven = np.maximum.reduce(colours) - np.minimum.reduce(colours) > 0.04 * white
+    # By `functools.reduce`: numpy's would stack them first.
+    uneven = reduce(np.maximum, colours) - reduce(np.minimum, colours) > 0.04 * white
     coloured = float(uneven.mean())
     if coloured:
         blue, green, red = colours

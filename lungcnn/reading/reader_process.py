@@ -67,9 +67,10 @@ class _Reader:
             return self._ask("read", frame, source)
 
     def _ask(self, task: str, argument, opens: object) -> Any:
-        if not self._alive():
-            self._process = _start()
-        process, self._opened = self._process, None
+        process = self._process
+        if process is None or process.poll() is not None:
+            process = self._process = _start()
+        self._opened = None
         timer = Timer(PATIENCE_S, process.kill)
         timer.start()
         try:
@@ -104,7 +105,7 @@ class _Reader:
             process.kill()
             return process.wait()
         finally:
-            for pipe in (process.stdin, process.stdout):
+            for pipe in filter(None, (process.stdin, process.stdout)):
                 pipe.close()
 
     def end(self) -> None:

@@ -115,10 +115,11 @@ def _without_copies(frames: list[Frame], places: np.ndarray) -> tuple[list[Frame
     rounded = [round(place / SAME_POSITION_MM) if np.isfinite(place) else None for place in places]
     instances = Counter((frame.instance, frame.frame) for frame in frames)
     there = Counter(place for place in rounded if place is not None)
-    seen, kept, aside, decoded = set(), [], [], 0
+    seen: set[tuple] = set()
+    kept, aside, decoded = [], [], 0
     for frame, place in zip(frames, rounded, strict=True):
         if (frame.instance and instances[frame.instance, frame.frame] > 1) or 1 < there[place] <= MAX_AT_A_PLACE:
-            looks = {(place, frame.file.digest, frame.frame)}
+            looks: set[tuple] = {(place, frame.file.digest, frame.frame)}
             if decoded < MAX_DECODED and looks.isdisjoint(seen):
                 looks.add((place, frame.pixels()))
                 decoded += 1

@@ -1,13 +1,8 @@
-"""What reading a file costs, measured in a process of its own: `python tests/reading/cost.py PATH alone|series`.
+"""What reading a file costs: this process's and the reading one's processor time, and the larger peak of memory."""
 
-Prints JSON: processor time in s and peak memory in MB beyond what a good file takes, of this process and of those that
-it starts together, and the outcome.
-"""
-
-import json
 import resource
-import sys
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from conftest import dicom_bytes
@@ -18,27 +13,46 @@ from lungcnn.reading import reader_process
 from lungcnn.reading.loading import load_slice
 from lungcnn.reading.series_reader import read_series
 
+READ_OF_A_SERIES = 2
 
-def main(path: str, way: str) -> None:
-    content = Path(path).read_bytes()
-    load_slice(dicom_bytes(RAMP))
-    load_slice(jpeg2000(64, 64))  # the other process is there before anybody counts
-    read_series([dicom_bytes(RAMP)])
+
+@dataclass(frozen=True)
+class Cost:
+    """Processor time in s, peak memory in MB beyond what a good file takes, and what came of the file."""
+
+    seconds: float
+    megabytes: float
+    outcome: str
+
+
+def cost(content: bytes, as_series: bool) -> Cost:
+    """Of reading a file alone, or among others with the first slices of each series found."""
+    read = _as_series if as_series else _alone
+    for good in (dicom_bytes(RAMP), jpeg2000(64, 64)):  # the other process is there before anybody counts
+        _alone(good)
     start, memory = seconds(), [forget(pid) for pid in processes()]
-    try:
-        if way == "alone":
-            outcome = str(load_slice(content).hu.shape)
-        else:
-            reading = read_series(content if content[:2] == b"PK" else [content, dicom_bytes(RAMP)])
-            for one in reading.series:
-                for ct_slice in one.slices[:2]:
-                    with suppress(LungCNNError):
-                        ct_slice.read()
-            outcome = f"{[len(one) for one in reading.series]} {[one.reason.message for one in reading.set_aside][:2]}"
-    except LungCNNError as error:
-        outcome = str(error)
+    outcome = read(content)
     more = [peak(pid) - before for pid, before in zip(processes(), memory, strict=False)]
-    print(json.dumps({"seconds": seconds() - start, "megabytes": max(more) / 1000, "outcome": outcome}))
+    return Cost(seconds() - start, max(more) / 1000, outcome)
+
+
+def _alone(content: bytes) -> str:
+    try:
+        return str(load_slice(content).hu.shape)
+    except LungCNNError as error:
+        return str(error)
+
+
+def _as_series(content: bytes) -> str:
+    try:
+        reading = read_series(content if content[:2] == b"PK" else [content, dicom_bytes(RAMP)])
+    except LungCNNError as error:
+        return str(error)
+    for series in reading.series:
+        for one in series.slices[:READ_OF_A_SERIES]:
+            with suppress(LungCNNError):
+                one.read()
+    return f"{[len(series) for series in reading.series]} {[one.reason.message for one in reading.set_aside][:2]}."
 
 
 def processes() -> list[str]:
@@ -64,7 +78,3 @@ def forget(pid: str) -> int:
 
 def peak(pid: str) -> int:
     return int(Path(f"/proc/{pid}/status").read_text().split("VmHWM:")[1].split()[0])
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:])

@@ -88,6 +88,24 @@ def jpeg2000(rows: int, columns: int, components: int = 1, boxed: bool = False, 
     return _with_frame(ds, stream)
 
 
+def decoy() -> bytes:
+    """JPEG 2000 of 30,000 a side behind a box that holds the beginning of a small one."""
+    raw = jpeg2000(30_000, 30_000, boxed=True, in_header=False)
+    ds = pydicom.dcmread(io.BytesIO(raw))
+    stream = next(pydicom.encaps.generate_frames(ds.PixelData, number_of_frames=1))
+    siz = struct.pack(">HHIIIIIIIIH3B", 41, 0, 64, 64, 0, 0, 64, 64, 0, 0, 1, 15, 1, 1)
+    false = b"\xff\x4f\xff\x51" + siz
+    return _with_frame(ds, stream[:32] + struct.pack(">I4s", 8 + len(false), b"free") + false + stream[32:])
+
+
+def many_elements_in_items() -> bytes:
+    """Two million elements in 40,000 items of a sequence of undefined length."""
+    inside = b"".join(struct.pack("<HH2sH", 0x0009, 0x1000 + i, b"SH", 0) for i in range(50))
+    items = (struct.pack("<HHI", 0xFFFE, 0xE000, len(inside)) + inside) * 40_000
+    end = struct.pack("<HHI", 0xFFFE, 0xE0DD, 0)
+    return before_pixels(SYNTAX.pack(0x0008, 0x1140, b"SQ", 0, 0xFFFFFFFF) + items + end)
+
+
 def rle(megabytes: int, rows: int = 64) -> bytes:
     """Runs that stand for 64 times as much as they take."""
     ds = pydicom.dcmread(io.BytesIO(dicom_bytes(RAMP)))
@@ -194,6 +212,11 @@ SMALL: dict[str, Callable[[], bytes]] = {
     "zip of 3 files of 10,000 frames": lambda: many_frames(3),
     "zip of 100 files of 10,000 frames": lambda: many_frames(100),
     "zip whose member has 5,000 digits": lambda: zipped({"1" * 5000: dicom_bytes(RAMP), "2": dicom_bytes(RAMP)}),
+}
+# What passes every check: only the system's limits end it.
+UNKNOWN: dict[str, Callable[[], bytes]] = {
+    "JPEG 2000 behind a decoy": decoy,
+    "2 million elements in items": many_elements_in_items,
 }
 LARGE: dict[str, Callable[[], bytes]] = {
     "a number of 30 million values": lambda: implicit_value(30),
