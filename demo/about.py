@@ -1,5 +1,7 @@
 """About this model: figures, limits and citation as in its model card. Nothing is typed in by hand."""
 
+from html import escape
+
 from demo import texts
 from lungcnn import (
     ModelCard,
@@ -15,7 +17,7 @@ from lungcnn import (
 
 def measured(card: ModelCard | None) -> str:
     """What the model is and how well it does, as Markdown."""
-    parts = [texts.ABOUT_INTRO]
+    parts = [texts.ABOUT_INTRO.format(trained=_trained_on(card))]
     figures = card.figures if card else {}
     if card:
         parts.append(f"{texts.ABOUT_FILE} `{card.name}`, sha256 `{card.sha256}`")
@@ -37,9 +39,16 @@ def weighed(card: ModelCard | None) -> str:
         parts += [shortcut_sentence(figures)] if "lungs_out" in figures["baselines"] else []
     if "sanity" in figures:
         parts += [f"### {texts.ABOUT_SANITY}", sanity_sentence(figures["sanity"])]
-    parts += [f"### {texts.ABOUT_LIMITS}", _list(texts.LIMITS)]
+    own = () if card and card.adopted else texts.LIMITS
+    parts += [f"### {texts.ABOUT_LIMITS}", _list((*own, *texts.LIMITS_OF_ANY_MODEL))]
     parts += [f"### {texts.ABOUT_CITE}", _list(citation())]
     return _document(parts)
+
+
+def _trained_on(card: ModelCard | None) -> str:
+    if card is None or card.dataset is None:
+        return texts.ABOUT_TRAINED_UNKNOWN
+    return texts.ABOUT_TRAINED.format(dataset=escape(card.dataset)) + ("" if card.adopted else texts.ABOUT_LABELS)
 
 
 def _document(parts: list[str]) -> str:

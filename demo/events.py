@@ -52,6 +52,9 @@ class Events:
 
     def upload(self, visit: Visit, turn: Turn, files: list[str], wanted: str, method: str) -> Steps:
         """Uploaded files: taken from where they wait in memory, and judged."""
+        return self._open(visit, turn, visit.newest(files), wanted, method)  # told apart at once, even if superseded
+
+    def _open(self, visit: Visit, turn: Turn, files: list[str], wanted: str, method: str) -> Steps:
         # The browser's order stands in for the names, which don't come this far.
         data = [intake.take(file) for file in files]
         yield _step("read") | _NOTHING

@@ -12,7 +12,7 @@ from demo.about import measured, weighed
 from demo.downloads import dicom_data, export_data
 from demo.events import PREDICTED, Events
 from demo.examples import Example
-from demo.line import Line
+from demo.line import Changes, Line
 from demo.outgoing import outgoing
 from demo.plots import plots
 from demo.visit import Turn, Visit
@@ -161,7 +161,7 @@ def _take_away(dicom_results: bool) -> dict[str, Any]:
 
 def _side() -> dict[str, Any]:
     outcome = html(views.result(), elem_id="result")
-    with gr.Row(elem_classes="exports"):
+    with gr.Row(elem_classes="acts"):
         cancel = gr.Button(texts.CANCEL, size="sm", visible=False, elem_id="cancel")
         clear = gr.Button(texts.CLEAR, size="sm", visible=False, elem_id="clear")
     with gr.Column(visible=False, elem_classes="evidence") as evidence:
@@ -212,10 +212,23 @@ def _wire(page: gr.Blocks, places: dict[str, Any], events: Events, line: Line, e
 
         async def run(visit: Visit, *values: Any) -> AsyncIterator[list]:
             turn: Turn = visit.begin() if asked else visit.turn
-            async for changes in line.work(turn, events.guarded(visit, turn, do(visit, turn, *fixed, *values))):
-                yield [visit, *(changes.get(name, gr.skip()) for name in changed)]
-            # Gradio sends the last step once more as the event ends: over what a newer one has shown by then.
-            yield [gr.skip()] * len(outputs)
+            steps = events.guarded(visit, turn, do(visit, turn, *fixed, *values))
+            await turn.start()
+            # A property that is given once and then left out gets lost on the way to the browser where both come at
+            # once: Gradio sends differences. So updates are said again with each step.
+            said: Changes = {}
+            try:
+                async for changes in line.work(turn, steps):
+                    said |= {name: value for name, value in changes.items() if isinstance(value, dict)}
+                    turn.delivered.clear()
+                    yield [visit, *((said | changes).get(name, gr.skip()) for name in changed)]
+                    turn.delivered.set()  # Gradio comes back for more once it has sent that
+            finally:
+                turn.delivered.set()
+            if turn.over or not said:
+                # Gradio sends the last step once more as the event ends, over what a newer one has shown by then; and
+                # it takes an event without any step for "empty everything".
+                yield [gr.skip()] * len(outputs)
 
         return run
 

@@ -6,12 +6,13 @@ import stat
 import tempfile
 import time
 from pathlib import Path
-from typing import TextIO
+
+from filelock import FileLock, Timeout
 
 PREFIX = "lungcnn-demo-"
 LOCK = ".lock"
 _YOUNG = 60  # seconds in which a folder may still be without its lock
-_held: list[TextIO] = []  # open lock files: the kernel lets go of them when the process dies, however it dies
+_held: list[FileLock] = []  # open lock files: the kernel lets go of them when the process dies, however it dies
 
 
 def make_scratch() -> Path:
@@ -62,26 +63,14 @@ def _is_stale(folder: Path) -> bool:
     lock = folder / LOCK
     if not lock.exists():
         return time.time() - found.st_mtime > _YOUNG
-    with lock.open("a") as stream:
-        return _locked(stream)
+    try:
+        with FileLock(lock, timeout=0):
+            return True
+    except Timeout:
+        return False
 
 
 def _hold(path: Path) -> None:
-    stream = path.open("a")
-    stream.write(f"{os.getpid()}\n")
-    stream.flush()
-    _locked(stream)
-    _held.append(stream)
-
-
-def _locked(stream) -> bool:
-    """Take the lock of an open file; False where another process has it, or the system has no such locks."""
-    try:
-        import fcntl
-    except ImportError:  # Windows: what a killed demo leaves there stays until the system clears its folder
-        return False
-    try:
-        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
-    return True
+    lock = FileLock(path, timeout=0)
+    lock.acquire()
+    _held.append(lock)

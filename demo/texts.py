@@ -130,7 +130,7 @@ CONFIDENCE_NONE = "How often the model is right at this confidence was not measu
 CONFIDENCE_WHAT = (
     "Slices of patients that the network was not trained on were sorted by the probability of the called class, "
     "and in each range the right calls were counted. A probability can be believed as a share only if that count "
-    "comes near it. Source: out-of-fold predictions on IQ-OTH/NCCD; reliability after Guo 2017."
+    "comes near it. Source: out-of-fold predictions in training; reliability after Guo 2017."
 )
 
 OPERATING_TITLE = "The operating point"
@@ -211,11 +211,12 @@ DICOM_NO_MAP = (
 ABOUT_TITLE = "About this model"
 ABOUT_INTRO = (
     "The network sees a crop of 128 × 128 pixels around the lungs, grey under the window centre −500, width "
-    "1500 HU; everything outside the body is taken away. It was trained on the IQ-OTH/NCCD lung cancer dataset "
-    "(Baghdad, 2019), whose labels belong to the patient, not to the slice: many slices of patients with cancer "
-    "show none. The heatmap marks the cells of the last convolution that raise the score of a class. It says what "
-    "the network used, not where disease is."
+    "1500 HU; everything outside the body is taken away. {trained} The heatmap marks the cells of the last convolution "
+    "that raise the score of a class. It says what the network used, not where disease is."
 )
+ABOUT_TRAINED = "It was trained on {dataset}."
+ABOUT_LABELS = " Labels there belong to the patient, not to the slice: many slices of patients with cancer show none."
+ABOUT_TRAINED_UNKNOWN = "What it was trained on is not known."
 ABOUT_FILE = "Model"
 ABOUT_SPLIT = "How the figures were measured"
 ABOUT_WHY = (
@@ -233,8 +234,10 @@ LIMITS = (
     "Benign and normal can hardly be told apart on one slice. Believe a call of benign least.",
     "On scanners unlike those of the dataset the network calls too much malignant, most near the diaphragm and at the "
     "apices.",
-    "A heatmap is not a segmentation: its cells are several millimetres wide.",
     "15 benign cases are few: see the intervals.",
+)
+LIMITS_OF_ANY_MODEL = (
+    "A heatmap is not a segmentation: its cells are several millimetres wide.",
     "Nothing here was validated for clinical use.",
 )
 ABOUT_CITE = "Cite"

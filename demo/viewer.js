@@ -6,6 +6,7 @@
 
 (() => {
   const CONTOUR_LEVEL = 0.5;
+  const REST_MS = 150;
   const ZOOM = { least: 1, most: 16, step: 1.25 };
   const NICE_MM = [1, 2, 5, 10, 20, 50, 100, 200];
 
@@ -759,6 +760,43 @@
     });
   }
 
+  // ------------------------------------------------------------ files
+
+  // Files may be dropped anywhere. Gradio's box takes none while it still shows the last ones, and is free for a moment
+  // before they appear in it: new ones, the newest alone, wait until it has been free and at rest for a while.
+  function listenDrops() {
+    let waiting = null;
+    let timer = 0;
+    let moved = 0; // when the box last changed
+    const box = () => document.querySelector("#upload:not(:has(.file-preview)) input[type=file]");
+    const hand = () => {
+      if (!waiting || !box()) return;
+      const input = box();
+      input.files = waiting.files;
+      waiting = null;
+      input.dispatchEvent(new Event("change", { bubbles: true }));
+    };
+    const wait = () => {
+      clearTimeout(timer);
+      if (waiting) timer = setTimeout(hand, REST_MS);
+    };
+    document.addEventListener("dragover", (event) => event.preventDefault());
+    document.addEventListener("drop", (event) => {
+      if (!event.dataTransfer?.files.length) return;
+      event.preventDefault();
+      event.stopPropagation();
+      waiting = new DataTransfer();
+      for (const file of event.dataTransfer.files) waiting.items.add(file);
+      if (performance.now() - moved > REST_MS) hand();
+      else wait();
+    }, true);
+    new MutationObserver((changes) => {
+      if (!changes.some((change) => change.target.closest?.("#upload"))) return;
+      moved = performance.now();
+      wait();
+    }).observe(document.body, { childList: true, subtree: true });
+  }
+
   // ------------------------------------------------------------ start
 
   function watch(id, take) {
@@ -780,6 +818,7 @@
     el = (id) => document.getElementById(id);
     listen();
     listenSeries();
+    listenDrops();
     watch("slice-data", takeSlice);
     watch("map-data", takeMap);
     watch("download-data", (text) => text && save(el("download-data")));

@@ -1,5 +1,7 @@
 """What one visitor looks at, and the one rule about it: whatever he did last is what is shown."""
 
+import asyncio
+import contextlib
 import secrets
 import threading
 from dataclasses import dataclass, field
@@ -9,15 +11,31 @@ import numpy as np
 
 from lungcnn import CTSlice, Reading, Series, SeriesReport, SliceReport
 
+DELIVERY_SECONDS = 2  # for a browser that went away in the middle
+
 
 class Superseded(Exception):  # noqa: N818 - it isn't an error
     """Raised in work that the visitor no longer waits for, because he asked for something else since."""
 
 
 class Turn:
-    """One thing that a visitor asked for. It is over when he asks for another."""
+    """One thing that a visitor asked for. It is over when he asks for another.
 
-    over = False
+    Attributes:
+        delivered: whether what it has given so far is on its way to the browser.
+    """
+
+    def __init__(self, before: "Turn | None" = None):
+        self._before, self.over = before, False
+        self.delivered = asyncio.Event()
+        self.delivered.set()
+
+    async def start(self) -> None:
+        """Wait for what the turn before has given already: it must not reach the browser after ours."""
+        if self._before is not None:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._before.delivered.wait(), DELIVERY_SECONDS)
+            self._before = None
 
     def check(self) -> None:
         """Raises `Superseded` where it is over."""
@@ -87,6 +105,7 @@ class Visit:
         self.shown = Shown()
         self.turn = Turn()
         self._lock = threading.Lock()
+        self._files: set[str] = set()
 
     def __deepcopy__(self, _) -> "Visit":
         """Gradio copies a state's first value for each session."""
@@ -101,8 +120,15 @@ class Visit:
         """The visitor asks for something: what he asked for before is over."""
         with self._lock:
             self.turn.over = True
-            self.turn = Turn()
+            self.turn = Turn(self.turn)
             return self.turn
+
+    def newest(self, files: list[str]) -> list[str]:
+        """Those of an upload's files that were not in the last one, which Gradio's box may still hold and send, too."""
+        with self._lock:
+            found = [file for file in files if file not in self._files]
+            self._files = set(files)
+        return found
 
     def show(self, turn: Turn, shown: Shown) -> Shown:
         """Put something on the page. Raises `Superseded` where the turn is over."""

@@ -96,6 +96,12 @@ class JudgingError(LungCNNError):
         super().__init__(text)
 
 
+class OutputError(LungCNNError):
+    """A result can't be written; the text says where and why."""
+
+    code = "output"
+
+
 class MissingPackageError(LungCNNError):
     """An optional package is needed and isn't installed; the text says which extra brings it."""
 

@@ -27,3 +27,11 @@ def joined_to_border(mask: np.ndarray) -> np.ndarray:
 def filled(mask: np.ndarray) -> np.ndarray:
     """A mask with its holes filled."""
     return 1 - joined_to_border(1 - mask)
+
+
+def hull(mask: np.ndarray) -> np.ndarray:
+    """The convex hull of a mask that isn't empty."""
+    outlines, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
+    covered = np.zeros(mask.shape, np.uint8)
+    cv2.fillConvexPoly(covered, cv2.convexHull(np.concatenate(outlines)), 1)
+    return covered

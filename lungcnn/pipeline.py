@@ -28,6 +28,11 @@ from lungcnn.results.slice_report import ModelInfo, SliceReport, failed
 from lungcnn.system import usable_cores
 
 BATCH = 32
+UNCALIBRATED = Reason(
+    "uncalibrated",
+    "The model is uncalibrated: its probabilities say which class is likeliest, not how likely it is, and no class is "
+    "ruled out.",
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,8 +63,8 @@ class Pipeline:
 
         Args:
             explain_class: class to explain; None for the predicted one.
-            method: one of `explaining.METHODS`.
-            checks: also test the explanation (`faithfulness.check_explanation`, about 80 forward passes).
+            method: one of `explaining.methods.METHODS`.
+            checks: also test the explanation (`check_explanation`, about 80 forward passes).
 
         Returns:
             A report with status "ok", or "refused" where the gate or the network's features rule it out. It carries the
@@ -118,7 +123,7 @@ class Pipeline:
             logits: float32 `[classes]`. features: float32 `[channels]`.
         """
         try:
-            warnings = (*one.warnings, *self._unfamiliar(features))
+            warnings = (*one.warnings, *self._uncalibrated, *self._unfamiliar(features))
         except RefusalError as refusal:
             return self._stopped(one, refusal)
         p = calibrate(logits, self.card.calibration)
@@ -140,6 +145,11 @@ class Pipeline:
     @property
     def _model(self) -> ModelInfo:
         return ModelInfo(self.card.name, self.card.sha256)
+
+    @property
+    def _uncalibrated(self) -> tuple[Reason, ...]:
+        """A warning where the model's card says that nothing was calibrated."""
+        return () if self.card.calibration.fitted else (UNCALIBRATED,)
 
     def _unfamiliar(self, features: np.ndarray) -> tuple[Reason, ...]:
         """Warnings by the features' distance from the training slices'; raises `UnknownImageError`."""

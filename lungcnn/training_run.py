@@ -2,7 +2,6 @@
 
 import json
 import platform
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date
 from functools import partial
@@ -13,9 +12,10 @@ from typing import Any
 import numpy as np
 
 from lungcnn.classes import CLASSES
+from lungcnn.dataset.case_list import CASE_LIST, read_case_list
 from lungcnn.dataset.crops import CropSet
+from lungcnn.dataset.near_duplicates import perceptual_hashes
 from lungcnn.evaluation.baselines import BASELINES, Material, probabilities
-from lungcnn.evaluation.leak_guard import perceptual_hashes
 from lungcnn.evaluation.localization import locate, summarise_findings
 from lungcnn.evaluation.metrics import RESAMPLES, Predictions, cross_calibrated, summarise, with_intervals
 from lungcnn.evaluation.model_card import model_card
@@ -25,10 +25,12 @@ from lungcnn.explaining.explainer import Explainer
 from lungcnn.explaining.weight_randomisation import randomisation_test
 from lungcnn.gate.familiarity import fit_familiarity
 from lungcnn.model.calibration import Calibration, fit_calibration
-from lungcnn.model.card import load_card, save_model
+from lungcnn.model.card import IQ_OTH_NCCD, load_card, save_model
 from lungcnn.model.classifier import Classifier
 from lungcnn.system import write_whole
 from lungcnn.training.folds import case_folds, cross_validate, kept_network, random_folds, run_key
+from lungcnn.training.history import OnEpoch
+from lungcnn.training.output_folder import check_output_folder
 from lungcnn.training.train import Recipe
 
 # Slices on which the ONNX file is compared with Keras.
@@ -68,22 +70,30 @@ def run_training(
     out: Path,
     recipe: Recipe,
     plan: Plan,
-    on_epoch: Callable[[float], None] | None = None,
+    on_epoch: OnEpoch | None = None,
     checkpoints: Path | None = None,
+    force: bool = False,
 ) -> tuple[Path, dict]:
     """Cross-validate, calibrate, train on every slice, and write model and card (and figures) into `out`.
 
     Args:
-        on_epoch: called with the mean loss once an epoch; there are `plan.epochs(recipe)` in all.
+        on_epoch: called after each epoch; there are `plan.epochs(recipe)` in all.
         checkpoints: as `cross_validate`.
+        force: write over the model that ships.
 
     Returns:
         The model's path and the figures as in `evaluation.json` (without folds: the randomisation test alone).
+
+    Raises `UsageError`, before anything is trained, where `out` or `checkpoints` can't be written.
     """
+    check_output_folder(out, force)
+    if checkpoints:
+        check_output_folder(checkpoints)
     found = _out_of_fold(crop_set, recipe, plan, on_epoch, checkpoints) if plan.folds else _OutOfFold()
     everything = np.zeros(len(crop_set.slices), int)
     key = run_key(crop_set, everything, recipe.as_dict(), plan.seeds[0])
-    network = kept_network(crop_set, recipe, plan.seeds[0], on_epoch, checkpoints and checkpoints / f"{key}-all.keras")
+    kept = checkpoints and checkpoints / f"{key}-all.keras"
+    network = kept_network(crop_set, recipe, plan.seeds[0], on_epoch, kept, "all slices")
     classifier = Classifier.of(network, found.calibration)
     familiarity = None
     if found.features:
@@ -130,7 +140,9 @@ class _OutOfFold:
     features: list[tuple[np.ndarray, np.ndarray]] = field(default_factory=list)
 
 
-def _out_of_fold(crop_set: CropSet, recipe: Recipe, plan: Plan, on_epoch, checkpoints: Path | None) -> _OutOfFold:
+def _out_of_fold(
+    crop_set: CropSet, recipe: Recipe, plan: Plan, on_epoch: OnEpoch | None, checkpoints: Path | None
+) -> _OutOfFold:
     labels, cases, count = crop_set.labels, crop_set.cases, len(plan.seeds)
     blocked, mixed = case_folds(crop_set, plan.folds), random_folds(crop_set, plan.folds, plan.seeds[0])
     features, findings = [], []
@@ -143,7 +155,8 @@ def _out_of_fold(crop_set: CropSet, recipe: Recipe, plan: Plan, on_epoch, checkp
             findings.extend(locate(Explainer(classifier), dataset_targets(crop_set.take(held_out))))
 
     def logits_of(folds, seed, *on_network) -> np.ndarray:
-        return cross_validate(crop_set, folds, recipe, seed, on_epoch, checkpoints, *on_network)
+        name = ("random folds, " if folds is mixed else "") + (f"seed {seed}, " if count > 1 else "")
+        return cross_validate(crop_set, folds, recipe, seed, on_epoch, checkpoints, name, *on_network)
 
     # The first seed's networks explain: a slice counts once.
     logits = [logits_of(blocked, plan.seeds[0], explain), *(logits_of(blocked, seed) for seed in plan.seeds[1:])]
@@ -163,8 +176,9 @@ def _out_of_fold(crop_set: CropSet, recipe: Recipe, plan: Plan, on_epoch, checkp
 
 
 def _what_it_learnt_from(crop_set: CropSet, recipe: Recipe, plan: Plan) -> dict:
-    """For the card: recipe, seeds, date, and each slice by its hashes."""
+    """For the card: dataset, recipe, seeds, date, and each slice by its hashes."""
     return {
+        "dataset": _dataset_in_words(crop_set),
         "recipe": recipe.as_dict(),
         "seed": plan.seeds[0],
         "folds": plan.folds,
@@ -175,6 +189,13 @@ def _what_it_learnt_from(crop_set: CropSet, recipe: Recipe, plan: Plan) -> dict:
         "files": {item.file: item.sha256 for item in crop_set.slices},
         "perceptual_hashes": perceptual_hashes(crop_set.crops),
     }
+
+
+def _dataset_in_words(crop_set: CropSet) -> str:
+    listed = {sha256 for sha256, _ in read_case_list(CASE_LIST)}
+    if all(item.sha256 in listed for item in crop_set.slices):
+        return IQ_OTH_NCCD
+    return f"{len(crop_set.slices)} slices with a case list of their own"
 
 
 def _measure_baselines(crop_set: CropSet, folds: dict[str, np.ndarray], plan: Plan, checkpoints: Path | None) -> dict:

@@ -17,7 +17,7 @@ from lungcnn.phantoms.bundled import PHANTOMS, PhantomSpec, draw
 from lungcnn.phantoms.levels import LEVELS
 from lungcnn.windowing import Window, from_grey, to_grey
 
-CORRECTABLE = {"other-window", "inverted"}
+CORRECTABLE = {"other-window", "inverted", "rotated", "clipped"}
 KEPT = {
     "lung -600/1500": Window(-600, 1500),
     "lung -400/2000": Window(-400, 2000),
@@ -43,9 +43,9 @@ LOST = {
 
 
 def outcome(warnings) -> str:
-    """ "ok" or "corrected": how a slice with these warnings was admitted."""
+    """ "ok" or "corrected": how a slice with these warnings was admitted; what is cut is told, which is enough."""
     codes = {warning.code for warning in warnings}
-    return "corrected" if codes & {"window_corrected", "inverted_levels"} else "ok"
+    return "corrected" if codes & {"window_corrected", "inverted_levels", "turned", "clipped", "one_lung"} else "ok"
 
 
 def caught(group: str, name: str, found: str) -> bool:

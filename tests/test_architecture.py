@@ -55,7 +55,9 @@ def test_a_display_window_is_one_line(monkeypatch):
 
 
 def test_a_cam_method_is_one_entry(monkeypatch, pipeline, phantom_slice):
-    from demo.app import PipelineInWaiting, build_demo
+    from demo.page import build_demo
+    from demo.waiting import JudgeInWaiting
+    from lungcnn import load_slice
     from lungcnn.explaining.methods import METHODS
 
     def ones(explainer, crop):
@@ -66,7 +68,7 @@ def test_a_cam_method_is_one_entry(monkeypatch, pipeline, phantom_slice):
     assert report.to_json()["explanation"]["method"] == "ones"
     assert report.explanation.signed
     assert (report.explanation.cells == 1).all()
-    page = build_demo(PipelineInWaiting(lambda: pipeline), []).get_config_file()
+    page = build_demo(JudgeInWaiting(lambda: pipeline, load_slice), []).get_config_file()
     (choices,) = [part["props"]["choices"] for part in page["components"] if part["props"].get("elem_id") == "method"]
     assert ("Ones (Us)", "ones") in choices
 

@@ -142,7 +142,8 @@ def test_examples_command_writes_the_phantoms(run, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "command", [[], ["predict"], ["train"], ["evaluate"], ["cases"], ["examples"], ["benchmark"], ["batch"], ["pacs"]]
+    "command",
+    [[], ["predict"], ["train"], ["adopt"], ["evaluate"], ["cases"], ["examples"], ["benchmark"], ["batch"], ["pacs"]],
 )
 def test_help(run, command):
     result = run(*command, "--help")
@@ -261,6 +262,8 @@ def test_paths_from_standard_input_and_globs(untrained):
     empty = CliRunner().invoke(main, ["predict", "-"], input="\n")
     assert empty.exit_code == 2
     assert "names none" in empty.output
+    none = CliRunner().invoke(main, ["predict", "--json", "nothing-*.dcm"], env={"LUNGCNN_MODEL": str(untrained)})
+    assert records(none)[0]["reasons"][0]["message"].startswith("There is no such file")
 
 
 def test_pipes_devices_and_archives_are_told_and_the_rest_goes_on(run, tmp_path):

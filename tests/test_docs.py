@@ -21,6 +21,11 @@ ELSEWHERE = {
     "python -m lungcnn pacs --url https://pacs.example/dicom-web --study 1.2.840.113619.2.55 --dry-run": "test_pacs.py",
     "python -m lungcnn examples --download": "test_real_examples.py",
     'python -m lungcnn batch "My study" --out results-by-ray.parquet --engine ray': "test_archive.py",
+    f'python -m lungcnn evaluate "{DATASET}" --split test': "needs the whole dataset; test_evaluation.py",
+    'python -m lungcnn adopt theirs.keras --classes normal,benign,malignant --trained-on "our own slices, 2024"': (
+        "test_adopting.py"
+    ),
+    "python -m lungcnn predict examples --model theirs.keras": "test_adopting.py",
     f'LUNGCNN_DATASET="{DATASET}" jupyter execute lung_cancer.ipynb': "test_notebook.py",
 }
 

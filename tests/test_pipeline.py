@@ -15,6 +15,7 @@ from lungcnn.model.network import build_network
 from lungcnn.pipeline import Pipeline
 from lungcnn.reading.ct_slice import CTSlice
 from lungcnn.reading.loading import load_slice
+from lungcnn.reading.series_reader import read_series
 from lungcnn.results.rendering import encode_png, render_overlay, render_slice
 from lungcnn.results.slice_report import SliceReport
 from lungcnn.windowing import to_grey
@@ -101,11 +102,20 @@ def test_refused_slices_get_no_probability(pipeline, hu, code):
     assert json.loads(json.dumps(report.to_json()))["probabilities"] is None
 
 
-def test_a_chest_with_one_lung_is_refused_in_words(pipeline, phantom):
+def test_a_chest_with_one_lung_is_judged_with_a_warning(pipeline, phantom):
     hu = np.where(phantom.lung_mask & (np.arange(512) > 256), np.float32(40), phantom.hu)
-    (reason,) = pipeline.run(CTSlice(hu=hu, spacing=phantom.spacing)).reasons
-    assert reason.code == "one_lung"
-    assert "show both lungs" in reason.message
+    report = pipeline.run(CTSlice(hu=hu, spacing=phantom.spacing, calibrated=True), checks=False)
+    assert report.status == "ok"
+    assert "one_lung" in [warning.code for warning in report.warnings]
+
+
+def test_a_turned_slice_gets_the_same_answer_and_its_map_where_it_belongs(pipeline, phantom):
+    upright = pipeline.run(CTSlice(phantom.hu, phantom.spacing, calibrated=True), checks=False)
+    turned = pipeline.run(CTSlice(phantom.hu[::-1, ::-1], phantom.spacing, calibrated=True), checks=False)
+    assert turned.probabilities == pytest.approx(upright.probabilities, abs=0.05)
+    assert "turned" in [warning.code for warning in turned.warnings]
+    expected, found = upright.explanation.heatmap(), turned.explanation.heatmap()[::-1, ::-1]
+    assert np.corrcoef(expected.ravel(), found.ravel())[0, 1] > 0.9
 
 
 def test_a_slice_with_one_bad_pixel_is_refused(pipeline, phantom):
@@ -268,8 +278,67 @@ def test_the_slice_that_is_shown_is_the_slice_that_was_judged(phantom, shipped, 
 
 def test_a_refused_slice_is_shown_corrected_too(phantom, pipeline):
     grey = to_grey(phantom.hu)
-    grey[:, :256] = to_grey(np.float32(-1000))  # half a chest
+    grey[:, :200] = to_grey(np.float32(-1000))
+    grey = cv2.GaussianBlur(grey, (0, 0), 8)
     report = pipeline.run(load_slice(encode_png(255 - grey)))
     assert report.status == "refused"
     assert report.ct_slice.hu[:20, :20].max() < -900
     assert pipeline.judge([prepare(lambda: load_slice(encode_png(grey)))])[0].ct_slice is None, "series stay small"
+
+
+# ---------------------------------------------------------------- whatever is raised is one slice's record
+
+
+@pytest.fixture
+def stack(phantom):
+    """Three files of one series, from the feet to the head."""
+    stored = (phantom.hu + 1024).astype(np.int16)
+    place = {"ImageOrientationPatient": [1, 0, 0, 0, 1, 0], "StudyInstanceUID": "1.2", "SeriesInstanceUID": "1.2.3"}
+    return [dicom_bytes(stored, ImagePositionPatient=[0, 0, z], **place) for z in range(3)]
+
+
+def test_a_measure_that_fails_costs_its_own_slice(pipeline, stack, monkeypatch, caplog):
+    from lungcnn.gate import prepared
+
+    def fails_at_one(ct_slice):
+        if ct_slice.facts.position[2] == 1:
+            raise ZeroDivisionError("MARKER^NAME")
+        return prepare_slice(ct_slice)
+
+    prepare_slice = prepared.prepare_slice
+    monkeypatch.setattr(prepared, "prepare_slice", fails_at_one)
+    (series,) = read_series(stack).series
+    report = pipeline.run_series(series)
+    assert [one.status for one in report.slices] == ["ok", "error", "ok"]
+    assert report.slices[1].reasons[0].code == "judging"
+    assert "ZeroDivisionError raised in test_pipeline.py" in caplog.text
+    assert "MARKER" not in caplog.text
+
+
+def test_a_network_that_fails_on_one_crop_answers_for_the_others(pipeline, stack, monkeypatch):
+    prepared = [prepare(lambda data=data: load_slice(data), index) for index, data in enumerate(stack)]
+    poison = dataclasses.replace(prepared[1], crop=np.full_like(prepared[1].crop, np.nan))
+    features = type(pipeline.classifier).features
+
+    def fails_on_nan(self, crops):
+        if np.isnan(crops).any():
+            raise FloatingPointError
+        return features(self, crops)
+
+    expected = pipeline.judge(prepared)
+    monkeypatch.setattr(type(pipeline.classifier), "features", fails_on_nan)
+    reports = pipeline.judge([prepared[0], poison, prepared[2]])
+    assert [one.status for one in reports] == ["ok", "error", "ok"]
+    for place in (0, 2):
+        assert reports[place].probabilities == pytest.approx(expected[place].probabilities, abs=1e-5)
+
+
+def test_an_explanation_that_fails_is_a_record_and_wrong_usage_is_not(pipeline, stack, monkeypatch):
+    def fails(*_args, **_options):
+        raise IndexError
+
+    with pytest.raises(UsageError, match="Accepted: grad-cam"):
+        list(pipeline.run_file(stack[0], method="gradcam"))
+    monkeypatch.setattr(type(pipeline.explainer), "maps", fails)
+    (report,) = pipeline.run_file(stack[0])
+    assert (report.status, report.reasons[0].code, report.prediction) == ("error", "judging", None)

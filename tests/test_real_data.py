@@ -8,10 +8,9 @@ import pytest
 from click.testing import CliRunner
 from conftest import ROOT
 
-from lungcnn.classes import CLASSES
 from lungcnn.cli import main
 from lungcnn.dataset.folder import read_dataset
-from lungcnn.gate.examine import OneLungError, admit
+from lungcnn.gate.examine import examine
 from lungcnn.model.card import load_card
 from lungcnn.reading.loading import iter_slices, load_slice
 
@@ -53,8 +52,8 @@ def test_the_lidc_series(data):
     status, found = predict(data / "lidc-0001")
     assert len(found) == len(files) == 133
     judged = [r for r in found if r["status"] == "ok"]
-    assert len(judged) == 80  # z -242.5 to -45 mm: the others show one lung or none
-    assert {reason["code"] for r in found for reason in r["reasons"]} == {"no_lungs", "one_lung"}
+    assert len(judged) == 92  # on 12 of them, at the lungs' ends, lung is seen on one side only
+    assert {reason["code"] for r in found for reason in r["reasons"]} == {"no_lungs"}
     assert status == 3
 
 
@@ -68,16 +67,9 @@ def test_twenty_real_slices(data):
         assert record["explanation"]["layer"] == "conv5"
 
 
-def test_development_slices_with_two_lungs_are_admitted_and_every_brain_refused(data):
-    dataset = read_dataset(data / "iq-oth-nccd")
-    refused = 0
-    for item in dataset.slices[::6]:
-        try:
-            admit(load_slice(item.path))
-        except OneLungError:
-            refused += 1
-            assert item.label == CLASSES.index("malignant"), "a mass where a lung was"
-    assert refused <= 0.02 * len(dataset.slices[::6])
+def test_development_slices_are_admitted_and_every_brain_refused(data):
+    for item in read_dataset(data / "iq-oth-nccd").slices[::6]:
+        assert examine(load_slice(item.path)).refusal is None, item.file
     status, found = predict(data / "not-a-chest-ct")
     assert len(found) == 60
     assert {r["status"] for r in found} == {"refused"}

@@ -1,7 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from lungcnn.errors import UsageError
 from lungcnn.windowing import DATASET, WINDOWS, Window, from_grey, to_grey, to_unit

@@ -3,6 +3,7 @@
 import click
 
 from lungcnn import __version__
+from lungcnn.cli.adopt import adopt
 from lungcnn.cli.batch import batch
 from lungcnn.cli.benchmark import benchmark
 from lungcnn.cli.cases import cases
@@ -15,7 +16,7 @@ from lungcnn.cli.train import train
 
 @click.group(
     context_settings={"help_option_names": ["-h", "--help"]},
-    commands=[predict, pacs, batch, train, evaluate, cases, examples, benchmark],
+    commands=[predict, pacs, batch, train, adopt, evaluate, cases, examples, benchmark],
 )
 @click.version_option(__version__, prog_name="lungcnn")
 def main():

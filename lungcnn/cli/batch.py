@@ -4,7 +4,9 @@ from pathlib import Path
 
 import click
 
-from lungcnn.cli.common import MODEL, QUIET, ends_with_a_sentence, note, progress_bar
+from lungcnn.cli.common import MODEL, QUIET, ends_with_a_sentence, note
+from lungcnn.cli.progress import progress_bar
+from lungcnn.system import printable_name
 
 
 @click.command()
@@ -24,10 +26,11 @@ from lungcnn.cli.common import MODEL, QUIET, ends_with_a_sentence, note, progres
     help="Processes that decode (local) or actors that judge (ray).  [default: one a core]",
 )
 @click.option("--address", help="Of a Ray cluster, with --engine ray.  [default: one on this machine]")
+@click.option("--retry-errors", is_flag=True, help="Try files again that could not be read in an earlier run.")
 @MODEL
 @QUIET
 @ends_with_a_sentence
-def batch(source, out, engine, workers, address, model, quiet):
+def batch(source, out, engine, workers, address, retry_errors, model, quiet):
     """Score an archive: a row for each slice of SOURCE in one table.
 
     SOURCE is a folder (searched through), a glob in quotes, a list of paths or URIs (.txt, one a line), or a URI of an
@@ -40,15 +43,17 @@ def batch(source, out, engine, workers, address, model, quiet):
 
     if address and engine != "ray":
         raise click.UsageError("--address belongs to --engine ray.")
-    with progress_bar(desc="scoring", unit="file", quiet=quiet) as bar:
+    with progress_bar(desc="scoring", unit="file", quiet=quiet, lines=True) as bar:
 
         def on_start(files, done):
             bar.reset(files)
             bar.update(done)
             bar.initial = done  # the rate is that of this run
 
-        scored = score_archive(source, out, model, engine, workers, on_start, lambda: bar.update(1), address)
+        scored = score_archive(
+            source, out, model, engine, workers, on_start, lambda: bar.update(1), address, retry_errors
+        )
     rows = ", ".join(f"{count} {status}" for status, count in sorted(scored.rows.items())) or "none"
     before = f" ({scored.before} done before)" if scored.before else ""
     note(f"{scored.files} files{before}; rows: {rows}", quiet)
-    click.echo(str(out))
+    click.echo(printable_name(str(out)))

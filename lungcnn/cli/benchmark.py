@@ -5,7 +5,8 @@ from pathlib import Path
 
 import click
 
-from lungcnn.cli.common import MODEL, QUIET, ends_with_a_sentence, progress_bar
+from lungcnn.cli.common import MODEL, QUIET, ends_with_a_sentence
+from lungcnn.cli.progress import progress_bar
 from lungcnn.model.tensorflow_start import import_tensorflow
 
 

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import click
 
-from lungcnn.cli.common import QUIET, ends_with_a_sentence, note, progress_bar
+from lungcnn.cli.common import QUIET, ends_with_a_sentence, note
+from lungcnn.cli.progress import progress_bar
 
 
 @click.command()
@@ -32,4 +33,6 @@ def cases(dataset, out, quiet):
         f"test set; {counts['unreadable']} files could not be read",
         quiet,
     )
+    if counts["copies"]:
+        note(f"{counts['copies']} slices are mirrored or turned copies, and stand in their original's group", quiet)
     click.echo(str(out))

@@ -1,4 +1,4 @@
-"""What commands share: options, notes, progress, and how they end."""
+"""What commands share: options, notes, and how they end."""
 
 import errno
 import os
@@ -38,9 +38,9 @@ def ends_with_a_sentence(command):
         try:
             return command(*args, **kwargs)
         except UsageError as error:
-            raise click.UsageError(str(error)) from None
+            raise click.UsageError(printable_name(str(error))) from None
         except LungCNNError as error:
-            raise CommandError(str(error)) from None
+            raise CommandError(printable_name(str(error))) from None
         except BrokenPipeError:
             _drop_output()  # of `predict ... | head`
             raise click.exceptions.Exit(1) from None
@@ -62,10 +62,3 @@ def note(text: str, quiet: bool) -> None:
     """Say something beside the results, on standard error."""
     if not quiet:
         click.echo(printable_name(text), err=True)
-
-
-def progress_bar(*args, quiet: bool, **kwargs):
-    """A progress bar (tqdm's) on standard error, silent where that is no terminal."""
-    from tqdm import tqdm
-
-    return tqdm(*args, disable=True if quiet else None, dynamic_ncols=True, **kwargs)

@@ -1,6 +1,7 @@
 """The crops of a dataset, for the commands that learn from one or measure on one."""
 
-from lungcnn.cli.common import note, progress_bar
+from lungcnn.cli.common import note
+from lungcnn.cli.progress import progress_bar
 
 
 def crop_slices(dataset, cases, split: str, quiet: bool, gate: bool = False):

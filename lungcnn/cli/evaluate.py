@@ -7,6 +7,7 @@ import click
 
 from lungcnn.cli.common import MODEL, QUIET, ends_with_a_sentence, note
 from lungcnn.cli.dataset_crops import crop_slices
+from lungcnn.cli.progress import progress_bar
 
 
 @click.command()
@@ -40,8 +41,8 @@ def evaluate(dataset, model, cases, split, json_file, figures, leak_guard, local
     """Measure a model on DATASET (the IQ-OTH/NCCD folder): a Markdown report, by slice and by case.
 
     Slices are judged as `predict` judges them: what it refuses is counted by reason, and has no part in the figures.
-    Slices that the model was trained on, and near-duplicates of them, don't count. The figures of the model that
-    ships, from case-blocked folds of its own training slices, stand in models/MODEL_CARD.md.
+    Slices that the model was trained on don't count, nor do copies of them: resized, mirrored or turned. The figures
+    of the model that ships, from case-blocked folds of its own training slices, stand in models/MODEL_CARD.md.
     """
     if (checkpoints or outlines) and not localization:
         raise click.UsageError("--checkpoints and --outlines belong to --localization.")
@@ -59,7 +60,8 @@ def evaluate(dataset, model, cases, split, json_file, figures, leak_guard, local
             json_file.write_text(json.dumps({"localization": summary}, indent=1) + "\n", encoding="utf-8")
         click.echo(localization_tables(summary))
         return
-    found = evaluate_model(pipeline, crop_set, leak_guard)
+    with progress_bar(crop_set.slices, desc="comparing with training", unit="slice", quiet=quiet) as bar:
+        found = evaluate_model(pipeline, crop_set, leak_guard, progress=lambda _: bar)
     if json_file:
         json_file.write_text(json.dumps(found.to_json(), indent=1) + "\n", encoding="utf-8")
     if figures:

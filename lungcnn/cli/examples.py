@@ -4,7 +4,8 @@ from pathlib import Path
 
 import click
 
-from lungcnn.cli.common import QUIET, ends_with_a_sentence, note, progress_bar
+from lungcnn.cli.common import QUIET, ends_with_a_sentence, note
+from lungcnn.cli.progress import progress_bar
 
 
 @click.command()

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import click
 
-from lungcnn.cli.common import EXIT_SOME_FAILED, KINDS, MODEL, QUIET, ends_with_a_sentence, note, progress_bar
+from lungcnn.cli.common import EXIT_SOME_FAILED, KINDS, MODEL, QUIET, ends_with_a_sentence, note
+from lungcnn.cli.progress import progress_bar
 from lungcnn.cli.sentences import series_sentence, slice_sentence
 from lungcnn.explaining.methods import DEFAULT_METHOD, METHODS
 from lungcnn.system import printable_name
@@ -63,7 +64,8 @@ def predict(
     from lungcnn.explaining.methods import explanation_method
     from lungcnn.pipeline import Pipeline
     from lungcnn.results.dicom.kinds import parse_kinds
-    from lungcnn.serving.many_files import find_files, given_paths, predict_files
+    from lungcnn.serving.inputs import find_files, given_paths
+    from lungcnn.serving.many_files import predict_files
     from lungcnn.serving.outputs import Outputs
 
     explanation_method(method)  # wrong names are told before the model is loaded
@@ -105,7 +107,7 @@ def _predict_series(given, outputs, options, model, layer, as_json: bool, quiet:
             if as_json:
                 line = json.dumps(series_record(series, report, written), ensure_ascii=False)
             else:
-                line = series_sentence(series, report)
+                line = series_sentence(report, [one.name for one in series.slices])
             with bar.external_write_mode():
                 click.echo(line)
     for one in aside_records(reading.set_aside):

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lungcnn.system import printable_name
 
 if TYPE_CHECKING:
-    from lungcnn.reading.series import Series
     from lungcnn.results.series_report import SeriesReport
     from lungcnn.results.slice_report import SliceReport
 
@@ -23,13 +23,13 @@ def slice_sentence(file: Path, report: SliceReport) -> str:
     return "\t".join(column for column in columns if column)
 
 
-def series_sentence(series: Series, report: SeriesReport) -> str:
+def series_sentence(report: SeriesReport, names: Sequence[str]) -> str:
     """How many slices were judged, then the result, the slices to look at first by their names, and the notes."""
     judged = sum(one.status == "ok" for one in report.slices)
     words = [report.result.sentence] if report.result else []
     words += [reason.message for reason in report.reasons]
     if report.suspicious:
-        names = ", ".join(printable_name(series.slices[index].name) for index in report.suspicious)
+        names = ", ".join(printable_name(names[index]) for index in report.suspicious)
         words.append(f"Look first at {names}.")
     words += [note.message for note in report.notes]
     return f"{len(report.slices)} slices, {judged} judged\t" + " ".join(words)

@@ -4,15 +4,23 @@ from pathlib import Path
 
 import click
 
-from lungcnn.cli.common import QUIET, ends_with_a_sentence, note, progress_bar
+from lungcnn.cli.common import QUIET, ends_with_a_sentence, note
 from lungcnn.cli.dataset_crops import crop_slices
 from lungcnn.model.tensorflow_start import import_tensorflow
+
+# As shells have it for SIGINT.
+STOPPED = 130
 
 
 @click.command()
 @click.argument("dataset", type=click.Path(path_type=Path))
-@click.option("--out", required=True, type=click.Path(file_okay=False, path_type=Path), help="Where the model goes.")
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder for the model.")
 @click.option("--cases", type=click.Path(dir_okay=False, path_type=Path), help="Case list; default: the built-in one.")
+@click.option(
+    "--recipe",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="JSON file with the recipe's numbers, or a model's card.  [default: the built-in recipe]",
+)
 @click.option("--epochs", type=click.IntRange(min=1), help="Passes over the slices.  [default: the recipe's]")
 @click.option("--seed", default=0, show_default=True, help="The same seed repeats a run.")
 @click.option(
@@ -28,10 +36,25 @@ from lungcnn.model.tensorflow_start import import_tensorflow
     help="Also measure on this DICOM series of another scanner with LIDC readers' outlines (XML).",
 )
 @click.option("--checkpoints", type=click.Path(file_okay=False, path_type=Path), help="Keep finished folds; resume.")
+@click.option("--force", is_flag=True, help="Write even over the model that ships.")
 @QUIET
 @ends_with_a_sentence
 def train(
-    dataset, out, cases, epochs, seed, seeds, folds, leaky, baselines, localization, outlines, checkpoints, quiet
+    dataset,
+    out,
+    cases,
+    recipe,
+    epochs,
+    seed,
+    seeds,
+    folds,
+    leaky,
+    baselines,
+    localization,
+    outlines,
+    checkpoints,
+    force,
+    quiet,
 ):
     """Train on DATASET (the IQ-OTH/NCCD folder), calibrate, and write the model and its card.
 
@@ -39,26 +62,32 @@ def train(
     """
     from dataclasses import replace
 
+    from lungcnn.training.output_folder import check_output_folder
+    from lungcnn.training.recipe_file import read_recipe
     from lungcnn.training.train import Recipe
 
     if folds == 1:
         raise click.UsageError("One fold leaves nothing to train on; give 0, or 2 and more.")
     if (leaky or baselines or localization) and not folds:
         raise click.UsageError("--leaky, --baselines and --localization measure on folds; give --folds as well.")
+    recipe = read_recipe(recipe) if recipe else Recipe()
+    recipe = replace(recipe, epochs=epochs) if epochs else recipe
+    for folder in (out, checkpoints):
+        if folder:
+            check_output_folder(folder, force)
     crop_set = crop_slices(dataset, cases, "dev", quiet)
 
+    from lungcnn.cli.training_progress import TrainingProgress, stopped
     from lungcnn.training_run import Plan, run_training
 
     import_tensorflow()
-    recipe = replace(Recipe(), **({"epochs": epochs} if epochs else {}))
     plan = Plan(folds, tuple(range(seed, seed + seeds)), leaky, baselines, localization, outlines)
-    with progress_bar(total=plan.epochs(recipe), desc="training", unit="epoch", quiet=quiet) as bar:
-
-        def on_epoch(loss):
-            bar.set_postfix(loss=f"{loss:.3f}")
-            bar.update(1)
-
-        path, figures = run_training(crop_set, out, recipe, plan, on_epoch, checkpoints)
+    with TrainingProgress(plan.epochs(recipe), quiet) as progress:
+        try:
+            path, figures = run_training(crop_set, out, recipe, plan, progress, checkpoints, force)
+        except KeyboardInterrupt:
+            note(stopped(progress, checkpoints), quiet=False)
+            raise click.exceptions.Exit(STOPPED) from None
     for name, title in (("blocked", "patients not seen"), ("random_leaky", "random folds, LEAKY")):
         if name in figures:
             note(f"{title}: {_headline(figures[name]['slice'])}", quiet)

@@ -19,11 +19,21 @@ from lungcnn.dataset.thumbnails import thumbnail
 from lungcnn.errors import DatasetError
 from lungcnn.reading.loading import load_slice
 
-FOLDERS = {"Normal cases": "normal", "Bengin cases": "benign", "Benign cases": "benign", "Malignant cases": "malignant"}
+# In this order: it decides in which order slices are learnt from. Names are compared in small letters.
+FOLDERS = {
+    "normal cases": "normal",
+    "normal": "normal",
+    "bengin cases": "benign",
+    "benign cases": "benign",
+    "bengin": "benign",
+    "benign": "benign",
+    "malignant cases": "malignant",
+    "malignant": "malignant",
+}
 SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp", ".dcm"}
 WHERE_FROM = (
     "Get the IQ-OTH/NCCD lung cancer dataset from Mendeley Data (bhmdr45bh2) or Kaggle, unpack it, and name the folder "
-    "that holds 'Normal cases', 'Bengin cases' (spelt so) and 'Malignant cases'"
+    "that holds 'Normal cases', 'Bengin cases' (spelt so) and 'Malignant cases', or 'normal', 'benign' and 'malignant'"
 )
 SPLITS = ("dev", "test", "all")
 
@@ -61,6 +71,7 @@ class Dataset:
     unlisted: tuple[str, ...]
     conflicting: tuple[str, ...]
     duplicates: tuple[tuple[str, ...], ...]
+    other_folders: tuple[str, ...] = ()
 
     @property
     def labels(self) -> np.ndarray:
@@ -86,6 +97,10 @@ class Dataset:
             lines.append(f"{len(self.conflicting)} slices left out: the same scan stands under two labels")
         if self.unlisted:
             lines.append(f"{len(self.unlisted)} files left out: not in the case list, so their case is unknown")
+        if self.other_folders:
+            lines.append(
+                f"folders left out: {', '.join(self.other_folders)}: not one of the three classes {', '.join(CLASSES)}"
+            )
         return "\n".join(lines)
 
 
@@ -110,15 +125,28 @@ def find_images(root: Path | str) -> tuple[Path, list[Image]]:
     root = _find_root(Path(root))
     found = [
         Image(path, label, hashlib.sha256(path.read_bytes()).hexdigest())
-        for folder, label in FOLDERS.items()
-        for path in sorted((root / folder).glob("*"))
+        for folder, label in _class_folders(root)
+        for path in sorted(folder.glob("*"))
         if path.suffix.lower() in SUFFIXES
     ]
     missing = set(CLASSES) - {image.label for image in found}
     if missing:
         names = ", ".join(sorted(missing))
-        raise DatasetError(f"There are no images of the class(es) {names} in {root}. {WHERE_FROM}.")
+        raise DatasetError(
+            f"There are no images of the class(es) {names} in {root}. The network has three classes, and learns from "
+            f"and is measured on slices of each: two are not enough. {WHERE_FROM}."
+        )
     return root, found
+
+
+def _class_folders(root: Path) -> list[tuple[Path, str]]:
+    """The class folders in a folder with their classes, in the order of `FOLDERS`."""
+    order = list(FOLDERS)
+    inside = [folder for folder in sorted(root.iterdir()) if folder.is_dir() and folder.name.lower() in FOLDERS]
+    return [
+        (folder, FOLDERS[folder.name.lower()])
+        for folder in sorted(inside, key=lambda folder: order.index(folder.name.lower()))
+    ]
 
 
 def read_dataset(root: Path | str, cases: Path | str | None = None, split: str = "dev") -> Dataset:
@@ -176,6 +204,7 @@ def read_dataset(root: Path | str, cases: Path | str | None = None, split: str =
         unlisted=tuple(unlisted),
         conflicting=tuple(sorted(conflicting)),
         duplicates=tuple(tuple(names) for names in by_hash.values() if len(names) > 1),
+        other_folders=tuple(folder.name for folder in sorted(root.glob("*/")) if folder.name.lower() not in FOLDERS),
     )
 
 
@@ -183,7 +212,7 @@ def _find_root(root: Path) -> Path:
     if not root.is_dir():
         raise DatasetError(f"There is no folder {root}. {WHERE_FROM}.")
     for folder in [root, *sorted(root.glob("*/")), *sorted(root.glob("*/*/"))]:
-        if any((folder / name).is_dir() for name in FOLDERS):
+        if _class_folders(folder):
             return folder
     raise DatasetError(f"The folder {root} holds none of the class folders. {WHERE_FROM}.")
 

@@ -1,6 +1,7 @@
 """A trained model on a folder of slices: figures of what the product judges, unflattered by its training slices."""
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import numpy as np
 from lungcnn.classes import CLASSES
 from lungcnn.dataset.crops import CropSet
 from lungcnn.errors import DatasetError, RefusalError
-from lungcnn.evaluation.leak_guard import near_duplicates, perceptual_hashes
+from lungcnn.evaluation.leak_guard import seen_in_training
 from lungcnn.evaluation.localization import locate, summarise_findings
 from lungcnn.evaluation.metrics import RESAMPLES, Predictions, summarise
 from lungcnn.evaluation.targets import dataset_targets, outline_targets, phantom_targets
@@ -28,8 +29,9 @@ class Evaluation:
         summary: as `metrics.summarise` gives it.
         predictions: of the slices that counted.
         refused: how many slices the gate, or the network's features, kept from being judged, by the reason's code.
-        identical, near: how many slices were left out (or, where `guarded` is false, would have been) because the same
-            file, or a near-duplicate, is among the model's training slices.
+        identical, near, derived: how many slices were left out (or, where `guarded` is false, would have been) because
+            the same file, another export of it, or a slice that it is a mirrored or turned copy of is among the
+            model's training slices.
         unreadable: how many could not be read.
     """
 
@@ -38,13 +40,19 @@ class Evaluation:
     refused: dict[str, int]
     identical: int
     near: int
+    derived: int
     unreadable: int
     guarded: bool
     model: str
 
     def to_json(self) -> dict:
         """For `evaluate --json`."""
-        leaked = {"identical": self.identical, "near_duplicate": self.near, "left_out": self.guarded}
+        leaked = {
+            "identical": self.identical,
+            "near_duplicate": self.near,
+            "mirrored_or_turned": self.derived,
+            "left_out": self.guarded,
+        }
         return {
             **self.summary,
             "seen_in_training": leaked,
@@ -54,18 +62,25 @@ class Evaluation:
         }
 
 
-def evaluate_model(pipeline: Pipeline, crop_set: CropSet, guard: bool = True, resamples: int = RESAMPLES) -> Evaluation:
+def evaluate_model(
+    pipeline: Pipeline,
+    crop_set: CropSet,
+    guard: bool = True,
+    resamples: int = RESAMPLES,
+    progress: Callable = iter,
+) -> Evaluation:
     """Measure a model on slices, as it judges them in use, leaving out those it was trained on.
 
     Args:
         crop_set: crops of the slices that the gate admits: `crop_dataset(..., find=admit)`.
         guard: False counts training slices as well: LEAKY.
+        progress: as `leak_guard.seen_in_training`.
 
     Raises:
         DatasetError: no slice of some class is left.
     """
-    identical, near = _seen_in_training(pipeline.card, crop_set)
-    counted = crop_set.take(~(identical | near)) if guard else crop_set
+    seen = seen_in_training(pipeline.card, crop_set, progress)
+    counted = crop_set.take(~seen.any) if guard else crop_set
     reports = pipeline.judge([Prepared(crop) for crop in counted.crops])
     refused = Counter(error.code for _, error in crop_set.failed if isinstance(error, RefusalError))
     refused.update(report.reasons[0].code for report in reports if report.status == "refused")
@@ -74,10 +89,10 @@ def evaluate_model(pipeline: Pipeline, crop_set: CropSet, guard: bool = True, re
     if lacking:
         names = ", ".join(CLASSES[label] for label in sorted(lacking))
         raise DatasetError(
-            f"No slice of the class(es) {names} is left to evaluate on: {identical.sum()} of {len(identical)} slices "
-            f"are among the model's training slices, {near.sum()} are near-duplicates of one, and {refused.total()} "
-            "were refused. Give slices that the model has not seen, or count these as well with --no-leak-guard; the "
-            "figures then mean nothing for a new patient."
+            f"No slice of the class(es) {names} is left to evaluate on: {seen.identical.sum()} of {len(seen.any)} "
+            f"slices are among the model's training slices, {(seen.near | seen.derived).sum()} are copies of one, and "
+            f"{refused.total()} were refused. Give slices that the model has not seen, or count these as well with "
+            "--no-leak-guard; the figures then mean nothing for a new patient."
         )
     count, calibration = len(counted.slices), pipeline.card.calibration
     unset = np.nan if calibration.malignant_threshold is None else calibration.malignant_threshold
@@ -91,8 +106,9 @@ def evaluate_model(pipeline: Pipeline, crop_set: CropSet, guard: bool = True, re
     return Evaluation(
         summary=summarise([predictions], counted.sure_lesions, resamples),
         predictions=predictions,
-        identical=int(identical.sum()),
-        near=int(near.sum()),
+        identical=int(seen.identical.sum()),
+        near=int(seen.near.sum()),
+        derived=int(seen.derived.sum()),
         refused=dict(sorted(refused.items())),
         unreadable=sum(not isinstance(error, RefusalError) for _, error in crop_set.failed),
         guarded=guard,
@@ -125,17 +141,10 @@ def evaluate_localization(
     targets = phantom_targets() + (outline_targets(outlines) if outlines else [])
     findings = locate(pipeline.explainer, targets)
     if checkpoints is None:
-        identical, near = _seen_in_training(card, crop_set)
-        findings += locate(pipeline.explainer, dataset_targets(crop_set.take(~(identical | near))))
+        unseen = ~seen_in_training(card, crop_set).any
+        findings += locate(pipeline.explainer, dataset_targets(crop_set.take(unseen)))
     else:
         for held_out, fold_network in fold_networks(crop_set, card, checkpoints):
             fold_explainer = Explainer(Classifier.of(fold_network, card.calibration))
             findings += locate(fold_explainer, dataset_targets(crop_set.take(held_out)))
     return summarise_findings(findings, resamples)
-
-
-def _seen_in_training(card, crop_set: CropSet) -> tuple[np.ndarray, np.ndarray]:
-    """Which slices are training slices, and which are near-duplicates of one: bool `[n]` each."""
-    identical = np.isin([item.sha256 for item in crop_set.slices], list(card.training.get("files", {}).values()))
-    near = near_duplicates(perceptual_hashes(crop_set.crops), card.training.get("perceptual_hashes", ())) & ~identical
-    return identical, near

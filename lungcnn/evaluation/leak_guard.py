@@ -1,40 +1,57 @@
-"""The leak guard: is a slice, or a near-duplicate of it, among those a model was trained on?
+"""The leak guard: is a slice, or a copy of it, among those a model was trained on?
 
-Identical files are found by sha256, near-duplicates (exported again, resized, blurred a little) by a perceptual hash
-of the lung crop. A hash of 256 bits tells which slice it was made of only to those who have that slice.
+Identical files are found by sha256, copies (exported again, resized, mirrored, turned) by perceptual hashes.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 
-HASH_SIDE = 16
-# Of 256 bits. On the development slices, other exports of a slice differ in 24 at most (99 % of them in 22 or less) and
-# slices of different cases in 22 at least.
-NEAR_BITS = 21
+from lungcnn.dataset.crops import CropSet
+from lungcnn.dataset.near_duplicates import NEAR_BITS, KnownHashes, hashes_of_copies, perceptual_hashes, unpack
+from lungcnn.errors import LungCNNError
+from lungcnn.model.card import ModelCard
+from lungcnn.reading.loading import load_slice
 
 
-def perceptual_hashes(crops: np.ndarray) -> list[str]:
-    """Perceptual hashes (64 hexadecimal digits) of lung crops float32 `[n, 128, 128]`, grey 0 to 1.
+@dataclass(frozen=True, eq=False)
+class Seen:
+    """Which of `n` slices a model knows from training: bool `[n]` each, no slice in two.
 
-    The signs of the lowest frequencies of a cosine transform against their median (pHash, as ImageHash computes it).
+    Attributes:
+        identical: the same file. near: the same slice exported again. derived: a mirrored or turned copy of one.
     """
-    from imagehash import phash
-    from PIL import Image
 
-    pictures = np.round(np.asarray(crops) * 255).astype(np.uint8)
-    return [str(phash(Image.fromarray(picture), hash_size=HASH_SIDE)) for picture in pictures]
+    identical: np.ndarray
+    near: np.ndarray
+    derived: np.ndarray
 
-
-def near_duplicates(hashes: Sequence[str], known: Sequence[str]) -> np.ndarray:
-    """Bool `[n]`: which hashes lie within `NEAR_BITS` of one of the known hashes."""
-    if not len(hashes) or not len(known):
-        return np.zeros(len(hashes), bool)
-    ours, theirs = _bits(hashes), _bits(known)
-    # With bits as -1 and 1 the dot product counts agreements less disagreements.
-    return ((ours.shape[1] - ours @ theirs.T) / 2 <= NEAR_BITS).any(axis=1)
+    @property
+    def any(self) -> np.ndarray:
+        """bool `[n]`."""
+        return self.identical | self.near | self.derived
 
 
-def _bits(hashes: Sequence[str]) -> np.ndarray:
-    raw = np.array([np.frombuffer(bytes.fromhex(digits), np.uint8) for digits in hashes])
-    return np.unpackbits(raw, axis=1).astype(np.float32) * 2 - 1
+def seen_in_training(card: ModelCard, crop_set: CropSet, progress: Callable = iter) -> Seen:
+    """Compare slices with those that a model's card lists.
+
+    Args:
+        progress: wraps the sequence of slices; each takes some 50 ms.
+    """
+    files, hashes = card.training.get("files", {}).values(), card.training.get("perceptual_hashes", ())
+    identical = np.isin([item.sha256 for item in crop_set.slices], list(files))
+    near, derived = np.zeros_like(identical), np.zeros_like(identical)
+    if len(hashes):
+        known = KnownHashes(unpack(hashes))
+        near = known.bits_apart(unpack(perceptual_hashes(crop_set.crops))).min(axis=1) <= NEAR_BITS
+        near &= ~identical
+        for index, item in enumerate(progress(crop_set.slices)):
+            if identical[index] or near[index]:
+                continue
+            try:
+                copies = hashes_of_copies(load_slice(item.path))
+            except LungCNNError:  # judged only after a correction of its window: its crop was compared above
+                continue
+            derived[index] = known.bits_apart(copies).min() <= NEAR_BITS
+    return Seen(identical, near, derived)

@@ -12,8 +12,12 @@ from lungcnn.evaluation.sentences import (
     sure_lesions_sentence,
 )
 from lungcnn.evaluation.tables import baselines_table, confusion_table, figures_table
-from lungcnn.model.card import ModelCard
+from lungcnn.model.card import IQ_OTH_NCCD, ModelCard
 from lungcnn.results.slice_report import DISCLAIMER
+from lungcnn.training.train import Recipe
+
+# As the release unpacks.
+DATASET_FOLDER = "The IQ-OTHNCCD lung cancer dataset"
 
 
 def model_card(card: ModelCard) -> str:
@@ -42,7 +46,6 @@ def model_card(card: ModelCard) -> str:
         sections["sanity"] = _section("Sanity of the heatmaps", sanity_sentence(figures["sanity"]))
     if "other_scanner" in figures:
         sections["other_scanner"] = _section("Another scanner", other_scanner_sentence(figures["other_scanner"]))
-    seeds = len(training["seeds"])
     text = template.format(
         card=card,
         calibration=card.calibration,
@@ -51,12 +54,39 @@ def model_card(card: ModelCard) -> str:
         disclaimer=DISCLAIMER,
         shape=" x ".join(map(str, card.input_shape)),
         classes=", ".join(card.classes),
-        command=f"python -m lungcnn train DATASET --folds {training['folds']} --seed {training['seed']}"
-        + (f" --seeds {seeds}" if seeds > 1 else ""),
+        command=reproduce_command(card),
+        **_data_sections(card),
         versions=", ".join(f"{name} {number}" for name, number in card.versions.items()),
         **sections,
     )
     return re.sub(r"\n{3,}", "\n\n", text)
+
+
+def reproduce_command(card: ModelCard) -> str:
+    """The command that trains the model of a card again."""
+    training = card.training
+    ours = card.dataset == IQ_OTH_NCCD
+    words = [
+        f'python -m lungcnn train "{DATASET_FOLDER}"' if ours else "python -m lungcnn train DATASET --cases CASES.csv"
+    ]
+    words.append(f"--out my-model --folds {training['folds']} --seed {training['seed']}")
+    if len(training["seeds"]) > 1:
+        words.append(f"--seeds {len(training['seeds'])}")
+    if training["recipe"] != Recipe().as_dict():
+        words.append(f"--recipe {card.name}.json")
+    return " ".join(words)
+
+
+def _data_sections(card: ModelCard) -> dict[str, str]:
+    """What is said of the data: as much as is known of it."""
+    if card.dataset == IQ_OTH_NCCD:
+        text = resources.files("lungcnn.evaluation").joinpath("iq_oth_nccd.md").read_text(encoding="utf-8")
+        return dict(re.findall(r"^# (\w+)\n\n(.*?)\s*(?=^# |\Z)", text, re.MULTILINE | re.DOTALL))
+    return {
+        "source": f"{card.dataset}. What they are, and who collected them, isn't written in the JSON card.",
+        "lesions": "not known to this card.",
+        "failures": "- **Not known.** What this model fails on was not looked into.",
+    }
 
 
 def _section(title: str, *parts: str) -> str:

@@ -64,15 +64,16 @@ def evaluation_report(evaluation) -> str:
     """Short Markdown report of an `evaluate.Evaluation`."""
     summary = evaluation.summary
     seen = (
-        f"{evaluation.identical} slices are among the model's training slices and {evaluation.near} are near-duplicates"
+        f"{evaluation.identical} slices are among the model's training slices, {evaluation.near} are near-duplicates "
+        f"of one, and {evaluation.derived} mirrored or turned copies"
     )
     parts = [
         "# Evaluation",
         f"{summary['slices']} slices, {summary['cases']} cases; model {evaluation.model[:12]}. In brackets: 95 % "
         "intervals from resampling cases.",
-        f"{seen} of one; they were left out."
+        f"{seen}; they were left out."
         if evaluation.guarded
-        else f"**LEAKY: {seen} of one, and they count here.** These figures mean nothing for a new patient.",
+        else f"**LEAKY: {seen}, and they count here.** These figures mean nothing for a new patient.",
         summary_table(summary),
         "Slices, by the most probable class:",
         confusion_table(summary["confusion_slice"]),

@@ -1,8 +1,7 @@
 """What a picture must look like to be an axial chest-CT slice: each measure with its bounds.
 
-The bounds follow from how such slices are made (a body lying on a couch in air, cut across, with two lungs of low
-density between muscle, fat and bone), and each leaves room beyond the extremes of the 903 development slices and of
-LIDC-IDRI-0001.
+The bounds follow from how such slices are made (a body in air, cut across, with lung of low density between muscle,
+fat and bone) and are wide: they rule out what is impossible. What is merely unlike a chest is told by `likeness`.
 """
 
 from dataclasses import dataclass
@@ -13,7 +12,7 @@ from lungcnn.gate.measures import INF, Measures
 
 @dataclass(frozen=True)
 class Bound:
-    """Limits of one measure, the code for what lies outside, and how to say it (`{}` holds the value)."""
+    """Limits of one measure, the code for what lies outside, and what to say of it."""
 
     measure: str
     low: float
@@ -22,42 +21,58 @@ class Bound:
     says: str
 
 
-def _chest(measure: str, low: float, high: float, says: str) -> Bound:
-    return Bound(measure, low, high, "not_chest_ct", says)
-
+UNLIKE = "This does not look like a CT slice of the chest"
+_LOST = "The picture does not show the densities of a CT slice under a lung window"
+_CUT = "The border of the picture cuts through a lung: too much of it is missing to be judged"
 
 # In the order in which they are told: the first one broken gives the reason.
 BOUNDS = (
-    Bound("crop_pixels", 80, INF, "too_small", "the lungs are only {:.0f} pixels across"),
-    Bound("lung_border", 0, 0.02, "clipped", "the border of the picture cuts through a lung"),
-    Bound("opened", 0, 0.012, "clipped", "the border of the picture cuts through a lung"),
-    Bound("top", 0, 0.3, "clipped", "the body reaches beyond the upper border over {:.0%} of its length"),
-    Bound("bottom", 0, 0.66, "clipped", "the body reaches beyond the lower border over {:.0%} of its length"),
-    Bound("sides", 0, 0.66, "clipped", "the body reaches beyond a side border over {:.0%} of its length"),
-    Bound("aspect", 1.06, 2.8, "not_axial", "the body is {:.2f} times as wide as high, so not cut across or turned"),
-    Bound("supine", -0.6, INF, "upside_down", "couch or spine lie above the chest, so it is upside down or prone"),
-    Bound("body", 0.12, INF, "not_chest_ct", "the body fills only {:.0%} of the picture"),
-    _chest("lung_share", 0.04, 0.6, "{:.0%} of the outline would be lung"),
-    _chest("lung", -950, -550, "what would be lung measures {:.0f} HU"),
-    _chest("lung_darkest", -1060, INF, "a tenth of what would be lung measures {:.0f} HU or less"),
-    _chest("lung_spread", 25, 450, "what would be lung varies by {:.0f} HU"),
-    _chest("vessels", 150, 1150, "no vessels are seen in what would be lung"),
-    _chest("tissue", -150, 100, "what would be soft tissue measures {:.0f} HU"),
-    _chest("tissue_spread", 25, 560, "what would be soft tissue varies by {:.0f} HU"),
-    _chest("soft", 0.3, 1, "only {:.0%} of the tissue has the density of fat and muscle"),
-    _chest("dense", 0, 0.42, "{:.0%} of the tissue is as dense as bone"),
-    _chest("bone", 0.004, 1, "no bone is seen"),
-    _chest("fat", 0.02, 0.8, "{:.0%} of the tissue has the density of fat"),
-    _chest("solidity", 0.92, 1, "the outline is not that of a body in cross-section"),
-    Bound("detail", 0.1, INF, "blurred", "the lungs show no fine detail"),
-    Bound("written", 0, 10, "burned_in", "lettering or graphics lie over the lungs"),
-    Bound("line", 0, 7, "burned_in", "lettering lies over the body"),
+    Bound("crop_pixels", 64, INF, "too_small", "The picture is too coarse: the lungs are hardly larger than a stamp"),
+    Bound("cut", 0, 0.6, "clipped", _CUT),
+    Bound("opened", 0, 0.02, "clipped", _CUT),
+    Bound("others", 0, 0.6, "several_pictures", "This looks like several pictures in one; send one slice at a time"),
+    Bound("aspect", 0.8, 3.2, "not_axial", "This does not look like a slice cut across the body"),
+    Bound("body", 0.03, INF, "not_chest_ct", UNLIKE),
+    Bound("gas", 0, 0.6, "not_chest_ct", "This looks like air in the stomach or bowel, not like lung"),
+    Bound("lung_share", 0.015, 0.7, "not_chest_ct", UNLIKE),
+    Bound("lung", -985, -400, "not_chest_ct", UNLIKE),
+    Bound("lung_spread", 15, 600, "not_chest_ct", UNLIKE),
+    Bound("vessels", 100, 1300, "not_chest_ct", UNLIKE),
+    Bound("tissue", -210, 230, "not_chest_ct", _LOST),
+    Bound("tissue_spread", 0, 750, "not_chest_ct", _LOST),
+    Bound("soft", 0.22, 1, "not_chest_ct", _LOST),
+    Bound("dense", 0, 0.55, "not_chest_ct", _LOST),
+    Bound("solidity", 0.75, 1, "not_chest_ct", UNLIKE),
+    Bound("detail", 0.055, INF, "blurred", "The picture is blurred: the edges of the lungs are not sharp"),
+    Bound("written", 0, 10, "burned_in", "Lettering or graphics lie over the lungs"),
+    Bound("line", 0, 7, "burned_in", "Lettering lies over the body"),
 )
 # These hold for pictures, whose air was found to be at -1000 HU or read so; scanners pad DICOM images otherwise.
-PICTURE_BOUNDS = (_chest("outside", -1110, -780, "what surrounds the body measures {:.0f} HU, which is not air"),)
+PICTURE_BOUNDS = (Bound("outside", -1130, -700, "not_chest_ct", _LOST),)
 # Where the window was worked out: under a narrow one, fat looks like lung and abdomens like chests.
-CORRECTED_BOUNDS = (_chest("rind", 0, 0.4, "what surrounds the body is not air but has the levels of fat"),)
+CORRECTED_BOUNDS = (Bound("rind", 0, 0.75, "not_chest_ct", _LOST),)
+# Log-odds of a chest below which a slice is refused.
+LEAST_LIKE_A_CHEST = 0.0
+# What looks like a chest only after its levels were changed and it was turned has to do so plainly.
+LEAST_AFTER_CHANGES = 2.0
+# Share of the body's area that lung has on either side: less than this is one lung.
+ONE_LUNG = 0.02
 WARNINGS = (
+    Bound(
+        "least_side",
+        ONE_LUNG,
+        INF,
+        "one_lung",
+        "Air-filled lung was found on one side of the body only, as with effusion, collapse, a large mass, after "
+        "surgery or at the lungs' ends. What holds no air can't be judged.",
+    ),
+    Bound(
+        "cut",
+        0,
+        0.05,
+        "clipped",
+        "The border of the picture cuts off part of a lung: what lies beyond it was not judged.",
+    ),
     Bound(
         "crop_pixels",
         128,
@@ -75,12 +90,11 @@ WARNINGS = (
 )
 
 
-def first_broken(measures: Measures, picture: bool, corrected: bool) -> tuple[Bound, str] | None:
-    """The first bound that a slice breaks, and how to say it; for a picture (not calibrated) and a corrected window."""
+def first_broken(measures: Measures, picture: bool, corrected: bool) -> Bound | None:
+    """The first bound that a slice breaks; for a picture (not calibrated) and a corrected window."""
     for bound in (*BOUNDS, *(PICTURE_BOUNDS if picture else ()), *(CORRECTED_BOUNDS if corrected else ())):
-        value = getattr(measures, bound.measure)
-        if not bound.low <= value <= bound.high:  # a NaN breaks it too
-            return bound, bound.says.format(value)
+        if not bound.low <= getattr(measures, bound.measure) <= bound.high:  # a NaN breaks it too
+            return bound
     return None
 
 

@@ -1,8 +1,9 @@
 """May the model judge this slice at all? What is refused gets no probability.
 
 Asked in this order: what the file says (`reading.file_rules`), the window and polarity of a picture
-(`reading.exported_window`), the anatomy, and what the picture measures (`measures` within `bounds`). How familiar the
-network finds it comes after that (`familiarity`).
+(`reading.exported_window`), the anatomy and which way it lies (`upright`), what the picture measures (`measures` within
+`bounds`), and how like a chest all that is (`likeness`). How familiar the network finds it comes after that
+(`familiarity`). What is refused is what is no chest CT; how sick a chest is, or how noisy, is no reason.
 """
 
 from dataclasses import dataclass
@@ -11,9 +12,12 @@ from typing import cast
 import numpy as np
 
 from lungcnn.errors import LungCNNError, Reason, RefusalError
-from lungcnn.gate.bounds import cautions, first_broken
+from lungcnn.gate.bounds import LEAST_AFTER_CHANGES, LEAST_LIKE_A_CHEST, UNLIKE, cautions, first_broken
+from lungcnn.gate.likeness import Likeness, shipped_likeness
+from lungcnn.gate.lookalikes import what_it_looks_like
 from lungcnn.gate.measures import Measures, measure
-from lungcnn.preprocessing.anatomy import Anatomy, find_anatomy
+from lungcnn.gate.upright import find_upright
+from lungcnn.preprocessing.anatomy import Anatomy
 from lungcnn.reading.acquisition import SliceFacts
 from lungcnn.reading.ct_slice import CTSlice
 from lungcnn.reading.damage import told_as_damage
@@ -21,9 +25,14 @@ from lungcnn.reading.exported_window import correct_levels
 from lungcnn.reading.file_rules import file_cautions, ruled_out
 from lungcnn.windowing import DATASET
 
-# Share of the body's area that lung has on either side: less on 1 % of the development slices (large masses, collapse).
-LEAST_LUNG_ON_A_SIDE = 0.02
 LARGEST_COLOURED = 0.004
+# Codes of refusals that pictures of something else get.
+UNLIKE_A_CHEST = frozenset(
+    {"no_body", "no_lungs", "not_chest_ct", "not_axial", "wrong_window", "several_pictures", "blurred"}
+)
+_ACCEPTED = (
+    f"Accepted are axial CT slices of the chest, as DICOM or as pictures exported under a lung window ({DATASET} HU)."
+)
 
 
 class NotFiniteError(RefusalError):
@@ -32,14 +41,8 @@ class NotFiniteError(RefusalError):
     code = "not_finite"
 
 
-class OneLungError(RefusalError):
-    """Lung on one side of the body only, or next to none on the other."""
-
-    code = "one_lung"
-
-
 class NotChestCTError(RefusalError):
-    """Something like a body and lungs was found, but it does not measure as a chest CT; `code` tells what is off."""
+    """Something like a body and lungs was found, but it is no slice of a chest that can be judged; `code` tells why."""
 
     code = "not_chest_ct"
 
@@ -89,17 +92,19 @@ def admit(ct_slice: CTSlice) -> Anatomy:
     return cast(Anatomy, found.anatomy)
 
 
-def examine(ct_slice: CTSlice) -> Examination:
+def examine(ct_slice: CTSlice, likeness: Likeness | None = None) -> Examination:
     """Admit a slice, corrected where its levels were read wrongly, or refuse it.
 
+    Args:
+        likeness: the models that tell a chest and which way it lies; None for those that ship.
+
     Refusals are:
-        FileFactsError: the file says localizer, secondary capture, not axial, another body part, burned-in annotation.
+        FileFactsError: the file says localizer, secondary capture, projection, not axial, burned-in annotation.
         NotFiniteError: NaN or infinite pixels.
         ColourError: a picture in colour.
         WrongWindowError: a window that clips lung to black or soft tissue to white.
         NoBodyError, NoLungsError: as `find_anatomy`.
-        OneLungError: no two lungs, as above the apices, below the bases and after the loss of a lung.
-        NotChestCTError: not the measures of a whole, upright, axial slice of the chest.
+        NotChestCTError: not the measures of an axial slice of the chest.
         UnreadableFileError: whatever else is raised on the way.
     """
     shown = ct_slice
@@ -108,13 +113,19 @@ def examine(ct_slice: CTSlice) -> Examination:
             from_file = check_facts(ct_slice.facts) if ct_slice.facts else ()
             _check_values(ct_slice)
             shown = correct_levels(ct_slice)
-            anatomy = find_anatomy(shown)
-            measures = _measured(shown, anatomy)
+            anatomy, measures, turned = _admitted(shown, likeness or shipped_likeness())
     except LungCNNError as refusal:
-        return Examination(shown, refusal, warnings=shown.warnings)
-    return Examination(
-        shown, anatomy=anatomy, measures=measures, warnings=(*shown.warnings, *from_file, *cautions(measures))
-    )
+        return Examination(shown, _in_words(refusal, ct_slice), warnings=shown.warnings)
+    warnings = (*shown.warnings, *from_file, *turned, *cautions(measures))
+    return Examination(shown, anatomy=anatomy, measures=measures, warnings=warnings)
+
+
+def _in_words(refusal: LungCNNError, ct_slice: CTSlice) -> LungCNNError:
+    """The refusal of a picture that looks like something else says so, instead of what a CT slice would lack."""
+    if ct_slice.kind == "dicom" or ct_slice.calibrated or refusal.code not in UNLIKE_A_CHEST:
+        return refusal
+    looks = what_it_looks_like(ct_slice.hu)
+    return NotChestCTError(f"{looks}. {_ACCEPTED}", refusal.code) if looks else refusal
 
 
 def _check_values(ct_slice: CTSlice) -> None:
@@ -122,30 +133,23 @@ def _check_values(ct_slice: CTSlice) -> None:
         raise NotFiniteError("The slice holds values that are not finite numbers. Export it again.")
     if ct_slice.coloured > LARGEST_COLOURED:
         raise ColourError(
-            f"The picture is in colour ({ct_slice.coloured:.1%} of it). Accepted are grey-scale chest-CT slices "
-            "without graphics drawn over them."
+            "The picture is in colour, as photographs, screenshots and slices with graphics drawn over them are. "
+            "Accepted are grey-scale chest-CT slices."
         )
 
 
-def _measured(ct_slice: CTSlice, anatomy: Anatomy) -> Measures:
-    """The measures of a slice that keeps within their bounds."""
-    if min(anatomy.lung_sides()) < LEAST_LUNG_ON_A_SIDE:
-        raise OneLungError(
-            "Lung was found on one side of the body only: the slice may lie above the apices or below the bases, or "
-            "one lung holds no air. Accepted are axial slices that show both lungs."
-        )
-    measures = measure(ct_slice, anatomy)
+def _admitted(ct_slice: CTSlice, likeness: Likeness) -> tuple[Anatomy, Measures, tuple[Reason, ...]]:
+    """Anatomy and measures of a slice that is a chest's, and the warning that it was turned."""
+    anatomy, views, turned = find_upright(ct_slice, likeness)
+    measures = measure(ct_slice, anatomy, views)
     corrected = any(warning.code == "window_corrected" for warning in ct_slice.warnings)
     broken = first_broken(measures, not ct_slice.calibrated, corrected)
     if broken:
-        bound, says = broken
-        raise NotChestCTError(
-            f"This does not look like a whole axial chest-CT slice that can be judged: {says}. Accepted are axial "
-            "slices that show both lungs whole, the back down, as DICOM or exported under a lung window "
-            f"({DATASET} HU).",
-            bound.code,
-        )
-    return measures
+        raise NotChestCTError(f"{broken.says}. {_ACCEPTED}", broken.code)
+    least = LEAST_AFTER_CHANGES if corrected and turned else LEAST_LIKE_A_CHEST
+    if likeness.chest_score(views, measures) < least:
+        raise NotChestCTError(f"{UNLIKE}. {_ACCEPTED}")
+    return anatomy, measures, turned
 
 
 def check_facts(facts: SliceFacts) -> tuple[Reason, ...]:

@@ -7,12 +7,15 @@ import cv2
 import numpy as np
 
 from lungcnn.gate.lettering import count_letters
-from lungcnn.gate.supine import supine_evidence
-from lungcnn.preprocessing.anatomy import Anatomy
+from lungcnn.gate.views import Views
+from lungcnn.masks import filled, hull
+from lungcnn.preprocessing.anatomy import TISSUE_HU, Anatomy
 from lungcnn.reading.ct_slice import CTSlice
 from lungcnn.windowing import AIR_HU
 
 INF = math.inf
+# Below it lies air alone, noise smoothed; lung that emphysema has emptied lies above it but for bullae.
+GAS_HU = -960.0
 
 
 @dataclass(frozen=True)
@@ -20,23 +23,23 @@ class Measures:
     """What was measured on a slice; densities in HU, lengths and areas as shares.
 
     Attributes:
-        body: the body's share of the picture. aspect: its width over its height.
-        top, bottom, sides: the longest stretch of body along the upper, the lower and either side border.
-        lung_border: the longest stretch of lung along a border.
+        body: the body's share of the picture. aspect: its width over its height, upright, in mm.
+        cut: how long a stretch of the body's rim is lung, over the side of the lung crop: the field of view cuts it.
+        opened: the largest region of lung's density between the body's parts that reaches a border of the picture, but
+            no corner, over the body: lung that the border cuts off.
         solidity: the body's area over that of its convex hull.
-        opened: the largest region of lung's density that reaches a border of the picture, but no corner, over the body:
-            lung that the border cuts through.
+        others: the largest piece of anything beside the body, its holes filled, over the body.
         lung, lung_darkest: median and tenth percentile of lung. lung_spread: quartile distance of lung.
             vessels: how far the brightest 3 % of lung lie above its median.
-        lung_share: lung over body.
+        gas: share of what would be lung that is as empty as air: stomach, bowel.
+        lung_share: lung over body. least_side: lung left or right of the body's middle, whichever is less, over body.
         tissue: median of the rest of the body. tissue_spread: its quartile distance. soft: share of it from -200 to
             150 HU. dense: share above 180 HU, bone and contrast medium. bone: the same where the window ends below.
             fat: share from -160 to -40 HU.
         outside: median around the body, that of air where there is nothing around it.
         rind: share of the band around the body that is neither air nor solid: fat that was taken for air.
-        detail: 95th percentile of the second difference in lung, on the crop: small where the picture is blurred.
+        detail: third quartile of the second difference at the edges of lung, on the crop: small where it is blurred.
         crop_pixels: the shorter side of the lung crop in pixels of the slice.
-        supine: positive where couch and spine lie below, negative where they lie above.
         written: white islands in the lungs with the edges of lettering.
         line: the most white islands in the body that stand in one line and are of one height, as letters do.
         lettering: islands of lettering's size outside the body.
@@ -44,17 +47,17 @@ class Measures:
 
     body: float
     aspect: float
-    top: float
-    bottom: float
-    sides: float
-    lung_border: float
-    solidity: float
+    cut: float
     opened: float
+    solidity: float
+    others: float
     lung: float
     lung_darkest: float
     lung_spread: float
     vessels: float
+    gas: float
     lung_share: float
+    least_side: float
     tissue: float
     tissue_spread: float
     soft: float
@@ -65,42 +68,39 @@ class Measures:
     rind: float
     detail: float
     crop_pixels: float
-    supine: float
     written: int
     line: int
     lettering: int
 
 
-def measure(ct_slice: CTSlice, anatomy: Anatomy) -> Measures:
-    """Measure a slice on some 192 pixels a side; lettering on all of them, in pictures only."""
+def measure(ct_slice: CTSlice, anatomy: Anatomy, views: Views) -> Measures:
+    """Measure a slice on some 192 pixels a side, noise smoothed; lettering on all pixels, in pictures only."""
     step = max(1, round(max(ct_slice.hu.shape) / 192))
-    hu, body, lungs = (
-        np.ascontiguousarray(image[::step, ::step]) for image in (ct_slice.hu, anatomy.body, anatomy.lungs)
-    )
-    rows, columns = np.flatnonzero(body.any(axis=1)), np.flatnonzero(body.any(axis=0))
-    top, bottom, left, right = rows[0], rows[-1] + 1, columns[0], columns[-1] + 1
+    body, lungs = (np.ascontiguousarray(mask[::step, ::step]) for mask in (anatomy.body, anatomy.lungs))
+    # Densities are those of tissues, whatever the noise.
+    hu = cv2.blur(cv2.resize(ct_slice.hu, body.shape[::-1], interpolation=cv2.INTER_AREA), (3, 3))
     lung, tissue, outside = hu[lungs], hu[body & ~lungs], hu[~body]
     low, middle, high = _percentiles(lung, 25, 50, 75)
     darkest, brightest = _percentiles(lung, 10, 97)
     tissue_low, tissue_middle, tissue_high = _percentiles(tissue, 25, 50, 75)
-    hull = _hull(body)
-    smooth = cv2.blur(hu, (3, 3))
+    around = hull(body) > 0
     written, line, lettering = (0, 0, 0) if ct_slice.calibrated else count_letters(ct_slice.hu, anatomy)
     air = float(np.median(outside)) if outside.size > 0.02 * hu.size else AIR_HU
+    crop_pixels = min(anatomy.box.width, anatomy.box.height)
     return Measures(
         body=float(body.mean()),
-        aspect=(right - left) / ((bottom - top) * ct_slice.aspect),
-        top=float(body[0].mean()),
-        bottom=float(body[-1].mean()),
-        sides=float(max(body[:, 0].mean(), body[:, -1].mean())),
-        lung_border=float(max(line.mean() for line in (lungs[0], lungs[-1], lungs[:, 0], lungs[:, -1]))),
-        solidity=float(body.sum() / hull.sum()),
-        opened=_opened(hu, smooth) / max(1, body.sum()),
+        aspect=math.exp(views.log_aspect),
+        cut=float((hu[_rim(body)] < TISSUE_HU).sum() * step / crop_pixels),
+        opened=_opened(hu, around, body) / max(1, body.sum()),
+        solidity=float(body.sum() / around.sum()),
+        others=_others(hu, body),
         lung=middle,
         lung_darkest=darkest,
         lung_spread=high - low,
         vessels=brightest - middle,
+        gas=_share(lung, -INF, GAS_HU),
         lung_share=lung.size / max(1, body.sum()),
+        least_side=min(anatomy.lung_sides()),
         tissue=tissue_middle,
         tissue_spread=tissue_high - tissue_low,
         soft=_share(tissue, -200, 150),
@@ -108,10 +108,9 @@ def measure(ct_slice: CTSlice, anatomy: Anatomy) -> Measures:
         bone=_share(tissue, min(180, float(hu.max()) - 15), INF),
         fat=_share(tissue, -160, -40),
         outside=air,
-        rind=_rind(smooth, body, air),
+        rind=_rind(hu, body, air),
         detail=_detail(anatomy),
-        crop_pixels=float(min(anatomy.box.width, anatomy.box.height)),
-        supine=supine_evidence(hu, body, (top, bottom, left, right)),
+        crop_pixels=float(crop_pixels),
         written=written,
         line=line,
         lettering=lettering,
@@ -130,32 +129,41 @@ def _share(values: np.ndarray, low: float, high: float) -> float:
     return float(((values > low) & (values < high)).mean()) if values.size else math.nan
 
 
-def _hull(body: np.ndarray) -> np.ndarray:
-    outlines, _ = cv2.findContours(body.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
-    hull = np.zeros(body.shape, np.uint8)
-    cv2.fillConvexPoly(hull, cv2.convexHull(np.concatenate(outlines)), 1)
-    return hull.astype(bool)
+def _rim(body: np.ndarray) -> np.ndarray:
+    """A line around the body, a little inside its skin; along the border of the picture where that cuts it."""
+    outer, inner = (
+        cv2.erode(body.astype(np.uint8), np.ones((side, side), np.uint8), borderType=cv2.BORDER_CONSTANT, borderValue=0)
+        for side in (5, 7)
+    )
+    return outer > inner
 
 
-def _opened(hu: np.ndarray, smooth: np.ndarray) -> int:
-    """Pixels of the largest region of lung's density at a border; air around the body holds a corner or is darker."""
-    _, labels, stats, _ = cv2.connectedComponentsWithStats((smooth < -400).astype(np.uint8), connectivity=4)
+def _opened(hu: np.ndarray, around: np.ndarray, body: np.ndarray) -> int:
+    """Pixels of the largest region of lung's density at a border, between parts of the body but none of it."""
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(((hu < -400) & ~body).astype(np.uint8), connectivity=4)
     borders = np.unique(np.concatenate([labels[0], labels[-1], labels[:, 0], labels[:, -1]]))
     corners = labels[[0, 0, -1, -1], [0, -1, 0, -1]]
     sizes = [
         stats[label, cv2.CC_STAT_AREA]
         for label in np.setdiff1d(borders, [0, *corners])
-        if -950 < np.median(hu[labels == label]) < -600
+        if -950 < np.median(hu[labels == label]) < -600 and around[labels == label].mean() > 0.9
     ]
     return int(max(sizes, default=0))
 
 
-def _rind(smooth: np.ndarray, body: np.ndarray, air: float) -> float:
+def _others(hu: np.ndarray, body: np.ndarray) -> float:
+    beside = filled(((hu > TISSUE_HU) & ~body).astype(np.uint8)) & ~body
+    _, _, stats, _ = cv2.connectedComponentsWithStats(beside.astype(np.uint8), connectivity=4)
+    return float(max(stats[1:, cv2.CC_STAT_AREA], default=0) / max(1, body.sum()))
+
+
+def _rind(hu: np.ndarray, body: np.ndarray, air: float) -> float:
     near, far = (cv2.dilate(body.astype(np.uint8), np.ones((side, side), np.uint8)) for side in (5, 11))
-    band = smooth[(far > near)]
+    band = hu[far > near]
     return _share(band, max(air, AIR_HU) + 80, -400) if band.size else 0.0
 
 
 def _detail(anatomy: Anatomy) -> float:
-    second = np.abs(cv2.Laplacian(anatomy.crop, cv2.CV_32F))[anatomy.crop_lungs]
-    return _percentiles(second, 95)[0]
+    lungs = anatomy.crop_lungs.astype(np.uint8)
+    edges = cv2.dilate(lungs, np.ones((5, 5), np.uint8)) > cv2.erode(lungs, np.ones((3, 3), np.uint8))
+    return _percentiles(np.abs(cv2.Laplacian(anatomy.crop, cv2.CV_32F))[edges], 75)[0]

@@ -28,6 +28,11 @@ class Calibration:
     malignant_sensitivity: float | None = None
     malignant_specificity: float | None = None
 
+    @property
+    def fitted(self) -> bool:
+        """Whether anything was fitted: False leaves probabilities as the network gives them."""
+        return self != Calibration()
+
 
 def calibrate(logits: np.ndarray, calibration: Calibration) -> np.ndarray:
     """Probabilities float32 `[n, classes]` of logits: softmax after division by the temperature."""

@@ -23,8 +23,9 @@ from lungcnn.shipped import shipped_file
 from lungcnn.system import write_whole
 from lungcnn.windowing import DATASET
 
+IQ_OTH_NCCD = "the IQ-OTH/NCCD lung cancer dataset (Baghdad, 2019)"
 MODEL_NAME = "cancer_classification_model"
-_RETRAIN = "Fetch the model and its card again, or train one: python -m lungcnn train DATASET --out models"
+_RETRAIN = "Fetch the model and its card again, or train one: python -m lungcnn train DATASET --out my-model"
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,8 @@ class ModelCard:
     """What stands in `<model>.json`.
 
     Attributes:
-        training: recipe, seed, date, number of slices and cases, `files` (name to sha256 of each training slice).
+        training: recipe, seed, date, dataset, number of slices and cases, `files` (name to sha256 of each training
+            slice). Of a model that was adopted: `adopted`, and `dataset` and `calibrated_on` where somebody said.
         versions: of the packages that made the model.
         figures: from cross-validation; empty where none was run.
         familiarity: how far from the training slices' features a slice may lie; None: not checked.
@@ -53,6 +55,17 @@ class ModelCard:
     familiarity: Familiarity | None = None
     series: dict = field(default_factory=dict)
     onnx_sha256: str | None = None
+
+    @property
+    def adopted(self) -> bool:
+        """Whether it is somebody else's model (`adopting.adopt_model`)."""
+        return bool(self.training.get("adopted"))
+
+    @property
+    def dataset(self) -> str | None:
+        """What it learnt from, in words; None where nobody said."""
+        # Cards of version 0.1 don't say: there was one dataset then.
+        return self.training.get("dataset", IQ_OTH_NCCD if "recipe" in self.training else None)
 
 
 def default_model_path() -> Path:

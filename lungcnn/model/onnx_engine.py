@@ -34,6 +34,7 @@ class OnnxEngine:
     def __init__(self, path: Path, threads: int, keras_graph: Callable[[], Structure] | None = None):
         import onnxruntime
 
+        onnxruntime.disable_telemetry_events()  # builds with it report to their maker unless told not to
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
         # Threads that wait for work by spinning would take the cores from those that decode.

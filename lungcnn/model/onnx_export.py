@@ -6,8 +6,7 @@ import numpy as np
 
 from lungcnn.errors import ModelStructureError
 from lungcnn.model.network import LAST_CONVOLUTION, LOGITS
-from lungcnn.model.onnx_engine import BIAS, MAP, WEIGHTS, OnnxEngine
-from lungcnn.model.onnx_engine import LOGITS as LOGITS_OUTPUT
+from lungcnn.model.onnx_engine import BIAS, LOGITS as LOGITS_OUTPUT, MAP, WEIGHTS, OnnxEngine
 
 # Largest difference of logits and maps from Keras' own: float32 sums in another order differ by some 1e-5.
 TOLERANCE = 1e-4
@@ -112,7 +111,7 @@ def _renamed(exported, names: tuple[str, ...]):
     initializers = {one.name: one for one in exported.graph.initializer}
     used = []
     for node in exported.graph.node:
-        used += [value for value in node.input if value in initializers and value not in used]
+        used += [value for value in dict.fromkeys(node.input) if value in initializers and value not in used]
         node.input[:] = map(name, node.input)
         node.output[:] = map(name, node.output)
         node.name = ""

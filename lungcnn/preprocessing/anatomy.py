@@ -70,7 +70,7 @@ def find_masks(hu: np.ndarray, aspect: float = 1.0) -> tuple[np.ndarray, np.ndar
     method = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
     grey = cv2.medianBlur(cv2.resize(to_grey(hu), size, interpolation=method), 3)
     tissue = (grey > to_grey(np.float32(TISSUE_HU))).astype(np.uint8)
-    body = body_mask(tissue)
+    body = body_mask(tissue, grey)
     lungs = lung_mask(tissue, body)
     return _enlarged(body, rows, columns), _enlarged(lungs, rows, columns)
 

@@ -49,9 +49,9 @@ class CropBox:
         return np.ascontiguousarray(self.turn.undo(crop_map))
 
     def to_slice(self, crop_map: np.ndarray) -> np.ndarray:
-        """Place an upright map `[h, w]` over the box (cells of any size) on the slice: float32 of its shape, 0 outside.
+        """Place an upright map `[h, w]` over the box (cells of any size) on the slice: float32 `[rows, columns]`.
 
-        Bilinear between cell centres with half-pixel alignment: an impulse in a cell peaks at its centre.
+        Bilinear between cell centres with half-pixel alignment: an impulse in a cell peaks at its centre. 0 outside.
         """
         size = self.width, self.height
         stored = self.as_stored(np.asarray(crop_map, np.float32))

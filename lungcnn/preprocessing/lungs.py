@@ -8,10 +8,12 @@ from lungcnn.masks import disc
 from lungcnn.windowing import WINDOWS
 
 _LUNG = WINDOWS["lung"]
+# Shares of the body's area: of a piece of air that can be a lung, and of all of them.
+LEAST_PIECE, LEAST_LUNG = 0.012, 0.03
 
 
 class NoLungsError(RefusalError):
-    """No lungs were found inside the body."""
+    """No lungs, or too little of them, were found inside the body."""
 
     code = "no_lungs"
 
@@ -23,11 +25,12 @@ def lung_mask(tissue: np.ndarray, body: np.ndarray) -> np.ndarray:
     air = cv2.morphologyEx(inner & (1 - tissue), cv2.MORPH_OPEN, disc(3))
     count, labels, stats, _ = cv2.connectedComponentsWithStats(air, connectivity=4)
     areas = stats[:, cv2.CC_STAT_AREA]
-    least = 0.012 * body.sum()
+    least = LEAST_PIECE * body.sum()
     keep = [label for label in range(1, count) if areas[label] >= least]
-    if not keep or areas[keep].sum() < 0.03 * body.sum():
+    if not keep or areas[keep].sum() < LEAST_LUNG * body.sum():
         raise NoLungsError(
-            "No lungs were found on the image. Accepted are axial slices of the chest, under a window that shows "
+            "There is little aerated lung on this slice, or none: too little to be judged. Accepted are axial slices "
+            "of the chest between apices and bases, under a window that shows "
             f"lung tissue (centre near {_LUNG.centre:g}, width near {_LUNG.width:g} HU)."
         )
     lungs = np.isin(labels, keep).astype(np.uint8)

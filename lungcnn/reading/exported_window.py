@@ -27,6 +27,9 @@ LARGEST_BLACK, LARGEST_WHITE = 0.04, 0.7
 # Bone and contrast medium alone: on the development slices up to 0.27.
 LEAST_CLIPPED_TISSUE = 0.35
 DENSEST_LUNG = -600.0
+# Lung windows in use under which soft tissue is white; and how well air and lung must fit one of them, HU.
+NARROW = (Window(-700, 1000), Window(-600, 1200), Window(-600, 1000), Window(-650, 1300), Window(-500, 1000))
+FARTHEST_AIR, DENSEST_BESIDE_WHITE = 35.0, -720.0
 
 
 class WrongWindowError(RefusalError):
@@ -63,7 +66,7 @@ def correct_levels(ct_slice: CTSlice) -> CTSlice:
         raise _wrong_window("the lungs are clipped to black")
     clipped = found.white > LEAST_CLIPPED_TISSUE
     if found.white > LARGEST_WHITE or (clipped and found.to_hu(found.lung) > DENSEST_LUNG):
-        raise _wrong_window("the soft tissue is clipped to white")
+        return _under_a_narrow_window(ct_slice, hu, found, notes)
     if clipped or not _as_assumed(found):
         if ct_slice.kind == "dicom":
             return _with_offset(ct_slice, hu, found, notes)
@@ -83,6 +86,28 @@ def correct_levels(ct_slice: CTSlice) -> CTSlice:
     # What was assumed at first no longer holds.
     kept = tuple(w for w in ct_slice.warnings if w.code != "assumed_window" or notes[-1].code != "window_corrected")
     return replace(ct_slice, hu=hu, warnings=(*kept, *notes))
+
+
+def _under_a_narrow_window(ct_slice: CTSlice, hu: np.ndarray, found: TissueLevels, notes: list[Reason]) -> CTSlice:
+    """A picture on which soft tissue is white, under the one of the lung windows in use that fits air and lung.
+
+    Raises `WrongWindowError` where none does: then lung is clipped too.
+    """
+    if ct_slice.kind != "dicom":
+        air, lung = to_unit_unclipped(np.array([found.air, found.lung])).tolist()
+        window = min(NARROW, key=lambda one: abs(one.lower + air * one.width - AIR_HU))
+        off, lung = abs(window.lower + air * window.width - AIR_HU), window.lower + lung * window.width
+        if off <= FARTHEST_AIR and lung <= DENSEST_BESIDE_WHITE:
+            unit = to_unit_unclipped(hu)
+            read = np.where(unit >= 1, np.float32(SOFT_TISSUE_HU), from_grey(unit, 1.0, window))
+            told = Reason(
+                "window_corrected",
+                "Judging by its air and lung the picture was exported under a window of about "
+                f"{window} HU, and was read so. Soft tissue is white under it: densities in and beside it are lost.",
+            )
+            kept = tuple(warning for warning in ct_slice.warnings if warning.code != "assumed_window")
+            return replace(ct_slice, hu=read, warnings=(*kept, *notes, told))
+    raise _wrong_window("the soft tissue is clipped to white")
 
 
 def _with_offset(ct_slice: CTSlice, stored: np.ndarray, found: TissueLevels, notes: list[Reason]) -> CTSlice:

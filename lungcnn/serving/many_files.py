@@ -1,80 +1,20 @@
 """Many files through the pipeline, one after another; a bad one never stops the rest."""
 
-import glob
-import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import BinaryIO
 
 from lungcnn.errors import UnsupportedFileError, UsageError
 from lungcnn.pipeline import Pipeline
 from lungcnn.reading.series import Reading, Series
-from lungcnn.reading.sniffing import sniff
-from lungcnn.reading.zip_archive import is_zip
 from lungcnn.results.dicom.source import Judged
 from lungcnn.results.series_report import SeriesReport
 from lungcnn.results.slice_report import SliceReport, failed
+from lungcnn.serving.inputs import is_archive
 from lungcnn.serving.outputs import Outputs
 from lungcnn.system import printable_name
 
-_SNIFFED_BYTES = 512
 _ZIP = failed(UnsupportedFileError("This is a zip archive: with --series its slices are judged, as series."))
-
-
-def given_paths(paths: Iterable[Path], listed: BinaryIO) -> list[Path]:
-    """Paths with globs filled in, and "-" by the paths that stand in `listed`, one a line.
-
-    Raises `UsageError` where that leaves none.
-    """
-    given = []
-    for path in paths:
-        if str(path) == "-":
-            given += [Path(os.fsdecode(line)) for line in listed.read().splitlines() if line.strip()]
-        elif not os.path.lexists(path) and glob.has_magic(str(path)):
-            given += [Path(found) for found in sorted(glob.glob(str(path), recursive=True))]
-        else:
-            given.append(path)
-    if not given:
-        raise UsageError("There is no file to judge: what was given for - or as a pattern names none.")
-    return given
-
-
-def find_files(paths: Iterable[Path]) -> list[Path]:
-    """Files as given, and of folders (searched through) those whose bytes look like slices, in order of name.
-
-    Raises `UsageError` for a folder that holds none. A file that is missing or of another kind is kept: it gets
-    a record that says so.
-    """
-    files = []
-    for path in paths:
-        if not path.is_dir():
-            files.append(path)
-            continue
-        inside = [file for file in sorted(path.rglob("*")) if file.is_file() and _looks_like_a_slice(file)]
-        if not inside:
-            raise UsageError(f"The folder {path} holds no DICOM files or pictures.")
-        files += inside
-    return files
-
-
-def _looks_like_a_slice(file: Path) -> bool:
-    try:
-        return sniff(_head(file)) is not None
-    except OSError:
-        return True  # its record will say that it can't be opened
-
-
-def _is_archive(file: Path) -> bool:
-    try:
-        return file.is_file() and is_zip(_head(file))
-    except (OSError, ValueError):
-        return False  # as above
-
-
-def _head(file: Path) -> bytes:
-    with file.open("rb") as stream:
-        return stream.read(_SNIFFED_BYTES)
 
 
 def predict_files(
@@ -86,7 +26,7 @@ def predict_files(
     """
     outputs.spare(files)
     for file in files:
-        for report in [_ZIP] if _is_archive(file) else pipeline.run_file(file, **options):
+        for report in [_ZIP] if is_archive(file) else pipeline.run_file(file, **options):
             yield file, report, outputs.write(file, report)
         on_file()
 

@@ -105,7 +105,7 @@ class Outputs:
         try:
             write_whole(path, write)
         except OSError as error:
-            self.unwritten.append((path.stem, f"{path} could not be written: {error.strerror}."))
+            self.unwritten.append((path.stem, f"{path} could not be written: {error.strerror or error}."))
             return []
         return [path]
 
@@ -120,5 +120,5 @@ class Outputs:
         except LungCNNError as error:
             self.left_out.append((stem, str(error)))
         except OSError as error:
-            self.unwritten.append((stem, f"The DICOM result could not be written: {error.strerror}."))
+            self.unwritten.append((stem, f"The DICOM result could not be written: {error.strerror or error}."))
         return []

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from lungcnn.errors import LungCNNError, UnreadableFileError, UsageError
+from lungcnn.errors import LungCNNError, OutputError, UnreadableFileError
 from lungcnn.system import write_whole
 
 ADDRESS = "https://services.cancerimagingarchive.net/nbia-api/services/v1/getSingleImage"
@@ -129,7 +129,7 @@ def download_examples(address: str = "", on_file: Callable[[], None] = lambda: N
     Args:
         address: of the archive's getSingleImage; "" for The Cancer Imaging Archive's. on_file: after each file.
 
-    Raises `DownloadError` where the archive can't be reached or sends something else, and `UsageError` where the cache
+    Raises `DownloadError` where the archive can't be reached or sends something else, and `OutputError` where the cache
     can't be written.
     """
     folder = cache_folder()
@@ -202,4 +202,4 @@ def _keep(path: Path, data: bytes) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         write_whole(path, lambda draft: draft.write_bytes(data))
     except OSError as error:
-        raise UsageError(f"The cache {path.parent} can't be written: {error.strerror}. Set LUNGCNN_CACHE.") from None
+        raise OutputError(f"The cache {path.parent} can't be written: {error.strerror}. Set LUNGCNN_CACHE.") from None

@@ -13,6 +13,8 @@ from lungcnn.dataset.crops import CropSet
 from lungcnn.errors import DatasetError, UsageError
 from lungcnn.model.card import ModelCard
 from lungcnn.system import write_whole
+from lungcnn.training.history import Epoch, History, OnEpoch, read_history
+from lungcnn.training.state import TrainingState
 from lungcnn.training.train import Recipe, predict_logits, train_network
 
 
@@ -46,8 +48,9 @@ def cross_validate(
     folds: np.ndarray,
     recipe: Recipe,
     seed: int = 0,
-    on_epoch: Callable[[float], None] | None = None,
+    on_epoch: OnEpoch | None = None,
     checkpoints: Path | None = None,
+    name: str = "",
     on_network: Callable[[np.ndarray, object], None] = lambda held_out, network: None,
 ) -> np.ndarray:
     """Logits float32 `[n, 3]` of every slice from a network trained on the other folds only.
@@ -55,12 +58,14 @@ def cross_validate(
     Args:
         folds: int `[n]`. checkpoints: a folder where finished folds are kept (logits and network), so that a
             killed run goes on. on_network: called for each fold with its slices (bool `[n]`) and its network.
+        name: of the folds, for `on_epoch`.
     """
-    logits = np.zeros((len(folds), len(CLASSES)), np.float32)
+    logits, count = np.zeros((len(folds), len(CLASSES)), np.float32), len(np.unique(folds))
     for fold in np.unique(folds):
         held_out = folds == fold
         kept = checkpoints and checkpoints / f"{run_key(crop_set, folds, recipe.as_dict(), seed)}-fold{fold}.npy"
-        network = kept_network(crop_set.take(~held_out), recipe, seed, on_epoch, kept)
+        learnt, rest = crop_set.take(~held_out), crop_set.take(held_out)
+        network = kept_network(learnt, recipe, seed, on_epoch, kept, f"{name}fold {fold + 1} of {count}", rest)
         if kept and kept.exists():
             logits[held_out] = np.load(kept)
         else:
@@ -88,18 +93,46 @@ def fold_networks(crop_set: CropSet, card: ModelCard, checkpoints: Path):
         yield folds == fold, _saved_network(kept)
 
 
-def kept_network(crop_set: CropSet, recipe: Recipe, seed: int, on_epoch, kept: Path | None):
-    """A network trained on these slices, kept beside `kept` as a `.keras` file, or the one that was kept there."""
+def kept_network(
+    crop_set: CropSet,
+    recipe: Recipe,
+    seed: int,
+    on_epoch: OnEpoch | None,
+    kept: Path | None,
+    name: str = "",
+    held_out: CropSet | None = None,
+):
+    """A network trained on these slices, or the one that an earlier run kept.
+
+    Args:
+        kept: beside it lie the network, as `.keras`, its history, as `.csv`, and until it is finished its state after
+            the last epoch, as `.npz`, from which it goes on; None keeps nothing.
+        name, held_out: as `train_network`.
+    """
     file = kept and kept.with_suffix(".keras")
-    if file and file.exists():
-        for _ in range(recipe.epochs if on_epoch else 0):
-            on_epoch(float("nan"))
+    log = kept and kept.with_suffix(".csv")
+    if file and log and file.exists():
+        if on_epoch:
+            for epoch in _kept_epochs(log, recipe, name):
+                on_epoch(epoch)
         return _saved_network(file)
-    network = train_network(crop_set, recipe, seed, on_epoch)
+    state = TrainingState(kept.with_suffix(".npz")) if kept else None
+    earlier = read_history(log)[: state.done] if state and log else []
+    history = History(log, on_epoch, earlier) if log or on_epoch else None
+    network = train_network(crop_set, recipe, seed, history, name, held_out, state)
     if file:
-        file.parent.mkdir(parents=True, exist_ok=True)
         write_whole(file, lambda draft: network.save(draft, include_optimizer=False))
+    if state:
+        state.remove()
     return network
+
+
+def _kept_epochs(log: Path, recipe: Recipe, name: str) -> list[Epoch]:
+    epochs = read_history(log)
+    if len(epochs) == recipe.epochs:
+        return epochs
+    # Checkpoints of version 0.1 have no history.
+    return [Epoch(name, number, recipe.epochs, float("nan"), kept=True) for number in range(1, recipe.epochs + 1)]
 
 
 def _saved_network(kept: Path):

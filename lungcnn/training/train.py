@@ -1,5 +1,6 @@
 """From lung crops to a trained network: class and case weights, inserted lesions, one compiled step."""
 
+import time
 from collections import Counter
 from dataclasses import asdict, dataclass, field
 from itertools import count
@@ -10,7 +11,9 @@ from lungcnn.classes import CLASSES, MALIGNANT
 from lungcnn.dataset.crops import CropSet
 from lungcnn.model.network import LAST_CONVOLUTION, LOGITS, build_network
 from lungcnn.training.augmentation import Augmentation, augment
+from lungcnn.training.history import Epoch, OnEpoch
 from lungcnn.training.lesion_editing import LesionEditing
+from lungcnn.training.state import TrainingState
 
 
 @dataclass(frozen=True)
@@ -55,11 +58,21 @@ def slice_weights(labels: np.ndarray, cases: np.ndarray, case_weight: float) -> 
     return (weights * len(weights) / weights.sum()).astype(np.float32)
 
 
-def train_network(crop_set: CropSet, recipe: Recipe, seed: int = 0, on_epoch=None):
+def train_network(
+    crop_set: CropSet,
+    recipe: Recipe,
+    seed: int = 0,
+    on_epoch: OnEpoch | None = None,
+    name: str = "",
+    held_out: CropSet | None = None,
+    state: TrainingState | None = None,
+):
     """Train a new network; the same arguments on the same machine give the same weights.
 
     Args:
-        on_epoch: called with the epoch's mean loss after each epoch.
+        on_epoch: called after each epoch. name: of the network, for that.
+        held_out: slices whose loss is told with each epoch; they have no part in the training.
+        state: kept after each epoch, and gone on from.
 
     Returns:
         `keras.Model` as `build_network` makes it.
@@ -79,22 +92,41 @@ def train_network(crop_set: CropSet, recipe: Recipe, seed: int = 0, on_epoch=Non
     )
     optimizer = keras.optimizers.AdamW(schedule, weight_decay=recipe.weight_decay)
     step = _compile_step(network, optimizer, recipe)
-    batches = _batches(crop_set, recipe, seed)
-    for _ in range(recipe.epochs):
+    done = 0
+    if state:
+        state.restore(network, optimizer)
+        done = state.done
+    batches = _batches(crop_set, recipe, seed, done)
+    forward = _forward(network) if on_epoch and held_out else None
+    for number in range(done + 1, recipe.epochs + 1):
+        begun = time.monotonic()
         losses = [step(*batch) for batch in batches]
         if on_epoch:
-            on_epoch(float(tf.reduce_mean(losses)))
+            loss = float(tf.reduce_mean(losses))
+            validation = None
+            if held_out and forward:
+                validation = mean_loss(_in_batches(forward, held_out.crops), held_out.labels)
+            on_epoch(Epoch(name, number, recipe.epochs, loss, validation, round(time.monotonic() - begun, 2)))
+        if state:
+            state.save(network, optimizer, number)
     return network
 
 
-def _batches(crop_set: CropSet, recipe: Recipe, seed: int):
-    """A tf.data pipeline over one epoch; each iteration over it goes on with new random numbers."""
+def mean_loss(logits: np.ndarray, labels: np.ndarray) -> float:
+    """Mean cross-entropy of logits float `[n, classes]` and labels int `[n]`."""
+    from scipy.special import log_softmax
+
+    return float(-log_softmax(logits, axis=1)[np.arange(len(labels)), labels].mean())
+
+
+def _batches(crop_set: CropSet, recipe: Recipe, seed: int, done: int = 0):
+    """A tf.data pipeline over one epoch, the one after `done`; each iteration goes on with new random numbers."""
     import tensorflow as tf
 
     weights = slice_weights(crop_set.labels, crop_set.cases, recipe.case_weight)
     weights = weights * recipe.lesion_editing.weights(crop_set)
     donors = recipe.lesion_editing.donors(crop_set)
-    epochs = count()
+    epochs = count(done)
 
     def one_epoch():
         rng = np.random.default_rng([seed, next(epochs)])
@@ -155,12 +187,19 @@ def _compile_step(network, optimizer, recipe: Recipe):
 
 def predict_logits(network, crops: np.ndarray, batch: int = 64) -> np.ndarray:
     """Logits float32 `[n, 3]` of crops float32 `[n, 128, 128]`."""
+    return _in_batches(_forward(network), crops, batch)
+
+
+def _forward(network):
+    """The network's logits as a compiled function."""
     import keras
     import tensorflow as tf
 
     model = keras.Model(network.input, network.get_layer(LOGITS).output)
-    forward = tf.function(
+    return tf.function(
         lambda x: model(x, training=False), input_signature=[tf.TensorSpec((None, *model.input_shape[1:]))]
     )
-    parts = [forward(crops[i : i + batch, ..., None]) for i in range(0, len(crops), batch)]
-    return np.concatenate([part.numpy() for part in parts])
+
+
+def _in_batches(forward, crops: np.ndarray, batch: int = 64) -> np.ndarray:
+    return np.concatenate([forward(crops[i : i + batch, ..., None]).numpy() for i in range(0, len(crops), batch)])

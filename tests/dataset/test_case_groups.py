@@ -1,5 +1,7 @@
 import csv
+import shutil
 
+import cv2
 import numpy as np
 import pytest
 from click.testing import CliRunner
@@ -65,3 +67,25 @@ def test_the_groups_of_the_built_in_list_come_out_again(data, tmp_path):
             (row["case_group"], listed[row["sha256"], row["label"]]["case_group"]) for row in csv.DictReader(stream)
         }
     assert len(pairs) == len({ours for ours, _ in pairs}) == len({theirs for _, theirs in pairs}) == counts["groups"]
+
+
+def test_copies_are_joined_and_counted(miniature, tmp_path):
+    """As in the augmented release: mirrored, turned and smaller copies beside their originals."""
+    folder = shutil.copytree(miniature, tmp_path / "augmented")
+    plain = write_case_list(folder, tmp_path / "plain.csv")
+    copies = []
+    for path in sorted((folder / "Normal cases").glob("*.jpg"))[:2]:
+        picture = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
+        small = cv2.resize(picture, (256, 256), interpolation=cv2.INTER_AREA)
+        for name, copy in (("flip", picture[:, ::-1]), ("turn", np.rot90(small)), ("down", small[::-1])):
+            copies.append(f"Normal cases/{path.stem} {name}.png")
+            cv2.imwrite(str(folder / copies[-1]), np.ascontiguousarray(copy))
+    counts = write_case_list(folder, tmp_path / "cases.csv")
+    assert plain["copies"] == 0
+    assert counts["copies"] == len(copies) == 6
+    assert counts["groups"] == plain["groups"]
+    groups = {row["file"]: row["case_group"] for row in csv.DictReader((tmp_path / "cases.csv").open())}
+    for copy in copies:
+        assert groups[copy] == groups[copy.rsplit(" ", 1)[0] + ".jpg"]
+    result = CliRunner().invoke(main, ["cases", str(folder), "--out", str(tmp_path / "again.csv")])
+    assert "6 slices are mirrored or turned copies" in result.stderr

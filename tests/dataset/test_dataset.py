@@ -181,3 +181,25 @@ def test_every_malignant_development_slice_was_looked_at(data):
     for item in found.slices:
         if CLASSES[item.label] == "malignant":
             assert (item.boxes is None) != (item.second_look is None), "in one of both lists"
+
+
+@pytest.mark.parametrize("names", [("normal", "benign", "malignant"), ("NORMAL", "Bengin", "Malignant Cases")])
+def test_folders_may_bear_the_classes_names_in_any_case(copy, names):
+    for old, new in zip(("Normal cases", "Bengin cases", "Malignant cases"), names, strict=True):
+        (copy / old).rename(copy / new)
+    found = read_dataset(copy, copy / "cases.csv")
+    assert np.bincount(found.labels).tolist() == [6, 6, 6]
+    assert [item.file.split("/")[0] for item in found.slices[::6]] == list(names), "in the order of the classes"
+
+
+def test_two_classes_are_not_enough(copy):
+    shutil.rmtree(copy / "Bengin cases")
+    with pytest.raises(DatasetError, match=r"no images of the class\(es\) benign in .*two are not enough"):
+        read_dataset(copy, copy / "cases.csv")
+
+
+def test_a_fourth_class_is_named_and_left_out(copy):
+    shutil.copytree(copy / "Normal cases", copy / "Emphysema")
+    found = read_dataset(copy, copy / "cases.csv")
+    assert len(found.slices) == 18
+    assert "folders left out: Emphysema: not one of the three classes normal, benign, malignant" in found.describe()

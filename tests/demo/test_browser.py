@@ -96,7 +96,7 @@ def page(chromium, demo):
 
 
 def drop(page, *files):
-    """Drop files onto the upload area as a person would with the mouse; each a path, or a name and bytes."""
+    """Drop files as a person would with the mouse; each a path, or a name and bytes."""
     files = [(file.name, file.read_bytes()) if isinstance(file, Path) else file for file in files]
     transfer = page.evaluate_handle(
         """(files) => {
@@ -110,7 +110,13 @@ def drop(page, *files):
         [[name, base64.b64encode(content).decode()] for name, content in files],
     )
     for event in ("dragenter", "dragover", "drop"):
-        page.dispatch_event("#upload button", event, {"dataTransfer": transfer})
+        page.dispatch_event("#upload", event, {"dataTransfer": transfer})
+
+
+def choose(page, path):
+    """Choose a file in the dialogue, once the box has let go of the last one."""
+    page.wait_for_selector("#upload .file-preview", state="detached")
+    page.set_input_files("#upload input[type=file]", path)
 
 
 def checked(page):
@@ -502,8 +508,8 @@ def test_the_model_is_told_about(page):
     assert not page.is_visible(".about")
     page.click("#about button")
     page.wait_for_selector(".about", state="visible")
-    text = page.inner_text(".about")
-    for expected in ("Unseen patients, by slice", "leaky", "Labels belong to the patient", "10.17632/bhmdr45bh2"):
+    text = page.inner_text("#about")
+    for expected in ("Unseen patients, by slice", "Leaky", "Labels belong to the patient", "10.17632/bhmdr45bh2"):
         assert expected in text
     assert page.query_selector(".plots svg")
 
@@ -574,7 +580,7 @@ def test_dicom_results_where_the_operator_offers_them(chromium, tmp_path):
                 ds = pydicom.dcmread(io.BytesIO(archive.read(one)))
                 assert (ds.PatientID, ds.StudyInstanceUID) == (MARK, source.StudyInstanceUID)
                 assert ds.SeriesInstanceUID != source.SeriesInstanceUID
-        page.set_input_files("#upload input[type=file]", EXAMPLES / "carina-normal.png")
+        choose(page, EXAMPLES / "carina-normal.png")
         page.wait_for_selector("#dicom-hint:has-text('a picture names no patient')", timeout=WAIT)
         assert not page.is_visible("#take-dicom")
         assert page.is_visible("#take-overlay")
@@ -597,7 +603,7 @@ def test_a_broken_file_a_picture_and_a_refused_one(page):
     assert not page.is_visible("#ct-left"), "nothing of the last slice stays"
     assert not page.is_visible("#ct-scale")
 
-    page.set_input_files("#upload input[type=file]", EXAMPLES / "carina-normal.png")
+    choose(page, EXAMPLES / "carina-normal.png")
     checked(page)
     assert "uncalibrated" in page.inner_text("#notes")
     assert page.is_disabled("#ct-centre")
@@ -665,6 +671,101 @@ def series_zip(phantom) -> bytes:
         for name, content in files.items():
             archive.writestr(name, content)
     return stream.getvalue()
+
+
+def thirty(phantom) -> bytes:
+    """A zip of thirty slices, enough to be at work for a while."""
+    stored = (phantom.hu + 1024).astype(np.int16)
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w", zipfile.ZIP_STORED) as archive:
+        for z in range(30):
+            place = {"ImagePositionPatient": [0, 0, z], "ImageOrientationPatient": [1, 0, 0, 0, 1, 0]}
+            archive.writestr(f"{z}.dcm", dicom_bytes(stored, SeriesInstanceUID="1.2.3", **place))
+    return stream.getvalue()
+
+
+APEX = EXAMPLES / "apex-normal.dcm"
+
+
+@pytest.fixture(scope="module")
+def actions(phantom):
+    """What a visitor may do, by name: how, and what is shown in the end (the slice's packed HU; None for a series)."""
+    from demo.viewer import pack
+
+    series = thirty(phantom)
+    stored = pack(load_slice(MASS).hu), pack(load_slice(APEX).hu)
+    return {
+        "file": (lambda page: drop(page, MASS), stored[0]),
+        "other file": (lambda page: drop(page, APEX), stored[1]),
+        "example": (lambda page: page.click(".examples button >> nth=0"), stored[1]),
+        "series": (lambda page: drop(page, ("thirty.zip", series)), None),
+    }
+
+
+PAIRS = [(a, b) for a in ("file", "example", "series") for b in ("other file", "example", "series") if a != b]
+DELAYS = (50, 400, 2000)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "delay"),
+    [
+        pytest.param(first, second, delay, marks=() if delay == DELAYS[n % 3] else pytest.mark.slow)
+        for n, (first, second) in enumerate(PAIRS)
+        for delay in DELAYS
+    ],
+)
+def test_the_newest_action_wins(page, actions, first, second, delay):
+    (do, _), (then, expected) = actions[first], actions[second]
+    do(page)
+    page.wait_for_timeout(delay)
+    then(page)
+    if expected is None:
+        page.wait_for_selector("#series-table", state="attached", timeout=WAIT)
+    else:
+        page.wait_for_function(
+            "hu => { const text = document.querySelector('#slice-data').textContent; "
+            "return text && JSON.parse(text).hu === hu; }",
+            arg=expected,
+            timeout=WAIT,
+        )
+    checked(page)
+    page.wait_for_timeout(2500)  # whatever is late has come by now
+    assert page.is_visible("#series") is (expected is None)
+    assert page.query_selector("#message") is None
+    assert page.is_visible("#prediction")
+    assert not page.is_visible("#cancel")
+    now = json.loads(page.text_content("#slice-data"))
+    assert now["id"] == json.loads(page.text_content("#map-data"))["slice"]
+    if expected is not None:
+        assert now["hu"] == expected
+
+
+def test_long_work_can_be_cancelled_and_the_page_cleared(page, actions):
+    do, _ = actions["series"]
+    do(page)
+    page.wait_for_selector(".steps .now:has-text('of 30')", timeout=WAIT)
+    page.click("#cancel")
+    page.wait_for_selector("#result:has-text('Cancelled')", timeout=WAIT)
+    page.wait_for_timeout(1500)
+    assert page.query_selector("#series-table") is None or not page.is_visible("#series")
+    assert "Cancelled" in page.inner_text("#result")
+    assert not page.is_visible("#cancel")
+    example(page)
+    page.click("#clear")
+    page.wait_for_selector("#ct.empty")
+    assert "will appear here" in page.inner_text("#result")
+    assert not page.is_visible("#take-report")
+    assert not page.is_visible("#clear")
+
+
+def test_an_inverted_picture_is_shown_as_it_was_judged(page):
+    picture = cv2.imread(str(EXAMPLES / "carina-normal.png"), cv2.IMREAD_GRAYSCALE)
+    drop(page, ("inverted.png", cv2.imencode(".png", 255 - picture)[1].tobytes()))
+    checked(page)
+    page.uncheck("#ct-heat")
+    page.uncheck("#ct-peak")
+    assert "inverted" in page.inner_text("#notes")
+    assert at(page, canvas(page), 20, 20).max() < 60, "air is dark"
 
 
 def on_slice(page, index):

@@ -3,6 +3,7 @@ import dataclasses
 import io
 import json
 import re
+import uuid
 import zlib
 from html import unescape
 
@@ -260,7 +261,7 @@ def test_about_shows_what_the_card_holds(card):
     assert "10.17632/bhmdr45bh2" in against
     assert plots(card).count("<svg") == 2
     assert plots(None) == ""
-    assert texts.ABOUT_INTRO in measured(None)
+    assert texts.ABOUT_TRAINED_UNKNOWN in measured(None)
     assert texts.LIMITS[0] in weighed(None)
 
 
@@ -303,8 +304,8 @@ def ask(events, visit, name, *values, wanted=PREDICTED, method="grad-cam") -> li
 
 def written(tmp_path, *contents):
     paths = []
-    for number, content in enumerate(contents):
-        paths.append(tmp_path / f"JANE^DOE {number}.dcm")
+    for content in contents:
+        paths.append(tmp_path / f"JANE^DOE {uuid.uuid4()}.dcm")
         paths[-1].write_bytes(content)
     return [str(path) for path in paths]
 

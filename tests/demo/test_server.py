@@ -1,14 +1,17 @@
 """Serving: what passes the guard, uploads and results in memory, the worker process, faults and how each is told."""
 
 import asyncio
+import io
 import os
 import re
 import resource
+import shutil
 import signal
 import subprocess
 import sys
 import threading
 import time
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -30,7 +33,8 @@ from demo.server import open_tunnel
 from demo.visit import Shown, Visit
 from demo.worker.client import PipelineProcess
 from demo.worker.process import WorkerError
-from lungcnn.errors import LungCNNError
+from lungcnn import LungCNNError, read_series
+from lungcnn.model.card import card_path
 
 EXAMPLE = ROOT / "examples" / "arch-spiculated-mass.dcm"
 
@@ -513,13 +517,83 @@ def test_the_pipeline_process_gives_what_the_pipeline_gives(pipeline, untrained,
         missing.load_slice(data)
 
 
-def test_slices_are_read_while_the_model_loads_and_one_that_kills_the_process_is_not_the_models_fault(untrained):
+def test_a_series_is_judged_there_told_slice_by_slice_and_stopped(pipeline, untrained, phantom):
+    from test_page import SERIES, phantom_bytes
+
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w") as archive:
+        for z in range(70):
+            archive.writestr(f"{z}.dcm", phantom_bytes(phantom, float(z), **SERIES))
+    for files in (stream.getvalue(), [phantom_bytes(phantom, z, **SERIES) for z in (0.0, 5.0)]):
+        (series,) = read_series(files).series
+        there = PipelineProcess(untrained)
+        try:
+            told = []
+            report = there.run_series(series, told.append)
+            assert report.to_json() == pipeline.run_series(series).to_json()
+            assert [one.to_json() for one in told] == [one.to_json() for one in report.slices]
+
+            def enough(_):
+                raise LookupError
+
+            pid = there.pid
+            with pytest.raises(LookupError):
+                there.run_series(series, enough)
+            assert there.run(series.slices[0].read(), checks=False).status == "ok"
+            assert there.pid == pid
+            assert not there._worker.busy
+        finally:
+            there.close()
+
+
+def test_work_stands_in_line_and_leaves_it_when_it_is_superseded():
+    from demo.line import Line
+
+    def work(name):
+        done.append(name)
+        yield {"outcome": name}
+
+    def long(turn):
+        while not turn.over:
+            time.sleep(0.01)
+            yield {"outcome": "at work"}
+
+    async def one(line, turn, steps):
+        return [step["outcome"] async for step in line.work(turn, steps)]
+
+    async def story():
+        line, first, second, third = Line(1), Visit(), Visit(), Visit()
+        turn = first.begin()
+        running = asyncio.create_task(one(line, turn, long(turn)))
+        await asyncio.sleep(0.1)
+        gone = second.begin()
+        leaving = asyncio.create_task(one(line, gone, work("superseded")))
+        staying = asyncio.create_task(one(line, third.begin(), work("done")))
+        await asyncio.sleep(0.3)
+        second.begin()
+        told = await leaving
+        first.begin()
+        return told, await staying, await running
+
+    done: list[str] = []
+    left, stayed, _ = asyncio.run(story())
+    assert all("Ahead of you in the line: 0" in word for word in left)
+    assert "Ahead of you in the line: 1" in stayed[0]
+    assert stayed[-1] == "done"
+    assert done == ["done"]
+
+
+def test_slices_are_read_while_the_model_loads_and_one_that_kills_the_process_is_not_the_models_fault(
+    untrained, tmp_path
+):
     from concurrent.futures import ThreadPoolExecutor
 
     from lungcnn import load_slice
 
     data = EXAMPLE.read_bytes()
-    there = PipelineProcess(untrained)
+    for file in (untrained, card_path(untrained)):  # without its ONNX file it waits for TensorFlow
+        shutil.copy(file, tmp_path)
+    there = PipelineProcess(tmp_path / untrained.name)
     try:
         assert (there.load_slice(data).hu == load_slice(data).hu).all()
         assert not there._worker.ready.done(), "it waited for the model"

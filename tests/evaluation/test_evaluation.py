@@ -8,9 +8,10 @@ from click.testing import CliRunner
 from lungcnn.cli import main
 from lungcnn.dataset.crops import crop_dataset
 from lungcnn.dataset.folder import read_dataset
-from lungcnn.errors import DatasetError
+from lungcnn.dataset.near_duplicates import perceptual_hashes
+from lungcnn.errors import DatasetError, UsageError
 from lungcnn.evaluation.evaluate import evaluate_localization, evaluate_model
-from lungcnn.evaluation.leak_guard import perceptual_hashes
+from lungcnn.evaluation.leak_guard import seen_in_training
 from lungcnn.evaluation.plots import write_figures
 from lungcnn.evaluation.reports import evaluation_report
 from lungcnn.gate.examine import admit
@@ -40,14 +41,39 @@ def test_slices_of_training_do_not_count(untrained, crop_set):
         hashes=perceptual_hashes(crop_set.crops[[1, 8]]),  # 1 is identical as well
     )
     found = evaluate_model(pipeline, crop_set, resamples=20)
-    near = found.near
+    near = found.near + found.derived
     assert found.identical == 2
     assert near >= 1
     assert found.summary["slices"] == len(found.predictions.labels) == 18 - 2 - near
     counted = evaluate_model(pipeline, crop_set, guard=False, resamples=20)
-    assert (counted.summary["slices"], counted.identical, counted.near) == (18, 2, near)
+    assert (counted.summary["slices"], counted.identical, counted.near + counted.derived) == (18, 2, near)
     assert "they were left out" in evaluation_report(found)
     assert "LEAKY" in evaluation_report(counted)
+
+
+def test_mirrored_and_turned_copies_of_training_slices_do_not_count(untrained, miniature, crop_set, tmp_path):
+    from dataclasses import replace
+
+    import cv2
+
+    def mirrored(item):
+        picture = cv2.imread(str(item.path), cv2.IMREAD_GRAYSCALE)
+        path = tmp_path / item.path.with_suffix(".png").name
+        cv2.imwrite(str(path), cv2.resize(picture[:, ::-1], None, fx=0.7, fy=0.7, interpolation=cv2.INTER_AREA))
+        return replace(item, path=path, sha256=hashlib.sha256(path.read_bytes()).hexdigest())
+
+    copied = [0, 7]
+    slices = tuple(mirrored(item) if index in copied else item for index, item in enumerate(crop_set.slices))
+    crops = crop_set.crops.copy()
+    crops[copied] = crops[copied][:, :, ::-1]
+    changed = replace(crop_set, slices=slices, crops=crops)
+    pipeline = pipeline_that_saw(untrained, hashes=perceptual_hashes(crop_set.crops[copied]))
+    seen = seen_in_training(pipeline.card, changed)
+    assert not seen.identical.any()
+    assert set(np.flatnonzero(seen.derived)) >= set(copied)
+    found = evaluate_model(pipeline, changed, resamples=20)
+    assert found.derived == seen.derived.sum()
+    assert f"and {found.derived} mirrored or turned copies; they were left out." in evaluation_report(found)
 
 
 def test_a_model_that_saw_everything_can_not_be_evaluated(untrained, crop_set):
@@ -111,6 +137,32 @@ def test_figures_are_drawn(untrained, crop_set, tmp_path):
         assert cv2.imread(str(path)).std() > 5
 
 
+def test_figures_of_a_fourth_class_are_refused_in_a_sentence(tmp_path, monkeypatch):
+    monkeypatch.setattr("lungcnn.evaluation.plots.CLASSES", ("normal", "benign", "malignant", "emphysema"))
+    with pytest.raises(UsageError, match=r"there are normal, benign, malignant, emphysema\. Give the others a colour"):
+        write_figures(None, tmp_path / "figures")
+    assert not (tmp_path / "figures").exists()
+
+
+def test_the_cards_command_runs_as_printed(tmp_path):
+    import shlex
+
+    from conftest import ROOT
+
+    from lungcnn.cli.train import train
+    from lungcnn.evaluation.model_card import reproduce_command
+    from lungcnn.model.card import load_card
+
+    card = load_card(ROOT / "models" / "cancer_classification_model.keras")
+    text = (ROOT / "models" / "MODEL_CARD.md").read_text()
+    words = shlex.split(reproduce_command(card))
+    assert f"\n{reproduce_command(card)}\n" in text
+    assert words[:4] == ["python", "-m", "lungcnn", "train"]
+    options = train.make_context("train", words[4:]).params
+    assert (options["seeds"], options["folds"], str(options["out"])) == (3, 5, "my-model")
+    assert options["recipe"] is None, "the shipped model's recipe is the built-in one"
+
+
 @pytest.mark.slow
 def test_on_the_command_line(untrained, miniature, tmp_path):
     file = tmp_path / "e.json"
@@ -120,7 +172,8 @@ def test_on_the_command_line(untrained, miniature, tmp_path):
     assert result.stdout.startswith("# Evaluation")
     figures = json.loads(file.read_text())
     assert np.sum(figures["confusion_slice"]) == 18
-    assert figures["seen_in_training"] == {"identical": 0, "near_duplicate": 0, "left_out": True}
+    assert figures["seen_in_training"].pop("left_out") is True
+    assert figures["seen_in_training"] == {"identical": 0, "near_duplicate": 0, "mirrored_or_turned": 0}
     assert {"value", "low", "high"} == set(figures["case"]["auc_malignant"])
     assert len(list((tmp_path / "figures").iterdir())) == 4
     none = CliRunner().invoke(main, [*arguments, "--split", "test"])

@@ -1,3 +1,4 @@
+import csv
 import dataclasses
 import itertools
 
@@ -5,22 +6,22 @@ import numpy as np
 import pytest
 import strangers
 from conftest import ROOT, dicom_bytes
+from hypothesis import given, settings, strategies as st
 
 from lungcnn.errors import LungCNNError
 from lungcnn.gate.bounds import BOUNDS
-from lungcnn.gate.examine import FileFactsError, OneLungError, admit, check_facts, examine
+from lungcnn.gate.examine import FileFactsError, check_facts, examine
 from lungcnn.gate.familiarity import UnknownImageError, fit_familiarity
 from lungcnn.gate.measures import Measures
-from lungcnn.gate.supine import _SUPINE, _SUPINE_SHAPE
-from lungcnn.phantoms.bundled import BUNDLED, PHANTOMS, STRANGERS, PhantomSpec, draw
-from lungcnn.phantoms.levels import LEVELS
+from lungcnn.phantoms.bundled import BUNDLED, PHANTOMS, STRANGERS, draw
 from lungcnn.preprocessing.anatomy import find_anatomy
 from lungcnn.preprocessing.lungs import NoLungsError
+from lungcnn.preprocessing.turn import AS_STORED, EVERY_TURN, Turn
 from lungcnn.reading.acquisition import SliceFacts
 from lungcnn.reading.ct_slice import CTSlice
 from lungcnn.reading.exported_window import correct_levels
 from lungcnn.reading.loading import load_slice
-from lungcnn.windowing import AIR_HU, Window, to_grey, to_unit
+from lungcnn.windowing import Window, to_grey, to_unit
 
 AXIAL = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0)
 
@@ -76,9 +77,9 @@ def test_what_the_file_rules_out(facts, code):
         ({"orientation": AXIAL, "body_part": "CHEST", "thickness": 1.25, "kernel": "STANDARD"}, []),
         ({"orientation": (1, 0, 0, 0, 0.94, -0.34)}, []),  # a gantry tilted by 20 degrees
         ({"orientation": (-1, 0, 0, 0, 1, 0)}, []),
-        ({"orientation": (0, 1, 0, -1, 0, 0)}, []),  # turned: it is put upright
+        ({"orientation": (0, 1, 0, -1, 0, 0)}, []),  # turned: told by who turns it
         ({"orientation": (-1, 0, 0, 0, -1, 0)}, []),
-        ({"body_part": "ABDOMEN"}, ["body_part"]),
+        ({"body_part": "PANCREAS"}, ["body_part"]),
         ({"thickness": 10}, ["thick_slice"]),
         ({"kernel": "BONEPLUS"}, ["sharp_kernel"]),
         ({"kernel": "B80f"}, ["sharp_kernel"]),
@@ -157,14 +158,11 @@ def test_pipeline_shows_the_corrected_slice(pipeline, phantom):
 @pytest.mark.parametrize(
     ("change", "codes"),
     [
-        (np.rot90, {"not_axial"}),
-        (lambda grey: np.rot90(grey, 2), {"upside_down"}),
-        (lambda grey: grey[::-1], {"upside_down"}),
-        (lambda grey: grey[:, :200], {"one_lung", "not_axial", "clipped", "no_lungs"}),
+        (lambda grey: grey[:, :200], {"not_axial", "clipped", "no_lungs", "not_chest_ct"}),
         (strangers._written_over, {"burned_in"}),
     ],
 )
-def test_turned_cut_and_written_over(phantom, change, codes):
+def test_cut_and_written_over(phantom, change, codes):
     assert verdict(strangers.png(change(to_grey(phantom.hu)))) in codes
 
 
@@ -181,6 +179,98 @@ def test_letters_over_soft_tissue_are_found_in_any_size(height, lines):
     assert verdict(strangers.png(np.asarray(picture))) == "burned_in"
 
 
+@pytest.mark.parametrize("turn", EVERY_TURN)
+@pytest.mark.parametrize("stated", [True, False])
+def test_a_turned_slice_is_judged_upright_and_shown_as_stored(phantom, turn, stated):
+    upright = examine(CTSlice(phantom.hu, phantom.spacing, calibrated=True))
+    left, back = (turn.undo(grid.astype(float)) for grid in np.meshgrid(np.arange(8), np.arange(8)))
+    cosines = (*(g[0, 1] - g[0, 0] for g in (left, back)), 0, *(g[1, 0] - g[0, 0] for g in (left, back)), 0)
+    facts = SliceFacts(orientation=cosines) if stated else None
+    stored = CTSlice(turn.undo(phantom.hu), phantom.spacing, calibrated=True, facts=facts)
+    found = examine(stored)
+    assert found.refusal is None
+    assert found.ct_slice is stored
+    expected = upright.anatomy.crop
+    # Without a header a mirrored chest can't be told from one that isn't.
+    crops = [found.anatomy.crop] if stated else [found.anatomy.crop, found.anatomy.crop[:, ::-1]]
+    assert min(np.abs(crop - expected).mean() for crop in crops) < 0.02
+    assert ("turned" in {w.code for w in found.warnings}) == (turn not in (AS_STORED, Turn(0, True)))
+    # A map over the crop lies where it belongs: the crop itself, put back, is the slice as stored.
+    placed = found.anatomy.box.to_slice(found.anatomy.crop)
+    there = (placed > 0) & found.anatomy.body
+    assert np.corrcoef(placed[there], to_unit(stored.hu)[there])[0, 1] > 0.9
+
+
+def test_a_prone_patient_on_a_couch_is_told_by_the_spine(phantom):
+    """Body and couch are turned apart: the couch stays below."""
+    hu = np.where(phantom.body_mask, phantom.hu, -1000)[::-1].copy()
+    hu[480:486, 60:450] = 200
+    facts = SliceFacts(patient_position="HFP")
+    found = examine(CTSlice(hu, phantom.spacing, calibrated=True, facts=facts))
+    assert "turned" in {w.code for w in found.warnings}
+    assert found.anatomy.box.turn.quarters == 2
+
+
+def test_one_lung_is_judged_and_told(phantom):
+    hu = phantom.hu.copy()
+    hu[phantom.lung_mask & (np.arange(512) > 256)] = 30
+    found = examine(CTSlice(hu, phantom.spacing, calibrated=True))
+    assert found.refusal is None
+    assert [w.code for w in found.warnings] == ["one_lung"]
+
+
+def test_a_field_of_view_cut_at_the_skin_is_judged_without_a_word(phantom):
+    rows, columns = np.flatnonzero(phantom.body_mask.any(1)), np.flatnonzero(phantom.body_mask.any(0))
+    tight = phantom.hu[rows[0] + 6 : rows[-1] - 6, columns[0] + 8 : columns[-1] - 8]
+    found = examine(CTSlice(tight, phantom.spacing, calibrated=True))
+    assert (found.refusal, found.warnings) == (None, ())
+
+
+def test_a_lung_cut_by_the_scanners_circle_stays_a_lung(phantom):
+    y, x = np.mgrid[:512, :512]
+    lungs = np.flatnonzero(phantom.lung_mask.any(0))
+    circle = np.hypot(x - 296, y - 256) < 296 - lungs[0] - 5  # cuts a few pixels off one lung
+    found = examine(CTSlice(np.where(circle, phantom.hu, -2000), phantom.spacing, calibrated=True))
+    assert found.refusal is None
+    assert "clipped" in {w.code for w in found.warnings}
+    assert min(found.anatomy.lung_sides()) > 0.05
+
+
+@pytest.mark.parametrize("part", ["PANCREAS", "LIVER", "BREAST", "TH CT CHEST WO C"])
+def test_a_body_part_is_a_hint(phantom, part):
+    stored = (phantom.hu + 1024).astype(np.uint16)
+    found = examine(load_slice(dicom_bytes(stored, BodyPartExamined=part)))
+    assert found.refusal is None
+    assert [w.code for w in found.warnings] == (["body_part"] if part in {"PANCREAS", "LIVER"} else [])
+
+
+@pytest.mark.parametrize("window", [Window(-600, 1500), Window(-700, 1000)])
+def test_lung_windows_in_use_are_read_as_such(phantom, window):
+    found = examine(load_slice(strangers.png(to_grey(phantom.hu, window))))
+    assert found.refusal is None
+    assert found.warnings[-1].code == "window_corrected"
+    lung = phantom.lung_mask & (phantom.hu < window.upper - 50)
+    assert np.abs(found.ct_slice.hu - phantom.hu)[lung].mean() < 45
+
+
+@pytest.mark.data
+@pytest.mark.parametrize(("kind", "says"), [("radiograph", "a chest radiograph"), ("brain-mri", "an MRI")])
+def test_what_is_something_else_is_called_so(data, kind, says):
+    """Not with a measure; brains that are too coarse or cut get other words."""
+    words = [
+        str(examine(load_slice(content)).refusal) for group, _, content in strangers.from_data(data) if group == kind
+    ]
+    assert np.mean([f"This looks like {says}, not a CT slice." in one for one in words]) > 0.3
+    assert not any("HU or less" in one or "measures" in one for one in words)
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.floats(0, 120), st.integers(0, 1000))
+def test_noise_is_no_reason(phantom, sigma, seed):
+    noisy = phantom.hu + np.random.default_rng(seed).normal(0, sigma, phantom.hu.shape)
+    assert examine(CTSlice(noisy, phantom.spacing, calibrated=True)).refusal is None
+
+
 def test_mirrored_and_noisy_slices_are_judged(phantom):
     rng = np.random.default_rng(0)
     noisy = phantom.hu + rng.normal(0, 60, phantom.hu.shape)
@@ -192,26 +282,8 @@ def test_each_bound_names_a_measure_and_every_measure_is_bounded():
     names = {field.name for field in dataclasses.fields(Measures)}
     bounded = {bound.measure for bound in BOUNDS}
     assert bounded < names
-    assert names - bounded == {"outside", "rind", "lettering"}  # these hold for pictures and corrected windows only
-
-
-@pytest.mark.slow
-def test_the_supine_template_is_the_mean_of_phantoms():
-    import base64
-
-    import cv2
-
-    shapes = []
-    for level in LEVELS:
-        for seed in range(4):
-            phantom = draw(PhantomSpec("", "", level, 70 + seed, size=0.9 + 0.05 * seed))
-            body = phantom.body_mask
-            rows, columns = np.flatnonzero(body.any(axis=1)), np.flatnonzero(body.any(axis=0))
-            unit = np.where(body, to_unit(phantom.hu), to_unit(AIR_HU)).astype(np.float32)
-            box = unit[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-            shapes.append(cv2.resize(box, _SUPINE_SHAPE[::-1], interpolation=cv2.INTER_AREA))
-    kept = np.frombuffer(base64.b64decode(_SUPINE), np.uint8).reshape(_SUPINE_SHAPE)
-    assert np.abs(kept - 255 * np.mean(shapes, axis=0)).max() <= 2
+    in_pictures, told, weighed = {"outside", "rind"}, {"lettering", "least_side"}, {"lung_darkest", "bone", "fat"}
+    assert names - bounded == in_pictures | told | weighed
 
 
 @pytest.mark.slow
@@ -271,7 +343,7 @@ def test_familiarity_goes_into_the_card_and_both_ways_through_the_pipeline_heed_
 
 
 @pytest.mark.data
-def test_at_most_two_in_a_hundred_development_slices_are_refused_and_none_changed(data):
+def test_development_slices_are_judged_as_they_are(data):
     from lungcnn.dataset.folder import read_dataset
 
     slices = read_dataset(data / "iq-oth-nccd").slices[::4]
@@ -283,25 +355,49 @@ def test_at_most_two_in_a_hundred_development_slices_are_refused_and_none_change
             refused.append((item.file, found.refusal.code))
             continue
         assert found.ct_slice is loaded, f"{item.file} was changed"
-    assert len(refused) <= 0.02 * len(slices), refused
+        assert found.anatomy.box.turn == AS_STORED, f"{item.file} was turned"
+    assert len(refused) <= 0.005 * len(slices), refused
 
 
 @pytest.mark.data
-def test_lidc_slices_with_both_lungs_are_judged(data):
+def test_lidc_slices_with_lungs_are_judged(data):
     """Looked at: both lungs from 14 to 93; one from 10 and to 101, slivers beside the liver; before and after, none."""
     volume = strangers.lidc_volume(data)
 
-    def verdict(index):
-        admit(CTSlice(volume[index], (0.703125, 0.703125), calibrated=True))
+    def examined(index):
+        return examine(CTSlice(volume[index], (0.703125, 0.703125), calibrated=True))
 
     for index in (14, *range(16, 93, 4), 93):
-        verdict(index)
+        assert not {"one_lung", "turned"} & {w.code for w in examined(index).warnings}
+        assert examined(index).refusal is None
     for index in (11, 13, 96, 100):
-        with pytest.raises(OneLungError):
-            verdict(index)
+        assert "one_lung" in {w.code for w in examined(index).warnings}
     for index in (0, 8, 104, 132):
-        with pytest.raises(NoLungsError):
-            verdict(index)
+        assert isinstance(examined(index).refusal, NoLungsError)
+
+
+# Labelled normal, but looked at: stomach and colon hold the air.
+BOWEL = {f"tcga-lihc-a10x/{number}.dcm" for number in ("020", "023", "026", "029", "030")}
+
+
+@pytest.mark.data
+def test_slices_of_other_scanners(data):
+    """The targets; this is a fit, `docs/measurements/gate.json` has what is seen of collections left out."""
+    counts = {kind: [0, 0] for kind in ("chest", "other", "to turn")}
+    for row in csv.DictReader((data / "other-scanners" / "slices.csv").open()):
+        if row["file"] in BOWEL:
+            continue
+        found = examine(load_slice(data / "other-scanners" / row["file"]))
+        judged = found.refusal is None
+        kind = {"prone": "to turn", "turned": "to turn", "not-chest": "other", "not-axial": "other"}
+        counts[kind.get(row["label"], "chest")][int(judged)] += 1
+        if row["label"] in {"prone", "turned"}:
+            assert "turned" in {warning.code for warning in found.warnings}
+    shares = {kind: judged / (refused + judged) for kind, (refused, judged) in counts.items()}
+    assert shares["chest"] >= 0.97
+    assert shares["to turn"] >= 0.9
+    # One slice that is labelled so shows the ends of both lungs.
+    assert counts["other"][1] <= 1
 
 
 @pytest.mark.data

@@ -9,8 +9,7 @@ import sys
 import numpy as np
 import pytest
 from conftest import ROOT, dicom_bytes
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from lungcnn.errors import MissingPackageError, ModelFileError, ModelStructureError, UsageError
 from lungcnn.explaining.methods import METHODS

@@ -1,7 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 # What is fused, and one change each of what isn't.
 PAIR = {"kernel_size": 3, "strides": 1, "padding": "same", "activation": "relu", "use_bias": True}

@@ -5,8 +5,7 @@ import numpy as np
 import pydicom
 import pytest
 from conftest import ROOT
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from PIL import Image
 
 from lungcnn.errors import UsageError

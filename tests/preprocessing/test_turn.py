@@ -1,7 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from lungcnn.preprocessing.anatomy import find_anatomy
 from lungcnn.preprocessing.lung_crop import CropBox

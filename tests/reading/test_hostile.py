@@ -13,8 +13,7 @@ import numpy as np
 import pytest
 from conftest import dicom_bytes
 from fuzz import mutate, run, seeds
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from PIL import Image
 
 from lungcnn.errors import LungCNNError

@@ -6,8 +6,7 @@ import numpy as np
 import pydicom
 import pytest
 from conftest import dicom_bytes
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from PIL import Image
 
 from lungcnn.errors import LungCNNError, UnreadableFileError, UnsupportedFileError

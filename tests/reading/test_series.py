@@ -4,8 +4,7 @@ import zipfile
 import numpy as np
 import pytest
 from conftest import dicom_bytes
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from lungcnn.errors import UnreadableFileError, UnsupportedFileError
 from lungcnn.reading.loading import load_slice

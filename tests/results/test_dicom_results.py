@@ -13,7 +13,7 @@ from conftest import ROOT, dicom_bytes, missing
 
 from lungcnn.classes import CLASSES
 from lungcnn.cli import main
-from lungcnn.errors import UsageError
+from lungcnn.errors import Reason, UsageError
 from lungcnn.phantoms.bundled import draw
 from lungcnn.pipeline import Pipeline
 from lungcnn.reading.loading import load_slice
@@ -154,6 +154,62 @@ def test_the_report_holds_what_was_said(made, judged):
     text = " ".join(str(element.value) for element in ds.iterall() if element.keyword == "TextValue")
     assert f"model sha256 {report.model.sha256}" in text
     assert "For research and teaching only" in text
+
+
+def sentences(ds) -> dict[str, list[str]]:
+    """Texts by code, of the measurement groups of a report."""
+    found: dict[str, list[str]] = {}
+    for part in ds.ContentSequence:
+        for group in part.get("ContentSequence", []):
+            for item in group.get("ContentSequence", []):
+                if item.ValueType == "TEXT":
+                    found.setdefault(item.ConceptNameCodeSequence[0].CodeValue, []).append(item.TextValue)
+    return found
+
+
+def test_sentences_are_whole_and_meanings_short(judged, tmp_path):
+    long = (
+        "This slice is unlike those that the model learnt from, as slices of other scanners are: don't trust it. " * 3
+    )
+    report = replace(judged.report, warnings=(Reason("unlike_training", long), Reason("no_spacing", "No spacing.")))
+    ((_, made),) = DicomResults(["sr"]).of_slice(Judged(MASS, report))
+    ds = opened(made)
+    assert errors_of(made, tmp_path) == []
+    assert sentences(ds)["WARNING_TEXT"] == [long.strip(), "No spacing."]
+    assert contents(ds)[1]["WARNING"] == ["Unlike training", "No spacing"]
+
+
+@pytest.mark.parametrize(
+    ("stated", "name"),
+    [
+        (["", "ISO 2022 IR 87"], "Yamada^Tarou=山田^太郎=やまだ^たろう"),
+        (["ISO 2022 IR 6", "ISO 2022 IR 87"], "Yamada^Tarou=山田^太郎=やまだ^たろう"),
+        (["", "ISO 2022 IR 149"], "Hong^Gildong=洪^吉洞=홍^길동"),
+        ("ISO 2022 IR 144", "Иванов^Яна"),
+    ],
+)
+def test_names_in_several_character_sets(judged, source, tmp_path, stated, name):
+    import copy
+
+    import pydicom
+
+    ds = copy.deepcopy(source)
+    ds.SpecificCharacterSet, ds.PatientName = stated, name
+    made = DicomResults().of_slice(Judged(to_bytes(ds), judged.report))
+    assert [kind for kind, _ in made] == ["sc", "sr", "pm"]
+    for kind, one in made:
+        read = pydicom.dcmread(io.BytesIO(to_bytes(one)))
+        assert str(read.PatientName) == name
+        assert errors_of(one, tmp_path) == [], kind
+
+
+def test_a_character_set_that_would_garble_names_is_told(judged, source):
+    import copy
+
+    ds = copy.deepcopy(source)
+    ds.SpecificCharacterSet = ["", "ISO 2022 IR 58"]
+    with pytest.raises(NotDicomError, match="ISO 2022 IR 58"):
+        DicomResults().of_slice(Judged(to_bytes(ds), judged.report))
 
 
 def test_the_report_opens_in_highdicom(made, judged):
@@ -412,3 +468,16 @@ def test_frames_of_an_enhanced_object_are_read_and_referred_to(shipped, tmp_path
     maps = {one.report.ct_slice.facts.position[2]: one.report.explanation.heatmap() for one in looked_at}
     for group, stored in zip(heat.PerFrameFunctionalGroupsSequence, np.atleast_3d(heat.pixel_array), strict=True):
         assert np.array_equal(stored, maps[float(group.PlanePositionSequence[0].ImagePositionPatient[2])])
+
+
+@pytest.mark.parametrize("method", ["grad-cam", "score-cam", "smooth-grad"])
+def test_the_map_is_in_its_methods_unit(judged, method):
+    from lungcnn.explaining.methods import METHODS
+
+    report = replace(judged.report, explanation=replace(judged.report.explanation, method=method))
+    ((_, made),) = DicomResults(["pm"]).of_slice(Judged(MASS, report))
+    mappings = [item for item in opened(made).iterall() if item.keyword == "LUTExplanation"]
+    assert {item.value for item in mappings} == {
+        f"{method} for {report.explanation.class_name}, in {METHODS[method].unit}"
+    }
+    assert len({METHODS[name].unit for name in ("grad-cam", "score-cam", "smooth-grad")}) == 3

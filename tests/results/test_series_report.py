@@ -6,8 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from conftest import dicom_bytes
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from lungcnn.evaluation.metrics import Predictions
 from lungcnn.evaluation.series_rule_fit import fit_series_rule

@@ -17,7 +17,7 @@ from lungcnn.cli import main
 from lungcnn.errors import LungCNNError, UnreadableFileError, UsageError
 from lungcnn.gate.prepared import Prepared
 from lungcnn.phantoms.bundled import draw
-from lungcnn.results.slice_report import ModelInfo, failed
+from lungcnn.results.slice_report import ModelInfo, SliceReport, failed
 from lungcnn.serving.archive import score
 from lungcnn.serving.archive.decoding import decoded
 from lungcnn.serving.archive.listing import list_files, read_file
@@ -216,6 +216,62 @@ def test_new_files_are_added_and_another_model_is_refused(fake, tmp_path, monkey
     with pytest.raises(UsageError, match=r"rows of another model \(ffffffffffff\)"):
         score_archive(fake, out)
     assert len(rows_of(out)) == 49
+
+
+def test_errors_are_tried_again_on_request(fake, tmp_path, monkeypatch):
+    """What an earlier run couldn't read is read now: its old rows go, all others stay as they are."""
+    out, readable = tmp_path / "rows.jsonl", {"07.dcm", "15.dcm"}
+    score_archive(fake, out)
+    tried = []
+
+    def rows(name):
+        tried.append(Path(name).name)
+        error = None if Path(name).name in readable else UnreadableFileError("Still not.")
+        model = ModelInfo("model", SHA)
+        return [row(name, failed(error, model=model) if error else SliceReport("ok", model=model))]
+
+    monkeypatch.setitem(ENGINES, "local", lambda files, *_: map(rows, files))
+    assert (score_archive(fake, out).before, tried) == (40, [])
+    scored = score_archive(fake, out, retry_errors=True)
+    assert (scored.before, len(tried)) == (0, 40)
+    by_name = {Path(one["file"]).name: one for one in rows_of(out)}
+    assert len(by_name) == len(rows_of(out)) == 40, "the three frames of an older row are gone"
+    assert {name for name, one in by_name.items() if one["status"] == "ok"} == readable
+    tried.clear()
+    assert score_archive(fake, out, retry_errors=True).before == 2
+    assert len(tried) == 38
+
+
+def test_names_of_all_kinds_are_listed_read_and_resumed(tmp_path, untrained):
+    content = (ROOT / "examples" / "carina-normal.dcm").read_bytes()
+    source = tmp_path / "in"
+    source.mkdir()
+    for name in (b"caf\xe9.dcm", b"b::2.dcm", b"zip::x.dcm", "ä 山.dcm".encode()):
+        (source / os.fsdecode(name)).write_bytes(content)
+    os.mkfifo(source / "pipe")
+    for form in ("parquet", "csv", "jsonl"):
+        out = tmp_path / f"rows.{form}"
+        scored = score_archive(str(source), out, untrained, workers=1)
+        assert scored.rows == {"ok": 4, "error": 1}
+        assert {Path(one["file"]).name for one in rows_of(out)} == {
+            "caf\\xe9.dcm", "b::2.dcm", "zip::x.dcm", "ä 山.dcm", "pipe",
+        }  # fmt: skip
+        assert score_archive(str(source), out, untrained).before == 5
+    listed = tmp_path / "list.txt"
+    listed.write_bytes(os.fsencode(source) + b"/caf\xe9.dcm\n" + os.fsencode(source) + b"/b::2.dcm\n")
+    assert score_archive(str(listed), tmp_path / "listed.csv", untrained, workers=1).rows == {"ok": 2}
+
+
+def test_progress_in_a_log_is_plain_lines(fake, tmp_path, monkeypatch):
+    from lungcnn.cli import progress
+
+    monkeypatch.setattr(progress, "EVERY_S", 0)
+    result = CliRunner().invoke(main, ["batch", fake, "--out", str(tmp_path / "rows.csv")])
+    assert result.exit_code == 0, result.output
+    lines = result.stderr.splitlines()
+    assert [line.split(",")[0] for line in lines[1:41]] == [f"scoring: {done} of 40 files" for done in range(1, 41)]
+    quiet = CliRunner().invoke(main, ["batch", fake, "--out", str(tmp_path / "quiet.csv"), "--quiet"])
+    assert quiet.stderr == ""
 
 
 def test_one_run_at_a_time(fake, tmp_path):

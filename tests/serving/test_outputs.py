@@ -9,8 +9,7 @@ import cv2
 import numpy as np
 import pytest
 from conftest import ROOT
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from lungcnn.reading.loading import load_slice
 from lungcnn.serving import outputs as module

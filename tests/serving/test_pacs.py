@@ -17,8 +17,9 @@ from conftest import dicom_bytes, missing
 from lungcnn.cli import main
 from lungcnn.errors import UsageError
 from lungcnn.phantoms.bundled import draw
-from lungcnn.serving import pacs
-from lungcnn.serving.pacs import PacsError, connect, run_study
+from lungcnn.serving.pacs import connection
+from lungcnn.serving.pacs.connection import PacsError, connect
+from lungcnn.serving.pacs.study import find_study, run_study
 
 USER, PASSWORD = "reader", "a-password"
 PLUGIN = Path("/usr/share/orthanc/plugins/libOrthancDicomWeb.so")
@@ -139,6 +140,12 @@ def test_a_real_study_goes_there_and_back(orthanc, account, data, tmp_path):
     again = CliRunner().invoke(main, [*arguments, "--dry-run", "--dicom-kinds", "sr"])
     assert len(again.stdout.splitlines()) == 1
 
+    # Series and slices are named by the PACS' own UIDs.
+    assert record["series_instance_uid"] == sources[0].SeriesInstanceUID
+    assert [one["sop_instance_uid"] for one in record["slices"]] == [
+        by_place[one["position_mm"]] for one in record["slices"]
+    ]
+
 
 def values_of(ds, code: str) -> list[float]:
     """Numbers under a code anywhere in a structured report, in order."""
@@ -161,27 +168,32 @@ def test_a_study_of_phantoms_with_two_series(orthanc, account, pipeline):
     ]  # fmt: skip
     client = connect(orthanc)
     store(client, files)
-    counts, ticks = [], []
-    done = run_study(client, "1.2.840.1", pipeline, ("sr",), on_start=counts.append,
-                     on_instance=lambda: ticks.append(1), checks=False)  # fmt: skip
+    study, ticks = find_study(client, "1.2.840.1"), []
+    done = run_study(study, pipeline, ("sr",), on_instance=lambda: ticks.append(1), checks=False)
     assert sorted(len(one.series) for one in done) == [2, 3]
     assert [one.objects for one in done] == [{"sr": 1}] * 2
-    assert (counts, len(ticks)) == ([5], 5)
+    assert (sum(count for _, count in study.series), len(ticks)) == (5, 5)
     assert len(client.search_for_series("1.2.840.1", search_filters={"Modality": "SR"})) == 2
+    # A second run finds its reports, and stores more only when asked to.
+    second = run_study(study, pipeline, ("sr",), checks=False)
+    assert [(one.stored, one.left_out.code) for one in second] == [(False, "already_stored")] * 2
+    assert len(client.search_for_series("1.2.840.1", search_filters={"Modality": "SR"})) == 2
+    assert all(one.stored for one in run_study(study, pipeline, ("sr",), again=True, checks=False))
+    assert len(client.search_for_series("1.2.840.1", search_filters={"Modality": "SR"})) == 4
 
 
 @pytest.mark.orthanc
-def test_who_may_not_enter_and_what_is_not_there(orthanc, pipeline, monkeypatch):
+def test_who_may_not_enter_and_what_is_not_there(orthanc, monkeypatch):
     for name in ("TOKEN", "USER", "PASSWORD"):
         monkeypatch.delenv(f"LUNGCNN_PACS_{name}", raising=False)
     with pytest.raises(PacsError, match=r"does not let us in \(HTTP 401\). Set LUNGCNN_PACS_TOKEN"):
-        run_study(connect(orthanc), "1.2.3", pipeline, ("sr",))
+        find_study(connect(orthanc), "1.2.3")
     monkeypatch.setenv("LUNGCNN_PACS_USER", USER)
     with pytest.raises(UsageError, match="Set both"):
         connect(orthanc)
     monkeypatch.setenv("LUNGCNN_PACS_PASSWORD", PASSWORD)
     with pytest.raises(PacsError, match="no CT series of that study"):
-        run_study(connect(orthanc), "1.2.3.999", pipeline, ("sr",))
+        find_study(connect(orthanc), "1.2.3.999")
 
 
 # ---------------------------------------------------------------- a PACS that misbehaves
@@ -190,7 +202,7 @@ def test_who_may_not_enter_and_what_is_not_there(orthanc, pipeline, monkeypatch)
 @pytest.fixture
 def rude(monkeypatch):
     """A server that answers from a list of `(status, delay)`, and what it was asked."""
-    monkeypatch.setattr(pacs, "WAIT_MS", 1)
+    monkeypatch.setattr(connection, "WAIT_MS", 1)
     answers, asked = [], []
 
     class Handler(BaseHTTPRequestHandler):
@@ -212,41 +224,41 @@ def rude(monkeypatch):
     server.server_close()
 
 
-def test_a_busy_server_is_asked_again(rude, pipeline):
+def test_a_busy_server_is_asked_again(rude):
     url, answers, asked = rude
     answers[:] = [(503, 0), (503, 0), (204, 0)]
     with pytest.raises(PacsError, match="no CT series"):
-        run_study(connect(url), "1.2", pipeline, ("sr",))
+        find_study(connect(url), "1.2")
     assert len(asked) == 3
     answers[:] = [(503, 0)] * 9
     with pytest.raises(PacsError, match="too busy on each of 4 attempts"):
-        run_study(connect(url), "1.2", pipeline, ("sr",))
+        find_study(connect(url), "1.2")
     assert len(asked) == 3 + 4
 
 
 @pytest.mark.parametrize(
     ("status", "message"), [(403, "does not let us in"), (404, "has nothing there"), (500, "answered HTTP 500")]
 )
-def test_refusals_are_told(rude, pipeline, status, message):
+def test_refusals_are_told(rude, status, message):
     url, answers, _ = rude
     answers[:] = [(status, 0)]
     with pytest.raises(PacsError, match=message):
-        run_study(connect(url), "1.2", pipeline, ("sr",))
+        find_study(connect(url), "1.2")
 
 
-def test_a_server_that_does_not_answer_in_time(rude, pipeline):
+def test_a_server_that_does_not_answer_in_time(rude):
     url, answers, _ = rude
     answers[:] = [(204, 1)] * 2
     with pytest.raises(PacsError, match="did not answer in time"):
-        run_study(connect(url, attempts=2, timeout=(1, 0.2)), "1.2", pipeline, ("sr",))
+        find_study(connect(url, attempts=2, timeout=(1, 0.2)), "1.2")
 
 
-def test_the_token_goes_along_and_is_not_told(rude, pipeline, monkeypatch):
+def test_the_token_goes_along_and_is_not_told(rude, monkeypatch):
     url, answers, asked = rude
     monkeypatch.setenv("LUNGCNN_PACS_TOKEN", "a-secret-token")
     answers[:] = [(401, 0)]
     with pytest.raises(PacsError) as told:
-        run_study(connect(url), "1.2", pipeline, ("sr",))
+        find_study(connect(url), "1.2")
     assert asked[0]["Authorization"] == "Bearer a-secret-token"
     assert "secret" not in str(told.value)
 
@@ -261,8 +273,123 @@ def test_the_token_goes_along_and_is_not_told(rude, pipeline, monkeypatch):
     ],
 )
 def test_wrong_usage_of_the_command(monkeypatch, untrained, url, study, message):
-    monkeypatch.setattr(pacs, "WAIT_MS", 1)
+    monkeypatch.setattr(connection, "WAIT_MS", 1)
     arguments = ["pacs", "--url", url, "--study", study, "--model", str(untrained)]
     result = CliRunner().invoke(main, arguments)
     assert result.exit_code == 2
     assert message in " ".join(result.output.split())
+
+
+# ---------------------------------------------------------------- answers that are no DICOMweb, and certificates
+
+
+@pytest.fixture
+def web(monkeypatch):
+    """A server that answers paths by their end from a mapping to `(content type, body)`; what it was asked; its URL."""
+    monkeypatch.setattr(connection, "WAIT_MS", 1)
+    pages, asked = {}, []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self):
+            asked.append(dict(self.headers))
+            path = self.path.split("?")[0]
+            kind, body = next((page for end, page in pages.items() if path.endswith(end)), ("text/html", b""))
+            if "Modality=SR" in self.path:
+                kind, body = "application/json", b"[]"
+            self.send_response(200)
+            self.send_header("Content-Type", kind)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_):
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+    yield pages, asked, server
+    server.shutdown()
+    server.server_close()
+
+
+SERIES = json.dumps([{"0020000E": {"vr": "UI", "Value": ["1.2.9"]}, "00201209": {"vr": "IS", "Value": [1]}}]).encode()
+LOGIN = ("text/html", b"<html><body>Log in, MARKER^NAME</body></html>")
+MULTIPART = "multipart/related; type=application/dicom; boundary=x"
+
+
+@pytest.mark.parametrize(
+    "search",
+    [LOGIN, ("application/json", b"[1, 2]"), ("application/json", b'{"error": "MARKER"}'), ("text/html", b"{")],
+)
+def test_a_search_answered_by_a_page(web, search):
+    pages, _, server = web
+    pages["/series"] = search
+    with pytest.raises(PacsError, match="could not be searched: what it answered is not DICOMweb") as told:
+        find_study(connect(f"http://127.0.0.1:{server.server_port}"), "1.2")
+    assert "MARKER" not in str(told.value)
+
+
+@pytest.mark.parametrize(
+    "answer", [LOGIN, (MULTIPART, b"--x\r\nContent-Type: application/dicom\r\n\r\nMARKER^NAME\r\n--x--"),
+               ("application/dicom", b"")]
+)  # fmt: skip
+def test_a_part_that_is_no_dicom(web, pipeline, answer):
+    pages, _, server = web
+    pages |= {"/series": ("application/json", SERIES), "/1.2.9": answer}
+    study = find_study(connect(f"http://127.0.0.1:{server.server_port}"), "1.2")
+    with pytest.raises(PacsError, match="could not be read: what it answered is not DICOMweb") as told:
+        run_study(study, pipeline, ("sr",))
+    assert "MARKER" not in str(told.value)
+
+
+@pytest.fixture
+def certificate(tmp_path):
+    """A certificate for 127.0.0.1 that signs itself, with its key in the same file."""
+    if not shutil.which("openssl"):
+        missing("openssl")
+    file = tmp_path / "ca.pem"
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=pacs",
+         "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", file, "-out", tmp_path / "cert.pem"],
+        check=True, capture_output=True,
+    )  # fmt: skip
+    file.write_text((tmp_path / "cert.pem").read_text() + file.read_text())
+    return file
+
+
+def test_a_token_and_a_private_authority_together(web, certificate, monkeypatch, tmp_path):
+    import ssl
+
+    pages, asked, server = web
+    pages["/series"] = ("application/json", SERIES)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    url = f"https://127.0.0.1:{server.server_port}"
+    (tmp_path / "netrc").write_text("machine 127.0.0.1 login someone password else")
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    monkeypatch.setenv("LUNGCNN_PACS_TOKEN", "a-secret-token")
+    monkeypatch.delenv("REQUESTS_CA_BUNDLE", raising=False)
+    with pytest.raises(PacsError, match=r"its certificate is not trusted here.*--ca FILE") as told:
+        find_study(connect(url, attempts=1), "1.2")
+    assert "secret" not in str(told.value)
+    assert find_study(connect(url, certificate), "1.2").series == (("1.2.9", 1),)
+    assert asked[-1]["Authorization"] == "Bearer a-secret-token"
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate))
+    assert find_study(connect(url), "1.2").series == (("1.2.9", 1),)
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", __import__("certifi").where())
+    assert find_study(connect(url, certificate), "1.2").uid == "1.2"
+
+
+def test_a_file_without_certificates(tmp_path):
+    (tmp_path / "ca.pem").write_text("nothing")
+    with pytest.raises(UsageError, match="holds no certificates"):
+        connect("https://pacs.example", tmp_path / "ca.pem")
+
+
+def test_network_errors_come_before_the_model_and_without_usage(monkeypatch, tmp_path):
+    monkeypatch.setattr(connection, "WAIT_MS", 1)
+    arguments = ["pacs", "--url", "http://127.0.0.1:1/web", "--study", "1.2", "--model", str(tmp_path / "none.keras")]
+    result = CliRunner().invoke(main, arguments)
+    assert result.exit_code == 2
+    assert result.output.startswith("Error: The PACS could not be searched")

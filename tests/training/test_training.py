@@ -132,7 +132,7 @@ def test_training_lowers_the_loss_and_tells_each_epoch(crop_set):
     losses = []
     still = {"lesion_editing": LesionEditing(insert=0, erase=0, decoy=0), "augmentation": STILL}
     recipe = Recipe(epochs=6, batch=6, width=4, map_weight=0.0, dropout=0.0, **still)
-    train_network(crop_set, recipe, on_epoch=losses.append)
+    train_network(crop_set, recipe, on_epoch=lambda epoch: losses.append(epoch.loss))
     assert len(losses) == 6
     assert losses[-1] < 0.95 * losses[0]
 
@@ -162,7 +162,8 @@ def test_out_of_fold_logits_come_from_networks_that_did_not_see_the_slice(crop_s
 
     seen = []
 
-    def spy(crop_set, recipe, seed, on_epoch):
+    def spy(crop_set, recipe, seed, on_epoch, name, held_out, state):
+        assert not set(crop_set.cases) & set(held_out.cases)
         seen.append(set(crop_set.cases))
         return len(seen) - 1
 
@@ -183,7 +184,9 @@ def test_a_killed_cross_validation_goes_on(crop_set, tmp_path, monkeypatch):
     ticks = []
     again = cross_validate(crop_set, crop_set.folds, QUICK, on_epoch=ticks.append, checkpoints=tmp_path)
     np.testing.assert_array_equal(first, again)
-    assert len(ticks) == 3 * QUICK.epochs
+    assert [epoch.number for epoch in ticks] == [1, 2] * 3
+    assert all(epoch.kept and epoch.validation_loss > 0 for epoch in ticks)
+    assert [epoch.network for epoch in ticks[::2]] == ["fold 1 of 3", "fold 2 of 3", "fold 3 of 3"]
 
 
 @pytest.mark.slow
@@ -198,6 +201,15 @@ def test_a_training_run_writes_model_card_and_figures(crop_set, tmp_path, monkey
     ticks = []
     path, figures = run_training(crop_set, tmp_path, QUICK, plan, on_epoch=ticks.append)
     assert len(ticks) == plan.epochs(QUICK) == QUICK.epochs * (4 + 2 + 1)
+    assert [epoch.network for epoch in ticks[1 :: QUICK.epochs]] == [
+        "seed 3, fold 1 of 2",
+        "seed 3, fold 2 of 2",
+        "seed 4, fold 1 of 2",
+        "seed 4, fold 2 of 2",
+        "random folds, seed 3, fold 1 of 2",
+        "random folds, seed 3, fold 2 of 2",
+        "all slices",
+    ]
     assert path.name == "cancer_classification_model.keras"
     network, card = load_model(path)
     assert network.output_shape == (None, 3)
@@ -236,6 +248,10 @@ def test_a_training_run_writes_model_card_and_figures(crop_set, tmp_path, monkey
     assert written["localization"]["outlines"]["slices"] == written["other_scanner"]["through"]["slices"] == 1
     assert "of 1 slices through it are called malignant" in text
     assert "*Leaky*" in text
+    assert "IQ-OTH/NCCD" not in text
+    assert card.dataset == "18 slices with a case list of their own"
+    assert "\npython -m lungcnn train DATASET --cases CASES.csv --out my-model --folds 2 --seed 3 --seeds 2 " in text
+    assert " --recipe cancer_classification_model.json\n" in text
 
 
 def material_with_the_class_in(place, labels):

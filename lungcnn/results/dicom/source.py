@@ -91,4 +91,20 @@ def read_source(judged: Judged) -> Source:
     for keyword in _REPEATED:
         if header.get(keyword) is None:
             setattr(header, keyword, "")
+    _as_unicode(header)
     return Source(header, ct_slice, report, report.model)
+
+
+def _as_unicode(header: Dataset) -> None:
+    """Keep texts that need several character sets as Unicode.
+
+    Files may leave the first of them to the default (`\\ISO 2022 IR 87`, PS3.3 C.12.1.1.2), which highdicom doesn't
+    take; nor does it know the Korean set.
+    """
+    stated = header.get("SpecificCharacterSet") or ""
+    names = [stated] if isinstance(stated, str) else list(stated)
+    if "ISO 2022 IR 58" in names:  # pydicom leaves escape sequences in what it decodes
+        raise NotDicomError("The file's texts are in the character set ISO 2022 IR 58, which results can't repeat.")
+    if any(name.startswith("ISO 2022") for name in names):
+        header.decode()
+        header.SpecificCharacterSet = "ISO_IR 192"

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from lungcnn import __version__
+from lungcnn.errors import Reason
 from lungcnn.results.dicom.coded import answer, class_code, code, number, yes_or_no
 from lungcnn.results.dicom.provenance import MANUFACTURER, maker
 from lungcnn.results.dicom.source import Source
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
         MeasurementsAndQualitativeEvaluations,
         ObservationContext,
         QualitativeEvaluation,
+        TextContentItem,
     )
     from pydicom import Dataset
 
@@ -80,9 +82,10 @@ def _group(
     model: ModelInfo,
     numbers: list[Measurement],
     answers: list[QualitativeEvaluation],
+    sentences: list[TextContentItem],
     images: list | None = None,
 ) -> MeasurementsAndQualitativeEvaluations:
-    """A group of the report (TID 1501): numbers and answers about the lungs."""
+    """A group of the report (TID 1501): numbers, answers and sentences about the lungs."""
     from highdicom import UID
     from highdicom.sr import (
         AlgorithmIdentification,
@@ -92,7 +95,7 @@ def _group(
     )
     from pydicom.sr.codedict import codes
 
-    return MeasurementsAndQualitativeEvaluations(
+    made = MeasurementsAndQualitativeEvaluations(
         tracking_identifier=TrackingIdentifier(uid=UID(), identifier=name),
         algorithm_id=AlgorithmIdentification(
             name=model.name, version=__version__, parameters=[f"model sha256 {model.sha256}", DISCLAIMER]
@@ -102,11 +105,12 @@ def _group(
         qualitative_evaluations=answers,
         source_images=images,
     )
+    made[0].ContentSequence.extend(sentences)
+    return made
 
 
 def _series_group(report: SeriesReport, model: ModelInfo) -> MeasurementsAndQualitativeEvaluations:
-    notes = [*report.reasons, *report.notes]
-    answers = [answer("NOTE", "What to know of the series", code(one.code, one.message)) for one in notes]
+    answers, sentences = _said("NOTE", "What to know of the series", [*report.reasons, *report.notes])
     numbers = []
     if report.result is not None:
         called = yes_or_no(report.result.called_malignant)
@@ -116,7 +120,7 @@ def _series_group(report: SeriesReport, model: ModelInfo) -> MeasurementsAndQual
             number("THRESHOLD", "Operating point of the series", report.result.threshold),
             number("JUDGED", "Number of slices judged", report.result.judged),
         ]
-    return _group("Series", model, numbers, answers)
+    return _group("Series", model, numbers, answers, sentences)
 
 
 def _slice_group(source: Source, name: str) -> MeasurementsAndQualitativeEvaluations:
@@ -125,7 +129,8 @@ def _slice_group(source: Source, name: str) -> MeasurementsAndQualitativeEvaluat
     ct_slice, header = source.ct_slice, source.header
     frames = [ct_slice.frame + 1] if ct_slice.frames > 1 else None
     image = SourceImageForMeasurementGroup(header.SOPClassUID, header.SOPInstanceUID, frames)
-    return _group(name, source.model, _numbers(source.report), _answers(source.report), [image])
+    answers, sentences = _answers(source.report)
+    return _group(name, source.model, _numbers(source.report), answers, sentences, [image])
 
 
 def _numbers(report: SliceReport) -> list[Measurement]:
@@ -139,13 +144,14 @@ def _numbers(report: SliceReport) -> list[Measurement]:
     return made
 
 
-def _answers(report: SliceReport) -> list[QualitativeEvaluation]:
+def _answers(report: SliceReport) -> tuple[list[QualitativeEvaluation], list[TextContentItem]]:
     verdict = _VERDICTS[report.status]
     if report.status == "ok" and report.warnings:
         verdict = "Accepted with warnings"
     made = [answer("GATE", "May the model judge this slice?", code(verdict, verdict))]
-    made += [answer("REASON", "Why the slice was not judged", code(one.code, one.message)) for one in report.reasons]
-    made += [answer("WARNING", "What to keep in mind", code(one.code, one.message)) for one in report.warnings]
+    reasons, why = _said("REASON", "Why the slice was not judged", report.reasons)
+    warnings, mind = _said("WARNING", "What to keep in mind", report.warnings)
+    made += reasons + warnings
     if report.prediction:
         made.append(answer("PREDICTION", "Most probable class", class_code(report.prediction)))
     made += [
@@ -156,4 +162,18 @@ def _answers(report: SliceReport) -> list[QualitativeEvaluation]:
     if checks:
         better = yes_or_no(checks.better_than_random)
         made.append(answer("BETTER_THAN_RND", "Is the map better than random?", better))
-    return made
+    return made, why + mind
+
+
+def _said(
+    value: str, title: str, reasons: Iterable[Reason]
+) -> tuple[list[QualitativeEvaluation], list[TextContentItem]]:
+    """Each reason as a code for machines and as its sentence, which a code's meaning is too short for."""
+    from highdicom.sr import RelationshipTypeValues, TextContentItem
+
+    codes, sentences = [], []
+    for reason in reasons:
+        codes.append(answer(value, title, code(reason.code, reason.code.replace("_", " ").capitalize())))
+        name = code(f"{value}_TEXT", f"{title}, in words")
+        sentences.append(TextContentItem(name, reason.message, RelationshipTypeValues.CONTAINS))
+    return codes, sentences

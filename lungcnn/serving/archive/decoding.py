@@ -6,7 +6,7 @@ from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context
 
-from lungcnn.errors import LungCNNError, UnreadableFileError
+from lungcnn.errors import LungCNNError, UnreadableFileError, told_as
 from lungcnn.gate.prepared import Prepared, prepare_file
 from lungcnn.serving.archive.listing import read_file
 
@@ -16,11 +16,10 @@ _AHEAD = 16  # files a process
 def prepare_named(name: str) -> list[Prepared]:
     """Every frame of a file, prepared; for a process that decodes."""
     try:
-        return list(prepare_file(read_file(name)))
+        with told_as(UnreadableFileError, "Reading the file failed."):
+            return list(prepare_file(read_file(name)))
     except LungCNNError as error:
         return [Prepared(None, error=error)]
-    except Exception as error:  # noqa: BLE001 - one file must never stop an archive
-        return [Prepared(None, error=UnreadableFileError(f"Reading the file failed ({type(error).__name__})."))]
 
 
 def decoded(files: Sequence[str], workers: int, work: Callable = prepare_named) -> Iterator[tuple[str, list[Prepared]]]:

@@ -22,7 +22,7 @@ def list_files(source: str) -> list[str]:
     try:
         fs, path = filesystem(source)
         if source.lower().endswith(LISTS) and fs.isfile(path):
-            lines = fs.cat_file(path).decode("utf-8").splitlines()
+            lines = os.fsdecode(fs.cat_file(path)).splitlines()
             found = [line.strip() for line in lines if line.strip() and not line.startswith("#")]
         elif fs.isdir(path):
             found = [_named(fs, source, name) for name in fs.find(path) if not _hidden(name, path)]
@@ -44,7 +44,10 @@ def list_files(source: str) -> list[str]:
 def filesystem(uri: str):
     """The file system of a path or URI, and the path in it: fsspec's, or pyarrow's where fsspec lacks a package."""
     import fsspec
+    from fsspec.implementations.local import LocalFileSystem
 
+    if "://" not in uri:  # fsspec takes "::" in a path for a chain of stores
+        return LocalFileSystem(), os.path.abspath(os.path.expanduser(uri))
     try:
         return fsspec.core.url_to_fs(uri)
     except ImportError as error:
@@ -75,7 +78,10 @@ def read_file(name: str) -> bytes:
     """A file's bytes from a path or URI. Raises `UnreadableFileError` or `UnsupportedFileError`."""
     try:
         fs, path = filesystem(name)
-        if fs.size(path) > MAX_BYTES:
+        found = fs.info(path)
+        if found["type"] == "other":
+            raise UnsupportedFileError("This is a pipe or a device. Save what comes from it as a file first.")
+        if (found["size"] or 0) > MAX_BYTES:
             raise UnsupportedFileError(f"The file is larger than {MAX_BYTES >> 20} MiB.")
         return fs.cat_file(path)
     except FileNotFoundError:

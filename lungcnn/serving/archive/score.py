@@ -19,6 +19,7 @@ from lungcnn.serving.archive.listing import list_files
 from lungcnn.serving.archive.local import judge_locally
 from lungcnn.serving.archive.ray_engine import judge_by_ray
 from lungcnn.serving.archive.table import FORMATS, PART_FILES, Parts
+from lungcnn.system import printable_name
 
 ENGINES = {"local": judge_locally, "ray": judge_by_ray}
 
@@ -42,6 +43,7 @@ def score_archive(
     on_start: Callable[[int, int], None] = lambda files, done: None,
     on_file: Callable[[], None] = lambda: None,
     address: str | None = None,
+    retry_errors: bool = False,
 ) -> Scored:
     """Score every slice of an archive into one table, going on where an earlier run was stopped.
 
@@ -51,8 +53,10 @@ def score_archive(
         workers: processes that decode (local) or actors that judge (ray); None for one a core.
         on_start: called with the numbers of files in all and of those done before. on_file: after each file.
         address: of a Ray cluster; None for one on this machine.
+        retry_errors: also score files again whose rows say that they could not be read.
 
-    Raises `UsageError` for wrong arguments, a table of another model, or a table that another run is writing.
+    Raises `UsageError` for wrong arguments, a table of another model, or a table that another run is writing, and
+    `OutputError` where the table can't be written.
     """
     if out.suffix.lower() not in FORMATS:
         endings = ", ".join(f"{ending} ({name})" for ending, name in FORMATS.items())
@@ -65,8 +69,8 @@ def score_archive(
 
         model = Path(model) if model else default_model_path()
         parts.check_model(load_card(model).sha256)
-        done = parts.done()
-        todo = [file for file in files if file not in done]
+        done = parts.done(retry_errors)
+        todo = [file for file in files if printable_name(file) not in done]
         on_start(len(files), len(files) - len(todo))
         results = ENGINES[engine](todo, model, workers, address) if todo else ()
         rows: list[dict] = []

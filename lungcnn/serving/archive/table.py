@@ -7,7 +7,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from lungcnn.classes import CLASSES
-from lungcnn.errors import UsageError
+from lungcnn.errors import OutputError, UsageError
 from lungcnn.results.slice_report import SliceReport
 from lungcnn.system import write_whole
 
@@ -34,7 +34,7 @@ def row(file: str, report: SliceReport) -> dict:
     record = report.to_json(file)
     chances, chosen = record["probabilities"] or {}, record["prediction_set"]
     return {
-        "file": file,
+        "file": record["file"],
         "index": record["index"],
         "status": record["status"],
         "reasons": " ".join(reason["code"] for reason in record["reasons"]),
@@ -63,7 +63,7 @@ class Parts:
         except Timeout:
             raise UsageError(f"Another run is writing {self.out}. Wait for it, or give another --out.") from None
         except OSError as error:
-            raise UsageError(f"The folder {self.folder} can't be written: {error.strerror}.") from None
+            raise OutputError(f"The folder {self.folder} can't be written: {error.strerror}.") from None
         for draft in self.folder.glob(".*.draft.parquet"):  # of a run that was killed
             draft.unlink()
         return self
@@ -94,9 +94,15 @@ class Parts:
                     "or remove it."
                 )
 
-    def done(self) -> set[str]:
-        """The files whose rows stand in the table or in a part."""
-        return {file for table in self.tables() for file in table.column("file").to_pylist()}
+    def done(self, retry_errors: bool = False) -> set[str]:
+        """The files whose rows stand in the table or in a part; with `retry_errors`, but those with an error."""
+        done: set[str] = set()
+        for table in self.tables():
+            status = dict(zip(table.column("file").to_pylist(), table.column("status").to_pylist(), strict=True))
+            done |= set(status)
+            if retry_errors:
+                done -= {file for file, said in status.items() if said == "error"}
+        return done
 
     def add(self, rows: Sequence[dict]) -> None:
         """Write a part, which takes its name once it is whole and on disk."""
@@ -110,9 +116,8 @@ class Parts:
         """Make the table of what there is, in order of file and frame; returns its rows by status."""
         import pyarrow as pa
 
-        tables = self.tables()
-        table = pa.concat_tables(tables) if tables else _table([])
-        table = _once(table.sort_by([("file", "ascending"), ("index", "ascending")]))
+        table = pa.concat_tables([_table([]), *_newest(self.tables())])
+        table = table.sort_by([("file", "ascending"), ("index", "ascending")])
         if self._paths() or not self.out.exists():
             _write_whole(self.out, lambda draft: _write_table(table, draft))
         for path in self._paths():
@@ -125,7 +130,7 @@ def _write_whole(path: Path, write: Callable[[Path], object]) -> None:
     try:
         write_whole(path, write)
     except OSError as error:
-        raise UsageError(f"{path} could not be written: {error.strerror or error}.") from None
+        raise OutputError(f"{path} could not be written: {error.strerror or error}.") from None
 
 
 def _schema():
@@ -140,16 +145,20 @@ def _table(rows: Sequence[dict]):
     return pa.Table.from_pylist(list(rows), schema=_schema())
 
 
-def _once(table):
-    """Without rows that stand in both the table and a part: a run was killed after the one and before the other."""
+def _newest(tables: Sequence) -> list:
+    """Tables without the rows of files that a later one holds as well.
+
+    A file was tried again, or a run was killed between writing the table and removing its parts.
+    """
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    if table.num_rows < 2:
-        return table
-    files, frames = table.column("file").combine_chunks(), table.column("index").combine_chunks()
-    same = pc.and_(pc.equal(files[1:], files[:-1]), pc.equal(frames[1:], frames[:-1]))
-    return table.filter(pa.concat_arrays([pa.array([True]), pc.invert(same)]))
+    kept, later = [], pa.array([], pa.string())
+    for table in reversed(tables):
+        files = table.column("file").combine_chunks()
+        kept.append(table.filter(pc.invert(pc.is_in(files, value_set=later))))
+        later = pa.concat_arrays([later, files.unique()])
+    return kept
 
 
 def _write_table(table, path: Path) -> None:

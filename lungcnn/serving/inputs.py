@@ -1,0 +1,69 @@
+"""What people give to be judged: files, folders, globs, and lists on standard input."""
+
+import glob
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import BinaryIO
+
+from lungcnn.errors import UsageError
+from lungcnn.reading.sniffing import sniff
+from lungcnn.reading.zip_archive import is_zip
+
+_SNIFFED_BYTES = 512
+
+
+def given_paths(paths: Iterable[Path], listed: BinaryIO) -> list[Path]:
+    """Paths with globs filled in, and "-" by the paths that stand in `listed`, one a line.
+
+    A pattern that fits nothing is kept, for a record that says so. Raises `UsageError` where no path is left.
+    """
+    given = []
+    for path in paths:
+        if str(path) == "-":
+            given += [Path(os.fsdecode(line)) for line in listed.read().splitlines() if line.strip()]
+        elif not os.path.lexists(path) and glob.has_magic(str(path)):
+            given += [Path(found) for found in sorted(glob.glob(str(path), recursive=True))] or [path]
+        else:
+            given.append(path)
+    if not given:
+        raise UsageError("There is no file to judge: standard input names none.")
+    return given
+
+
+def find_files(paths: Iterable[Path]) -> list[Path]:
+    """Files as given, and of folders (searched through) those whose bytes look like slices, in order of name.
+
+    Raises `UsageError` for a folder that holds none. A file that is missing or of another kind is kept: it gets
+    a record that says so.
+    """
+    files = []
+    for path in paths:
+        if not path.is_dir():
+            files.append(path)
+            continue
+        inside = [file for file in sorted(path.rglob("*")) if file.is_file() and _looks_like_a_slice(file)]
+        if not inside:
+            raise UsageError(f"The folder {path} holds no DICOM files or pictures.")
+        files += inside
+    return files
+
+
+def _looks_like_a_slice(file: Path) -> bool:
+    try:
+        return sniff(_head(file)) is not None
+    except OSError:
+        return True  # its record will say that it can't be opened
+
+
+def is_archive(file: Path) -> bool:
+    """Whether a file is a zip archive, as far as it can be opened."""
+    try:
+        return file.is_file() and is_zip(_head(file))
+    except (OSError, ValueError):
+        return False
+
+
+def _head(file: Path) -> bytes:
+    with file.open("rb") as stream:
+        return stream.read(_SNIFFED_BYTES)

@@ -1,0 +1,41 @@
+"""Can a run's results be written where they are to go? Asked before the run, which takes hours."""
+
+import shutil
+import tempfile
+from pathlib import Path
+
+from lungcnn.errors import UsageError
+from lungcnn.shipped import shipped_file
+
+# Model, ONNX file, card and figures take some 3 MB; a fold's checkpoint 2 MB.
+_NEEDED_MB = 50
+
+
+def check_output_folder(folder: Path, force: bool = False) -> None:
+    """Check that a folder, there or yet to be made, can take what a run writes; nothing is left in it.
+
+    Args:
+        force: also accept the folder of the model that ships.
+
+    Raises `UsageError` for what is not a folder, can't be written, has no space left, or holds the model that ships.
+    """
+    if not force and folder.resolve() == shipped_file("models").resolve():
+        raise UsageError(
+            f"The folder {folder} holds the model that ships, and its card; they would be replaced. Name another "
+            "folder, or insist with --force."
+        )
+    nearest = folder.absolute()
+    while not nearest.exists():
+        nearest = nearest.parent
+    if not nearest.is_dir():
+        raise UsageError(f"Nothing can be written to {folder}: {nearest} is not a folder. Name another.")
+    try:
+        with tempfile.TemporaryFile(dir=nearest):
+            free = shutil.disk_usage(nearest).free / 1e6
+    except OSError as error:
+        raise UsageError(f"Nothing can be written to {folder}: {error.strerror}. Name another folder.") from None
+    if free < _NEEDED_MB:
+        raise UsageError(
+            f"There are only {free:.0f} MB left for {folder}; a run needs {_NEEDED_MB} MB. Make room, or name another "
+            "folder."
+        )
