@@ -9,6 +9,7 @@ from pathlib import Path
 
 from lungcnn.errors import LungCNNError
 from lungcnn.reading.dicom_headers import read_headers
+from lungcnn.reading.limits import MAX_BYTES
 from lungcnn.reading.loading import FileHere
 from lungcnn.reading.reader_process import MEMORY, SECONDS, receive, send, too_costly
 
@@ -87,8 +88,9 @@ def _serve() -> None:
             task, argument = receive(requests)
         except EOFError:
             return
-        # A file that is long itself is held twice: as it came, and as its parts.
-        _limit(SECONDS, MEMORY + (len(argument) if isinstance(argument, bytes) else 0))
+        # A file that is long itself is held twice, as it came and as its parts, and takes its time to be copied.
+        size = len(argument) if isinstance(argument, bytes) else 0
+        _limit(SECONDS * (1 + size / MAX_BYTES), MEMORY + size)
         answer = worker.answer(task, argument)
         del argument
         _limit(0, None)

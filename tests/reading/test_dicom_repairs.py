@@ -212,7 +212,7 @@ def test_one_bad_slice_never_ends_a_series(monkeypatch):
     monkeypatch.setattr(DicomFile, "_spacing", broken)
     assert [prepare(one.read).error.code for one in series.slices] == ["unreadable"] * 3
     monkeypatch.undo()
-    monkeypatch.setattr("lungcnn.gate.examine.find_anatomy", broken)
+    monkeypatch.setattr("lungcnn.gate.upright.find_masks", broken)
     for one in series.slices:
         error = prepare(one.read).error
         assert error.code == "unreadable"
