@@ -202,9 +202,21 @@ def test_benchmark_prints_every_figure_of_the_contract(run, tmp_path):
         "series_over_floor",
         "page_over_bare_gradio",
         "first_result_over_import",
+        "first_answer_over_tensorflow",
+        "memory_over_tensorflow",
+        "forward_over_tensorflow",
     }
+    assert set(figures["seconds"]) == {"first_answer_s", "result_after_page_s"}
     assert figures["ratios"]["series_over_floor"] < 2, "about 1; target 1.3, more on a busy machine"
-    assert set(figures["medians_ms"]) == {"read_dicom", "read_png", "crop", "model", "render", "file_to_overlay"}
+    assert set(figures["medians_ms"]) == {
+        "read_dicom",
+        "read_png",
+        "crop",
+        "model",
+        "render",
+        "file_to_overlay",
+        "checks",
+    }
     assert all(value > 0 for value in [*figures["ratios"].values(), *figures["medians_ms"].values()])
     assert sum(figures["shares"].values()) == pytest.approx(1, abs=0.01)
     assert "file_to_overlay" in done.stdout

@@ -92,11 +92,7 @@ def run_benchmark(
             **{name: round(1000 * medians[name], 2) for name in (*STEPS, "file_to_overlay")},
             "checks": round(1000 * (medians["checked"] - medians["unchecked"]), 2),
         },
-        **(
-            {"seconds": {name: round(value, 2) for name, value in fresh.items() if name.endswith("_s")}}
-            if fresh
-            else {}
-        ),
+        "seconds": {name: round(value, 2) for name, value in fresh.items() if name.endswith("_s")},
         "shares": {name: round(medians[name] / way, 3) for name in _WAY},
         "rss_growth_mib": _rss_growth(explain, memory_calls),
     }

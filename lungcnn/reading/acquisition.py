@@ -7,6 +7,7 @@ a file says there is dropped.
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -72,7 +73,7 @@ class SliceFacts:
     burned_in: bool | None = None
     sop_class: str = ""
 
-    @property
+    @cached_property
     def normal(self) -> np.ndarray | None:
         """Unit normal of the plane towards the head (PS3.3 C.7.6.2.1.1), float `[3]`; None without an orientation."""
         if self.orientation is None:

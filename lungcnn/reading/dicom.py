@@ -6,12 +6,13 @@ import numpy as np
 
 from lungcnn.errors import Reason, UnreadableFileError, UnsupportedFileError
 from lungcnn.reading.acquisition import read_facts
+from lungcnn.reading.codestreams import claims_ill
 from lungcnn.reading.ct_slice import CTSlice
-from lungcnn.reading.decoder_process import decode_apart
+from lungcnn.reading.dicom_frames import decode_alone
 from lungcnn.reading.dicom_headers import check_ct, functional
 from lungcnn.reading.dicom_repairs import SIGN_ASSUMED, assume_missing, parse_image, use_own_offsets
 from lungcnn.reading.dicom_values import finite_number, finite_numbers, positive_int
-from lungcnn.reading.limits import check_deflated, check_frame, check_items, codestream_size
+from lungcnn.reading.limits import MAX_HEADER, check_deflated, check_frame, check_items, count_items
 from lungcnn.reading.stored_values import from_high_bits, padding_mask, upright_polarity
 from lungcnn.windowing import LOWEST_HU, Window
 
@@ -20,7 +21,7 @@ class DicomFile:
     """A CT image object; frames are decoded one at a time."""
 
     def __init__(self, data: bytes):
-        check_items(data)
+        check_items(count_items(data[:MAX_HEADER]))
         check_deflated(data)
         self._dataset = ds = parse_image(data)
         self.frames = check_ct(ds)
@@ -28,16 +29,20 @@ class DicomFile:
         self._notes = tuple(assume_missing(ds))
         syntax = ds.file_meta.TransferSyntaxUID
         self._compressed = syntax.is_transfer_syntax and syntax.is_encapsulated
+        self._check_length()
         if self._compressed:
             use_own_offsets(ds, self.frames)
-        else:
-            self._check_length()
 
     def _check_length(self) -> None:
-        """Uncompressed pixel data is as long as its header says, before memory is set aside for it."""
+        """Pixel data is as long as its header says, before memory is set aside for it; compressed, not longer."""
         ds = self._dataset
         claimed = self.frames * int(ds.Rows) * int(ds.Columns) * self._bits[0] // 8
-        if len(ds.PixelData) < claimed:
+        if self._compressed and len(ds.PixelData) > 1.1 * claimed + self.frames * 2**16:
+            raise UnreadableFileError(
+                f"The DICOM object holds more pixel data than {self.frames} frame(s) of {ds.Rows} x {ds.Columns} "
+                "pixels take: damaged. Export the slice again."
+            )
+        if not self._compressed and len(ds.PixelData) < claimed:
             raise UnreadableFileError(
                 f"The DICOM object claims {self.frames} frame(s) of {ds.Rows} x {ds.Columns} pixels, more than it "
                 "holds: damaged, cut short. Export the slice again."
@@ -108,14 +113,16 @@ class DicomFile:
         from pydicom.uid import RLELossless
 
         ds = self._dataset
-        if ds.file_meta.TransferSyntaxUID == RLELossless:
-            return self._unpack(frame)
         codestream = get_frame(ds.PixelData, frame, number_of_frames=self.frames)
-        # Its own claim is what a decoder sets memory aside for.
-        size = codestream_size(codestream)
-        if size and tuple(size) != (int(ds.Rows), int(ds.Columns)):
+        rows, columns = int(ds.Rows), int(ds.Columns)
+        if ds.file_meta.TransferSyntaxUID == RLELossless:
+            # PackBits at its worst adds a byte to 128; a short code may stand for 64 times as much.
+            if len(codestream) > rows * columns * self._bits[0] // 8 * 1.02 + 1024:
+                raise ValueError("more than runs of such a size take")
+            return self._unpack(frame)
+        if claims_ill(codestream, rows, columns):
             raise ValueError("the codestream's size is not the header's")
-        return decode_apart(ds, codestream)
+        return decode_alone(ds, codestream)
 
     def _rescale(self, frame: int, notes: list[Reason]) -> tuple[float, float, bool]:
         slope, intercept = (

@@ -15,7 +15,16 @@ from lungcnn.reading.damage import told_as_damage
 from lungcnn.reading.dicom_parsing import DAMAGED, TAGS, import_pydicom, parse_dicom
 from lungcnn.reading.dicom_repairs import as_meant
 from lungcnn.reading.dicom_values import finite_number, positive_int
-from lungcnn.reading.limits import MAX_FRAMES, MAX_PIXELS
+from lungcnn.reading.limits import (
+    MAX_BYTES,
+    MAX_FRAMES,
+    MAX_HEADER,
+    MAX_PIXELS,
+    check_deflated,
+    check_items,
+    check_value,
+    count_items,
+)
 
 PLACE_TAGS = [
     "SOPInstanceUID",
@@ -57,15 +66,22 @@ class Headers:
 
 
 def read_headers(path_or_bytes) -> Headers:
-    """The headers of a DICOM file (a path or bytes), its pixels left unread. Raises as `load_slice`."""
+    """The headers of a DICOM file (a path or bytes), its pixels left unread. Raises as `load_slice`.
+
+    What it costs is bounded by no more than the file's size: `SourceFile.headers` bounds it.
+    """
     try:
         with io.BytesIO(path_or_bytes) if isinstance(path_or_bytes, bytes) else open(path_or_bytes, "rb") as stream:
+            head = stream.read(MAX_HEADER)
+            check_items(count_items(head))
+            check_deflated(head)
+            stream.seek(0)
             try:
                 return _headers(stream)
             except UnreadableFileError as error:
                 damage = error
                 stream.seek(0)
-                data = stream.read()
+                data = stream.read(MAX_BYTES)
     except OSError as error:
         raise UnreadableFileError(f"The file could not be opened: {error.strerror}.") from None
     for meant in as_meant(data):
@@ -79,7 +95,7 @@ def read_headers(path_or_bytes) -> Headers:
 def _headers(stream) -> Headers:
     with told_as_damage(DAMAGED):
         ds = parse_dicom(stream, TAGS + PLACE_TAGS, stop_before_pixels=True)
-        facts = tuple(read_facts(partial(functional, ds, frame)) for frame in range(check_ct(ds)))
+        facts = _facts(ds, check_ct(ds))
         number = finite_number(ds.get("InstanceNumber"))
         series, instance = (_text(ds, name) for name in ("SeriesInstanceUID", "SOPInstanceUID"))
         return Headers(
@@ -90,6 +106,13 @@ def _headers(stream) -> Headers:
             acquisition=_text(ds, "AcquisitionNumber"),
             facts=facts,
         )
+
+
+def _facts(ds, frames: int) -> tuple[SliceFacts, ...]:
+    """Of each frame; those that no functional group tells apart share theirs."""
+    own = min(frames, len(ds.get("PerFrameFunctionalGroupsSequence") or ()))
+    told = [read_facts(partial(functional, ds, frame)) for frame in range(own)]
+    return (*told, *([read_facts(partial(functional, ds, own))] * (frames - own)))
 
 
 def _alike(ds, facts: SliceFacts) -> list:
@@ -154,5 +177,8 @@ def functional(ds, frame: int, keyword: str, sequence: str = ""):
     for group in groups if sequence else []:
         macro = group.get(sequence)
         if macro and keyword in macro[0]:
+            element = macro[0].get_item(keyword)
+            if element.is_raw:
+                check_value(element.tag, element.VR, len(element.value or b""))
             return macro[0].get(keyword)
     return ds.get(keyword)

@@ -5,6 +5,7 @@ So nothing that names a patient is ever held in memory as a value.
 
 import logging
 import warnings
+from functools import cache
 
 from lungcnn.errors import LungCNNError, UnreadableFileError
 from lungcnn.reading.limits import ElementCounter
@@ -47,6 +48,7 @@ TAGS = [
 DAMAGED = "The file begins like DICOM but is damaged or cut short. Export the slice again."
 
 
+@cache
 def import_pydicom():
     """pydicom, kept from repeating header values, which may name a patient, in warnings and logs."""
     import pydicom
@@ -57,16 +59,24 @@ def import_pydicom():
     return pydicom
 
 
+@cache
+def _numbers(keywords: tuple[str, ...]) -> dict[int, None]:
+    """The tags of attributes, in their order."""
+    from pydicom.tag import Tag
+
+    return dict.fromkeys(Tag(keyword) for keyword in keywords)
+
+
 def parse_dicom(stream, tags: list[str] = TAGS, stop_before_pixels: bool = False):
     """The attributes in `tags` of a DICOM stream, as a Dataset. Raises as `load_slice`."""
     import_pydicom()
     from pydicom.filereader import read_partial
-    from pydicom.tag import Tag
     from pydicom.uid import UID, ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
     try:
-        counter = ElementCounter(stop_before_pixels)
-        ds = read_partial(stream, counter, force=True, specific_tags=[Tag(tag) for tag in tags])
+        kept = _numbers(tuple(tags))
+        counter = ElementCounter(kept, stop_before_pixels)
+        ds = read_partial(stream, counter, force=True, specific_tags=list(kept))
         if "TransferSyntaxUID" not in ds.file_meta:
             implicit, little = ds.original_encoding
             explicit = ExplicitVRLittleEndian if little else ExplicitVRBigEndian

@@ -3,6 +3,7 @@
 import stat
 import struct
 import zlib
+from collections.abc import Collection
 from pathlib import Path
 
 from lungcnn.errors import UnreadableFileError, UnsupportedFileError
@@ -12,33 +13,64 @@ MAX_PIXELS = 16 * 2**20
 MAX_FRAMES = 10_000
 MAX_ELEMENTS = 20_000
 # Enhanced CT holds some twenty items a frame.
-MAX_ITEMS = 100_000
+MAX_ITEMS = 50_000
+# Numbers and texts in a header: positions, kernels, windows.
+MAX_VALUE = 16 * 2**10
 MAX_BYTES = 512 * 2**20
-MAX_INFLATED = 128 * 2**20
+# Without the pixels: thousands of frames take some 10 kB each at most.
+MAX_HEADER = 64 * 2**20
+MAX_INFLATED = 64 * 2**20
 DEFLATED = b"1.2.840.10008.1.2.1.99"
+_UNDEFINED = 0xFFFFFFFF
+_CHARACTER_SET = 0x00080005
+_PIXELS = {0x7FE00008, 0x7FE00009, 0x7FE00010}
+# Pixels and the tables of where they lie; the functional groups.
+_BULK = _PIXELS | {0x7FE00001, 0x7FE00002, 0x52009229, 0x52009230}
 
 
 class ElementCounter:
-    """For pydicom's `stop_when`: ends the parsing of a data set with more elements than any real one has."""
+    """For pydicom's `stop_when`: ends the parsing of a data set that no CT image has, element by element.
 
-    def __init__(self, stop_before_pixels: bool = False):
-        self._seen, self._stop_before_pixels = 0, stop_before_pixels
+    Args:
+        tags: of the elements whose values are kept.
+        stop_before_pixels: leave off where the pixels begin.
+    """
 
-    def __call__(self, tag, vr, length) -> bool:
+    def __init__(self, tags: Collection[int] = (), stop_before_pixels: bool = False):
+        self._seen, self._kept, self._stop_before_pixels = 0, tags, stop_before_pixels
+
+    def __call__(self, tag: int, vr: str | None, length: int) -> bool:
         self._seen += 1
         if self._seen > MAX_ELEMENTS:
             raise UnsupportedFileError(
                 f"The DICOM object holds more than {MAX_ELEMENTS} elements; send a CT image object."
             )
-        return self._stop_before_pixels and tag in (0x7FE00008, 0x7FE00009, 0x7FE00010)
+        if tag in self._kept or tag == _CHARACTER_SET:
+            check_value(tag, vr, length)
+        return self._stop_before_pixels and tag in _PIXELS
 
 
-def check_items(data: bytes) -> None:
-    """Raises `UnsupportedFileError` for a DICOM file with more sequence items than any CT image has."""
-    if max(data.count(b"\xfe\xff\x00\xe0"), data.count(b"\xff\xfe\xe0\x00")) > MAX_ITEMS:
+def check_value(tag: int, vr: str | None, length: int) -> None:
+    """Raises `UnsupportedFileError` for a number or text that takes long to convert: one of millions of values."""
+    bulk = tag in _BULK and vr in (None, "OB", "OW", "OV", "UN", "SQ")
+    if MAX_VALUE < length < _UNDEFINED and not bulk:
+        raise UnsupportedFileError(
+            f"The DICOM header holds a value of {length} bytes where a few numbers or a text belong; send a CT image "
+            "object."
+        )
+
+
+def check_items(items: int) -> None:
+    """Raises `UnsupportedFileError` for more sequence items than any CT image has."""
+    if items > MAX_ITEMS:
         raise UnsupportedFileError(
             f"The DICOM object holds more than {MAX_ITEMS} sequence items; send a CT image object."
         )
+
+
+def count_items(data: bytes) -> int:
+    """At least as many sequence items as a DICOM file has."""
+    return max(data.count(b"\xfe\xff\x00\xe0"), data.count(b"\xff\xfe\xe0\x00"))
 
 
 def check_deflated(data: bytes) -> None:
@@ -65,26 +97,6 @@ def _end_of_file_meta(data: bytes) -> int:
         head, length = (12, "<I") if long else (8, "<H")
         place += head + struct.unpack_from(length, data, place + (8 if long else 6))[0]
     return place
-
-
-def codestream_size(stream: bytes) -> tuple[int, int] | None:
-    """`(rows, columns)` that a JPEG, JPEG-LS or JPEG 2000 codestream claims; None where it can't be read."""
-    if stream[:4] == b"\xff\x4f\xff\x51" and len(stream) >= 24:  # ISO/IEC 15444-1 A.5.1
-        right, lower, left, top = struct.unpack_from(">IIII", stream, 8)
-        return lower - top, right - left
-    if stream[:2] != b"\xff\xd8":
-        return None
-    place = 2
-    while place + 9 <= len(stream):  # ITU-T T.81 B.1.1
-        if stream[place] != 0xFF:
-            return None
-        marker = stream[place + 1]
-        if marker == 0xF7 or (marker in range(0xC0, 0xD0) and marker not in (0xC4, 0xC8, 0xCC)):
-            return struct.unpack_from(">HH", stream, place + 5)
-        place += (
-            2 if marker == 0xFF or marker in range(0xD0, 0xD8) else 2 + struct.unpack_from(">H", stream, place + 2)[0]
-        )
-    return None
 
 
 def check_regular(path: Path) -> None:

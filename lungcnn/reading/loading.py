@@ -6,11 +6,13 @@ from pathlib import Path
 from typing import Protocol
 
 from lungcnn.errors import UnreadableFileError, UnsupportedFileError
+from lungcnn.reading.cheap import is_cheap
 from lungcnn.reading.ct_slice import ACCEPTED, CTSlice
 from lungcnn.reading.damage import told_as_damage
 from lungcnn.reading.dicom import DicomFile
 from lungcnn.reading.limits import MAX_BYTES, check_regular
 from lungcnn.reading.pictures import Picture
+from lungcnn.reading.reader_process import FileApart
 from lungcnn.reading.sniffing import describe, sniff
 
 
@@ -45,24 +47,28 @@ def iter_slices(path_or_bytes) -> Iterator[CTSlice]:
 
 
 def open_source(path_or_bytes) -> SliceSource:
-    """A file opened once for all its frames. Raises as `load_slice`."""
+    """A file opened once for all its frames. Raises as `load_slice`.
+
+    Whatever may cost much is read in a process of its own, under limits (see `reader_process`).
+    """
     data = _read_bytes(path_or_bytes)
-    kind = sniff(data)
-    if kind is None:
-        raise UnsupportedFileError(f"This file is {describe(data)}. {ACCEPTED}.")
-    return _Guarded(data, kind)
+    return FileHere(data) if sniff(data) is None or is_cheap(data) else FileApart(data)
 
 
-class _Guarded:
-    """A source that raises nothing but our own errors, whatever parser or decoder is at work."""
+class FileHere:
+    """A file read in this process, that raises nothing but our own errors, whatever parser or decoder is at work."""
 
-    def __init__(self, data: bytes, kind: str):
+    def __init__(self, data: bytes):
+        kind = sniff(data)
+        if kind is None:
+            raise UnsupportedFileError(f"This file is {describe(data)}. {ACCEPTED}.")
         self._damaged = f"The file begins like {kind.upper()} but could not be read: damaged. Export the slice again."
         with told_as_damage(self._damaged):
             self._source: SliceSource = DicomFile(data) if kind == "dicom" else Picture(data, kind)
         self.frames = self._source.frames
 
     def read(self, frame: int) -> CTSlice:
+        """Decode a frame. Raises as `load_slice`."""
         with told_as_damage(self._damaged):
             return self._source.read(frame)
 
@@ -71,11 +77,11 @@ def _read_bytes(source) -> bytes:
     if isinstance(source, (bytes, bytearray, memoryview)):
         data = bytes(source)
     elif hasattr(source, "read"):
-        data = source.read()
+        data = source.read(MAX_BYTES + 1)
         if not isinstance(data, bytes):
             raise UnsupportedFileError("The file object gives text; open it in binary mode ('rb').")
     elif isinstance(source, (str, os.PathLike)):
-        data = _read_path(Path(source))
+        data = read_path(Path(source))
     else:
         raise UnsupportedFileError(
             f"load_slice takes a path, bytes or a binary file; received {type(source).__name__}."
@@ -83,13 +89,12 @@ def _read_bytes(source) -> bytes:
     if not data:
         raise UnreadableFileError(f"The file is empty (0 bytes). {ACCEPTED}.")
     if len(data) > MAX_BYTES:
-        raise UnsupportedFileError(
-            f"The file holds {len(data) >> 20} MiB; accepted are files up to {MAX_BYTES >> 20} MiB."
-        )
+        raise UnsupportedFileError(f"The file holds more than the {MAX_BYTES >> 20} MiB that are accepted.")
     return data
 
 
-def _read_path(path: Path) -> bytes:
+def read_path(path: Path) -> bytes:
+    """What a file holds. Raises as `load_slice`."""
     # Errors name no path: the demo's uploads carry patients' names in theirs.
     try:
         if path.is_dir():

@@ -4,8 +4,10 @@ import io
 import re
 import warnings
 from dataclasses import dataclass
+from math import prod
 
 from lungcnn.errors import UnreadableFileError, UnsupportedFileError
+from lungcnn.reading.codestreams import MAX_SCANS, png_size, scans
 from lungcnn.reading.limits import MAX_PIXELS
 
 MAX_PAGES = 2000
@@ -38,6 +40,10 @@ def read_layout(data: bytes, kind: str) -> Layout:
     """Raises `UnreadableFileError` for a damaged header, `UnsupportedFileError` for one that claims too much."""
     from PIL import Image
 
+    if kind == "png" and prod(png_size(data)) > MAX_PIXELS:  # Pillow sets memory aside when it opens an animated one
+        raise _too_large()
+    if scans(data) > MAX_SCANS:
+        raise UnsupportedFileError(f"The JPEG goes over its picture more than {MAX_SCANS} times. Export it again.")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # our own limit speaks instead of Pillow's

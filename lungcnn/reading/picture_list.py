@@ -1,8 +1,5 @@
 """Pictures in the order of their names: a list, for nothing says that they are slices of one patient."""
 
-import hashlib
-from pathlib import Path
-
 from lungcnn.errors import LungCNNError, Reason
 from lungcnn.reading.series import Series, SeriesSlice, SetAside, notes_of
 from lungcnn.reading.source_file import SourceFile
@@ -12,12 +9,11 @@ def picture_list(members: list[tuple[int, SourceFile]]) -> Series:
     """Pictures, and their pages, in the order given, which is that of their names: names are all there is."""
     seen, slices, aside = set(), [], []
     for item, file in members:
-        digest = _digest(file)
-        if digest and digest in seen:
+        if file.digest and file.digest in seen:
             reason = Reason("duplicate", "The same picture was given twice; the first was taken.")
             aside.append(SetAside(item, None, reason, file.name))
             continue
-        seen.add(digest)
+        seen.add(file.digest)
         file.frames = _pages(file)
         slices += [SeriesSlice(None, page, file.name, file) for page in range(file.frames)]
     notes = notes_of(aside)
@@ -25,15 +21,6 @@ def picture_list(members: list[tuple[int, SourceFile]]) -> Series:
         text = "Pictures state no place and no patient: they are judged one by one, in the order of their names."
         notes.insert(0, Reason("order_of_names", text))
     return Series(tuple(slices), "picture", set_aside=tuple(aside), notes=tuple(notes))
-
-
-def _digest(file: SourceFile) -> bytes | None:
-    """Of the file's bytes; None where they can't be read, as reading it will say."""
-    try:
-        content = file.content()
-        return hashlib.sha256(content.read_bytes() if isinstance(content, Path) else content).digest()
-    except (LungCNNError, OSError):
-        return None
 
 
 def _pages(file: SourceFile) -> int:

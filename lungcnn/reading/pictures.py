@@ -1,5 +1,7 @@
 """Pictures: grey levels that stand for HU under the dataset's window."""
 
+from functools import reduce
+
 import numpy as np
 
 from lungcnn.errors import Reason
@@ -25,8 +27,10 @@ class Picture:
         check_frame(frame, self.frames)
         levels = decode_picture(self._data, self._kind, self._layout, frame)
         notes: list[Reason] = []
+        dtype = levels.dtype
         grey, coloured = _to_single_channel(levels)
-        hu = _as_hu(grey, levels.dtype, notes)
+        del levels  # of the largest picture, 128 MB
+        hu = _as_hu(grey, dtype, notes)
         if self.frames > 1:
             notes.append(Reason("one_of_many_frames", f"Frame {frame + 1} of {self.frames}."))
         if coloured:
@@ -52,7 +56,8 @@ def _to_single_channel(levels: np.ndarray) -> tuple[np.ndarray, float]:
         return levels, 0.0
     white, channels = np.iinfo(levels.dtype).max, levels.shape[2]
     colours = [levels[..., i] for i in range(3 if channels >= 3 else 1)]
-    uneven = np.maximum.reduce(colours) - np.minimum.reduce(colours) > 0.04 * white
+    # By `functools.reduce`: numpy's would stack them first.
+    uneven = reduce(np.maximum, colours) - reduce(np.minimum, colours) > 0.04 * white
     coloured = float(uneven.mean())
     if coloured:
         blue, green, red = colours
@@ -61,7 +66,9 @@ def _to_single_channel(levels: np.ndarray) -> tuple[np.ndarray, float]:
         grey = colours[min(1, len(colours) - 1)]
     # Writers that know no transparency leave 0 in all of it.
     if channels in (2, 4) and levels[..., -1].any():
-        grey = grey * (levels[..., -1] * np.float32(1 / white))
+        opacity = levels[..., -1] * np.float32(1 / white)
+        opacity *= grey
+        return opacity, coloured
     return grey, coloured
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from natsort import natsorted, ns
 
 from lungcnn.errors import UnsupportedFileError
+from lungcnn.reading.limits import MAX_BYTES
 from lungcnn.reading.source_file import SourceFile
 from lungcnn.reading.zip_archive import IGNORED, is_zip, zip_members
 
@@ -44,7 +45,7 @@ def _files_in(name: str, content) -> Iterator[SourceFile]:
         else:
             yield from _archive_or_file(SourceFile(name, path), path)
         return
-    data = content.read() if hasattr(content, "read") else content
+    data = content.read(MAX_BYTES + 1) if hasattr(content, "read") else content
     if not isinstance(data, (bytes, bytearray, memoryview)):
         raise _no_source(content)
     yield from _archive_or_file(SourceFile(name, bytes(data)), io.BytesIO(data))

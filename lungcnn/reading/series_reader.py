@@ -6,6 +6,7 @@ No identifier is kept.
 """
 
 from collections import defaultdict
+from collections.abc import Callable
 
 from lungcnn.errors import LungCNNError, Reason, UnsupportedFileError
 from lungcnn.reading.dicom_series import dicom_series, frames_of
@@ -15,13 +16,16 @@ from lungcnn.reading.series_files import collect_files
 from lungcnn.reading.slice_order import Frame
 from lungcnn.reading.source_file import SourceFile
 
+MAX_SLICES = 100_000
 
-def read_series(source) -> Reading:
+
+def read_series(source, progress: Callable[[int, int], object] = lambda done, files: None) -> Reading:
     """Find the series in what a user has.
 
     Args:
         source: a path of a folder (searched through), zip archive or file; the bytes of a zip archive or file; a
             mapping of names to any of these; or an iterable of them or of binary files.
+        progress: called with the number of files looked at, and of all of them.
 
     Raises:
         UnreadableFileError: a path that doesn't exist, or a damaged archive.
@@ -33,10 +37,17 @@ def read_series(source) -> Reading:
     aside: list[SetAside] = []
     frames_of_series: dict[tuple, list[Frame]] = defaultdict(list)
     pictures_in_folder: dict[str, list[tuple[int, SourceFile]]] = defaultdict(list)
+    count = 0
     for item, file in enumerate(files):
+        progress(item, len(files))
+        if count > MAX_SLICES:
+            raise UnsupportedFileError(
+                f"The files claim more than {MAX_SLICES} slices in all. Send their series one at a time."
+            )
         try:
             if file.kind() == "dicom":
                 key, frames = frames_of(item, file)
+                count += len(frames)
                 frames_of_series[key] += frames
             else:
                 pictures_in_folder[file.folder].append((item, file))

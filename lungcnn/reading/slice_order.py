@@ -13,6 +13,10 @@ from lungcnn.reading.series import SetAside
 from lungcnn.reading.source_file import SourceFile
 
 SAME_POSITION_MM = 0.01
+# Phases of a moving heart or lung. Where more lie at one place, that says nothing.
+MAX_AT_A_PLACE = 20
+# So many frames are decoded to find copies; of the rest, those that are the same file.
+MAX_DECODED = 2000
 HEAD = np.array([0.0, 0.0, 1.0])
 ASSUMED_AXIAL = Reason(
     "assumed_axial", "The files state no orientation: the slices were taken as axial, in the order of their heights."
@@ -111,14 +115,18 @@ def _without_copies(frames: list[Frame], places: np.ndarray) -> tuple[list[Frame
     rounded = [round(place / SAME_POSITION_MM) if np.isfinite(place) else None for place in places]
     instances = Counter((frame.instance, frame.frame) for frame in frames)
     there = Counter(place for place in rounded if place is not None)
-    seen, kept, aside = set(), [], []
+    seen: set[tuple] = set()
+    kept, aside, decoded = [], [], 0
     for frame, place in zip(frames, rounded, strict=True):
-        if (frame.instance and instances[frame.instance, frame.frame] > 1) or there[place] > 1:
-            pixels = frame.pixels()
-            if (place, pixels) in seen:
+        if (frame.instance and instances[frame.instance, frame.frame] > 1) or 1 < there[place] <= MAX_AT_A_PLACE:
+            looks: set[tuple] = {(place, frame.file.digest, frame.frame)}
+            if decoded < MAX_DECODED and looks.isdisjoint(seen):
+                looks.add((place, frame.pixels()))
+                decoded += 1
+            if not looks.isdisjoint(seen):
                 aside.append(frame.aside("duplicate", "The same picture was given twice; the first was taken."))
                 continue
-            seen.add((place, pixels))
+            seen |= looks
         kept.append(frame)
     return kept, aside
 

@@ -1,16 +1,20 @@
 """One file of those that a user gave: a path, bytes, or a member of an archive; opened when it is asked for."""
 
+import hashlib
 import os
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from threading import Lock
 from typing import Protocol
 
-from lungcnn.errors import UnreadableFileError, UnsupportedFileError
+from lungcnn.errors import LungCNNError, UnreadableFileError, UnsupportedFileError
+from lungcnn.reading.cheap import HEADER_BYTES, find_pixels
 from lungcnn.reading.ct_slice import CTSlice
 from lungcnn.reading.dicom_headers import Headers, read_headers
 from lungcnn.reading.limits import check_regular
-from lungcnn.reading.loading import SliceSource, open_source
+from lungcnn.reading.loading import SliceSource, open_source, read_path
+from lungcnn.reading.reader_process import headers_apart
 from lungcnn.reading.sniffing import sniff
 
 _HEAD_BYTES = 512
@@ -50,16 +54,16 @@ class SourceFile:
         """All of it as bytes, or the path under which it lies."""
         return self._source if isinstance(self._source, (bytes, Path)) else self._source.read()
 
-    def head(self) -> bytes:
-        """Its first bytes, enough to tell its kind."""
+    def head(self, count: int = _HEAD_BYTES) -> bytes:
+        """Its first `count` bytes; enough to tell its kind where none are named."""
         if isinstance(self._source, bytes):
-            return self._source[:_HEAD_BYTES]
+            return self._source[:count]
         if not isinstance(self._source, Path):
-            return self._source.read(_HEAD_BYTES)
+            return self._source.read(count)
         try:
             check_regular(self._source)
             with self._source.open("rb") as stream:
-                return stream.read(_HEAD_BYTES)
+                return stream.read(count)
         except FileNotFoundError:
             raise UnreadableFileError("There is no such file. Check the path.") from None
         except OSError as error:
@@ -80,15 +84,31 @@ class SourceFile:
 
     def headers(self) -> Headers:
         """Of a DICOM file, read without its pixels."""
-        return read_headers(self.content())
+        head = self.head(HEADER_BYTES)
+        if find_pixels(head):
+            with suppress(UnreadableFileError):  # a reader that forgives more looks at all of it
+                return read_headers(head)
+        return headers_apart(self.content())
 
     def open(self) -> SliceSource:
         """Parsed, ready to decode its frames."""
         return open_source(self.content())
 
     @cached_property
-    def _opened(self) -> SliceSource:
-        return self.open()
+    def _opened(self) -> SliceSource | LungCNNError:
+        try:
+            return self.open()
+        except LungCNNError as error:  # for all its frames
+            return error
+
+    @cached_property
+    def digest(self) -> bytes | None:
+        """Of the file's bytes; None where they can't be read, as reading it will say."""
+        try:
+            content = self.content()
+            return hashlib.sha256(read_path(content) if isinstance(content, Path) else content).digest()
+        except LungCNNError:
+            return None
 
     def read(self, frame: int) -> CTSlice:
         """Decode a frame. Raises as `load_slice`."""
@@ -96,4 +116,6 @@ class SourceFile:
             return self.open().read(frame)
         with self._lock:  # many frames share one object: parsed once
             opened = self._opened
+        if isinstance(opened, LungCNNError):
+            raise opened
         return opened.read(frame)

@@ -11,7 +11,7 @@ from conftest import dicom_bytes
 from pydicom.encaps import encapsulate, generate_frames
 
 from lungcnn.errors import UnreadableFileError, UnsupportedFileError
-from lungcnn.reading import decoder_process
+from lungcnn.reading import reader_process
 from lungcnn.reading.damage import told_as_damage
 from lungcnn.reading.loading import iter_slices, load_slice
 from lungcnn.reading.series_reader import read_series
@@ -177,8 +177,8 @@ def test_900_enhanced_frames_are_not_too_many_items():
 def test_a_decoder_that_died_is_started_again():
     content = jpeg2000()
     np.testing.assert_array_equal(load_slice(content).hu, HU)
-    decoder_process._DECODER._process.kill()
-    decoder_process._DECODER._process.wait()
+    reader_process._READER._process.kill()
+    reader_process._READER._process.wait()
     np.testing.assert_array_equal(load_slice(content).hu, HU)
 
 
@@ -212,7 +212,7 @@ def test_one_bad_slice_never_ends_a_series(monkeypatch):
     monkeypatch.setattr(DicomFile, "_spacing", broken)
     assert [prepare(one.read).error.code for one in series.slices] == ["unreadable"] * 3
     monkeypatch.undo()
-    monkeypatch.setattr("lungcnn.gate.examine.find_upright", broken)
+    monkeypatch.setattr("lungcnn.gate.upright.find_masks", broken)
     for one in series.slices:
         error = prepare(one.read).error
         assert error.code == "unreadable"

@@ -17,7 +17,7 @@ from hypothesis import given, settings, strategies as st
 from PIL import Image
 
 from lungcnn.errors import LungCNNError
-from lungcnn.reading.limits import codestream_size
+from lungcnn.reading.codestreams import codestream_size
 from lungcnn.reading.loading import load_slice
 from lungcnn.reading.picture_decoding import without_notes
 

@@ -9,7 +9,7 @@ from PIL import Image, ImageOps, TiffImagePlugin
 
 from lungcnn.errors import UnreadableFileError, UnsupportedFileError
 from lungcnn.gate.examine import examine
-from lungcnn.reading.loading import iter_slices, load_slice
+from lungcnn.reading.loading import FileHere, iter_slices, load_slice
 from lungcnn.reading.series_reader import read_series
 from lungcnn.windowing import to_grey
 
@@ -88,7 +88,7 @@ def test_planes_of_an_imagej_stack_behind_one_page(dtype):
 def test_pages_beyond_reason_are_refused(monkeypatch):
     monkeypatch.setattr("lungcnn.reading.picture_layout.MAX_PAGES", 2)
     with pytest.raises(UnsupportedFileError, match="more than 2 pages"):
-        load_slice(saved("TIFF", GREY, GREY, GREY))
+        FileHere(saved("TIFF", GREY, GREY, GREY))
 
 
 def test_hu_counted_from_32768_are_hu(phantom):

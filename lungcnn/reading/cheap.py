@@ -1,0 +1,82 @@
+"""Which files can't cost much: these are read in this process, in milliseconds; all others in `reader_process`.
+
+Told without parsing them, by walking from one DICOM element to the next, or from a picture's header.
+"""
+
+import struct
+
+from lungcnn.reading.codestreams import codestream_size, png_size, scans
+from lungcnn.reading.sniffing import sniff
+
+MAX_CHEAP_BYTES = 4 * 2**20
+MAX_CHEAP_PIXELS = 4 * 2**20
+# Of a DICOM file without its pixels.
+HEADER_BYTES = 64 * 2**10
+_MAX_STEPS = 2000
+# Of a JPEG that isn't progressive.
+_MAX_SCANS = 4
+_LONG = {b"OB", b"OD", b"OF", b"OL", b"OW", b"OV", b"SQ", b"SV", b"UC", b"UN", b"UR", b"UT", b"UV"}
+_UNDEFINED = 0xFFFFFFFF
+_IMPLICIT, _EXPLICIT = b"1.2.840.10008.1.2", b"1.2.840.10008.1.2.1"
+
+
+def is_cheap(data: bytes) -> bool:
+    """Whether a file of an accepted kind is small, and neither compressed in a way that unfolds nor deeply nested."""
+    if len(data) > MAX_CHEAP_BYTES:
+        return False
+    kind = sniff(data)
+    if kind == "dicom":
+        pixels = find_pixels(data)
+        return pixels is not None and len(data) - pixels[1] <= HEADER_BYTES
+    if kind == "png":
+        rows, columns = png_size(data)
+        return rows * columns <= MAX_CHEAP_PIXELS and b"acTL" not in data
+    if kind == "jpeg":
+        rows, columns = codestream_size(data) or (MAX_CHEAP_PIXELS, 2)
+        return rows * columns <= MAX_CHEAP_PIXELS and scans(data) <= _MAX_SCANS
+    return False
+
+
+def find_pixels(data: bytes) -> tuple[int, int] | None:
+    """Where the PixelData element of an uncompressed little-endian DICOM file, or of its beginning, starts and ends.
+
+    None where it is not found behind a short header, or is in any way unusual. It follows the elements as pydicom does.
+    """
+    place = 132 if data[128:132] == b"DICM" else 0
+    explicit, syntax, depth, start = True, b"", 0, place
+    for _ in range(_MAX_STEPS):
+        if place + 12 > len(data) or place - start > HEADER_BYTES:
+            return None
+        group, element = struct.unpack_from("<HH", data, place)
+        vr = data[place + 4 : place + 6]
+        if group != 2 and explicit and (syntax == _IMPLICIT or (not syntax and not _is_vr(vr))):
+            explicit = False
+            if _is_vr(vr):
+                return None
+        if group == 0xFFFE or not explicit or not _is_vr(vr):
+            head, length = 8, struct.unpack_from("<I", data, place + 4)[0]
+        elif vr in _LONG:
+            head, length = 12, struct.unpack_from("<I", data, place + 8)[0]
+        else:
+            head, length = 8, struct.unpack_from("<H", data, place + 6)[0]
+        if group == 0x7FE0 and depth == 0:
+            return (place, place + head + length) if element == 0x10 and length != _UNDEFINED else None
+        if (group, element) == (2, 0x10):
+            stated = data[place + head : place + head + length].rstrip(b"\0 ")
+            if stated not in (_IMPLICIT, _EXPLICIT) or syntax not in (b"", stated):
+                return None
+            syntax = stated
+        if group == 0xFFFE and element != 0xE000:  # the end of an item, or of a sequence, that stated no length
+            depth, length = depth - 1, 0
+        elif length == _UNDEFINED:
+            if vr == b"UN":  # holds elements of the other encoding
+                return None
+            depth, length = depth + 1, 0
+        if depth < 0 or (group == 0xFFFE and depth == 0 and element == 0xE000):
+            return None
+        place += head + length
+    return None
+
+
+def _is_vr(two: bytes) -> bool:
+    return two.isalpha() and two.isupper()
