@@ -103,7 +103,7 @@ NUMBERS = "The numbers"
 MARKS = {"good": ("✓", "speaks for it"), "caution": ("!", "take care"), "none": ("–", "not known")}
 
 GATE_TITLE = "The image"
-GATE_OK = "Accepted: an axial chest-CT slice that shows both lungs."
+GATE_OK = "Accepted: an axial chest-CT slice."
 GATE_REMARKS = "Accepted, with remarks:"
 GATE_WHAT = (
     "Before the network is asked, the file's facts and the picture are checked: is this an axial chest CT, with a "
