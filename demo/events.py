@@ -169,7 +169,12 @@ class Events:
         report = judged.result()
         index = report.suspicious[0] if report.suspicious else len(series) // 2
         panel = {
-            "slider": gr.update(maximum=max(2, len(series)), value=index + 1, visible=len(series) > 1),
+            "slider": gr.update(
+                maximum=max(2, len(series)),
+                value=index + 1,
+                visible=len(series) > 1,
+                label=texts.SLICE if series.ordered else texts.PICTURE,
+            ),
             "which": gr.update(choices=series_view.titles(reading), value=number, visible=len(reading.series) > 1),
             "overview": series_view.overview(report, reading, self._card),
         }

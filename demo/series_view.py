@@ -14,7 +14,7 @@ WIDTH, HEIGHT, MARGIN = 900, 100, 4
 
 def overview(report: SeriesReport, reading: Reading, card: ModelCard | None) -> str:
     """All about the series as a whole. Elements with `data-slice` lead to that slice (`viewer.js`)."""
-    title = texts.SERIES_TITLE.format(count=len(report.slices))
+    title = (texts.SERIES_TITLE if report.ordered else texts.LIST_TITLE).format(count=len(report.slices))
     parts = [f'<div class="series-head"><h2>{title}</h2>{_first(report)}</div>', profile(report, card)]
     if report.result:
         parts.append(f'<p id="series-result">{escape(report.result.sentence)}</p>')
@@ -41,11 +41,14 @@ def _first(report: SeriesReport) -> str:
 
 
 def profile(report: SeriesReport, card: ModelCard | None) -> str:
-    """Probabilities along the series, as SVG: slices from the feet (left) to the head; gaps where none was judged."""
+    """Probabilities along the series, as SVG: slices from the feet (left) to the head; gaps where none was judged.
+
+    Pictures of a list, which state no place, stand beside each other: no line joins them, and there is no axis.
+    """
     count = len(report.slices)
     lines = []
     for label, name in enumerate(CLASSES):
-        path = _path(report.profile[:, label])
+        path = _path(report.profile[:, label], joined=report.ordered)
         lines.append(f'<path d="{path}" class="curve {name}"/>')
     limits = "".join(
         f'<line x1="0" x2="{WIDTH}" y1="{_y(value)}" y2="{_y(value)}" class="rule"/>' for value in (0, 0.5, 1)
@@ -62,17 +65,18 @@ def profile(report: SeriesReport, card: ModelCard | None) -> str:
         f'<span><svg viewBox="0 0 24 6" aria-hidden="true"><path d="M0 3H24" class="curve {name}"/></svg>{name}</span>'
         for name in CLASSES
     )
+    ends = f'<div class="ends" aria-hidden="true"><span>{texts.FEET}</span><span>{texts.HEAD}</span></div>'
+    ends = ends if report.ordered else ""
     return (
         f'<div class="profile quiet"><div class="shares" aria-hidden="true">{shares}</div>'
         f'<svg id="profile" viewBox="0 0 {WIDTH} {HEIGHT}" preserveAspectRatio="none" role="img" '
-        f'aria-label="{texts.PROFILE_LABEL}" data-count="{count}">{limits}{"".join(lines)}{now}</svg>'
-        f'<div class="ends" aria-hidden="true"><span>{texts.FEET}</span><span>{texts.HEAD}</span></div></div>'
+        f'aria-label="{texts.PROFILE_LABEL}" data-count="{count}">{limits}{"".join(lines)}{now}</svg>{ends}</div>'
         f'<p class="legend quiet">{legend}<span>{texts.THRESHOLD_LEGEND}</span></p>'
     )
 
 
-def _path(values: np.ndarray) -> str:
-    """Lines between neighbours, a short stroke for a slice alone."""
+def _path(values: np.ndarray, joined: bool) -> str:
+    """Lines between neighbours where they are joined, a short stroke for a slice alone."""
     steps, before = [], False
     for index, value in enumerate(values):
         if np.isnan(value):
@@ -80,7 +84,7 @@ def _path(values: np.ndarray) -> str:
             continue
         x, y = _x(index, len(values)), _y(float(value))
         steps.append(f"L{x:.1f} {y:.1f}" if before else f"M{x - 1:.1f} {y:.1f}L{x:.1f} {y:.1f}")
-        before = True
+        before = joined
     return "".join(steps)
 
 

@@ -10,6 +10,7 @@ from urllib.parse import urlparse
 
 from demo import gradio_internals
 from demo.guard import Guard
+from demo.intake import MAX_FILE
 from demo.rules import Rules
 
 log = logging.getLogger("demo")
@@ -31,7 +32,7 @@ def launch_settings(scratch: Path | None = None, rules: Rules | None = None) -> 
         "ssr_mode": False,
         "mcp_server": False,
         "pwa": False,
-        "max_file_size": "64mb",
+        "max_file_size": MAX_FILE,
         "quiet": True,
         "show_error": False,
         "prevent_thread_lock": True,

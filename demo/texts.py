@@ -166,8 +166,10 @@ NOT_KNOWN = "not measured"
 # ---------------------------------------------------------------- series
 
 SERIES_TITLE = "Series of {count} slices"
+LIST_TITLE = "{count} pictures, each judged by itself"
 WHICH_SLICE = "Slice {number} of {count}"
 SLICE = "Slice (from the feet to the head)"
+PICTURE = "Picture (in the order of their names)"
 WHICH_SERIES = "Series in the upload, the longest first"
 ONE_SERIES = "{number}: {count} slices{spacing}"
 SPACING = ", {mm:g} mm apart"
@@ -274,7 +276,10 @@ BODY_TOO_LARGE = "This request is too large. Files go through the upload."
 NO_LINKS = "Files are accepted as uploads only, not as links to elsewhere."
 TOO_MANY_TRIES = "Too many people are trying to log in. Wait a minute, then try again."
 UPLOAD_FORM = "Uploads are sent as multipart/form-data, in fields named files."
-UPLOAD_TOO_LARGE = "A file is larger than {limit} MiB, the most that is accepted. Send one slice, or fewer at a time."
+UPLOAD_TOO_LARGE = (
+    "A file is larger than {limit} MiB, the most that is accepted (a zip of 700 slices fits). Send fewer slices at a "
+    "time, or judge them on the command line: python -m lungcnn predict FOLDER --series."
+)
 UPLOADS_FULL = "Too many uploads are waiting. Try again in a minute."
 UPLOAD_GONE = "The upload is no longer here: uploads are used once and kept for minutes only. Send the file again."
 DISK_FULL = "The machine that runs this demo has no room left on its disk. Tell the people who run it."

@@ -25,7 +25,7 @@ from demo.plots import plots, reliability_plot
 from demo.server import launch_settings
 from demo.visit import Shown, Visit
 from demo.waiting import JudgeInWaiting
-from lungcnn import CLASS_COLOURS, CLASSES, LungCNNError, load_slice, read_series, render_overlay
+from lungcnn import CLASS_COLOURS, CLASSES, LungCNNError, encode_png, load_slice, read_series, render_overlay
 from lungcnn.errors import Reason
 from lungcnn.reading.acquisition import SliceFacts
 from lungcnn.reading.ct_slice import CTSlice
@@ -422,6 +422,18 @@ def test_files_of_a_series_are_ordered_judged_and_scrolled(events, phantom, tmp_
     assert texts.HEATMAP_PENDING not in rested["trust"]
     record = json.loads(taken("record", visit))
     assert len(record["slices"]) == 3
+
+
+def test_pictures_are_a_list_without_axis_or_result(events, phantom, tmp_path):
+    pictures = [encode_png(to_grey(hu)) for hu in (phantom.hu, phantom.hu[:, ::-1])]
+    shown = last(ask(events, Visit(), "upload", written(tmp_path, *pictures)))
+    overview = shown["overview"]
+    assert texts.LIST_TITLE.format(count=2) in overview
+    assert "series-result" not in overview
+    assert 'class="ends"' not in overview
+    drawn = re.findall(r'<path d="(M[^"]+)" class="curve malignant"', overview)
+    assert drawn[0].count("M") == 2, "a stroke each, joined by no line"
+    assert shown["slider"]["label"] == texts.PICTURE
 
 
 def test_a_slice_of_a_series_that_cannot_be_read_is_named(events, phantom, tmp_path):
