@@ -78,12 +78,15 @@ def profile(report: SeriesReport, card: ModelCard | None) -> str:
 def _path(values: np.ndarray, joined: bool) -> str:
     """Lines between neighbours where they are joined, a short stroke for a slice alone."""
     steps, before = [], False
+    alone = 1 if joined else 0.2 * WIDTH / len(values)
     for index, value in enumerate(values):
         if np.isnan(value):
             before = False
             continue
         x, y = _x(index, len(values)), _y(float(value))
-        steps.append(f"L{x:.1f} {y:.1f}" if before else f"M{x - 1:.1f} {y:.1f}L{x:.1f} {y:.1f}")
+        steps.append(
+            f"L{x:.1f} {y:.1f}" if before else f"M{x - alone:.1f} {y:.1f}L{x if joined else x + alone:.1f} {y:.1f}"
+        )
         before = joined
     return "".join(steps)
 
