@@ -571,6 +571,8 @@ def test_dicom_results_where_the_operator_offers_them(chromium, tmp_path):
         drop(page, (f"{MARK}.dcm", file.getvalue()))
         checked(page)
         assert "name and identifiers of the upload's patient" in page.inner_text("#dicom-hint")
+        # The box says the file's name, which only its visitor sees, until it is emptied.
+        page.wait_for_function("mark => !document.documentElement.outerHTML.includes(mark)", arg=MARK, timeout=WAIT)
         assert clean(page.content().encode())
         name, content = take(page, "dicom")
         assert name == "lungcnn-dicom.zip"
@@ -716,7 +718,13 @@ DELAYS = (50, 400, 2000)
 )
 def test_the_newest_action_wins(page, actions, first, second, delay):
     (do, _), (then, expected) = actions[first], actions[second]
-    do(page)
+    if first == "example":
+        do(page)
+    else:  # what is dropped counts from when it has arrived
+        with page.expect_response(
+            lambda answer: answer.request.method == "POST" and "/gradio_api/upload" in answer.url, timeout=WAIT
+        ):
+            do(page)
     page.wait_for_timeout(delay)
     then(page)
     if expected is None:
