@@ -825,7 +825,7 @@ def test_a_series_is_scrolled_jumped_through_and_told_in_a_table(page, phantom):
     page.wait_for_selector("#series", state="hidden")
 
 
-def test_several_files_and_frames_are_series_too(page, phantom):
+def test_frames_are_a_series_and_pictures_a_list(page, phantom):
     stored = (phantom.hu + 1024).astype(np.int16)
     drop(page, ("frames.dcm", dicom_bytes(np.stack([stored, stored[:, ::-1]]), spacing=phantom.spacing)))
     page.wait_for_selector("#series-table", state="attached", timeout=WAIT)
@@ -833,7 +833,7 @@ def test_several_files_and_frames_are_series_too(page, phantom):
     checked(page)
     drop(page, EXAMPLES / "carina-normal.png", EXAMPLES / "arch-spiculated-mass.png", ("x.txt", b"text"))
     page.wait_for_function("() => document.querySelector('#series')?.innerText.includes('set aside')", timeout=WAIT)
-    assert "Series of 2 slices" in page.inner_text("#series")
+    assert "2 pictures, each judged by itself" in page.inner_text("#series")
 
 
 # ---------------------------------------------------------------- everyone
