@@ -60,13 +60,14 @@ class Watch:
     """Everything a page asks for and complains about."""
 
     def __init__(self, page):
-        self.hosts, self.errors, self.posts = set(), [], []
+        self.hosts, self.errors, self.posts, self.asked = set(), [], [], set()
         page.on("request", self._request)
         page.on("console", lambda m: self.errors.append(m.text) if m.type == "error" else None)
         page.on("pageerror", lambda error: self.errors.append(str(error)))
 
     def _request(self, request):
         self.hosts.add(urlparse(request.url).hostname)
+        self.asked.add((request.method, urlparse(request.url).path))
         if request.method == "POST":
             self.posts.append(request.url)
 
@@ -187,6 +188,8 @@ def set_value(page, selector, value):
 def test_before_the_model_is_there_visitors_are_told_and_stand_in_line(chromium, tmp_path, monkeypatch):
     from demo.examples import find_examples
     from demo.page import build_demo, look
+    from demo.rules import make_rules
+    from demo.server import launch_settings
     from demo.waiting import JudgeInWaiting
 
     monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
@@ -199,7 +202,8 @@ def test_before_the_model_is_there_visitors_are_told_and_stand_in_line(chromium,
     waiting = JudgeInWaiting(load, load_slice)
     waiting.start()
     demo = build_demo(waiting, find_examples()[:1], at_work=3)
-    _, url, _ = demo.launch(prevent_thread_lock=True, quiet=True, server_port=free_port(), **look())
+    rules = make_rules("127.0.0.1", page=demo, head=look()["head"])
+    _, url, _ = demo.launch(server_port=free_port(), **look(), **launch_settings(rules))
     try:
         pages = [chromium.new_page() for _ in range(4)]
         for page in pages:
