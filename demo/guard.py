@@ -3,12 +3,12 @@
 import secrets
 from pathlib import PurePath
 
-from demo import texts
+from demo import routes, texts
 from demo.answers import Answer
 from demo.gradio_internals import logged_in
 from demo.incoming import Unacceptable, clean_call, clean_query, read_body
 from demo.outgoing import outgoing
-from demo.routes import FILE, UPLOAD, is_open
+from demo.routes import FILE, UPLOAD
 from demo.rules import Rules
 
 
@@ -38,7 +38,7 @@ class Guard:
         host = given.get(b"host", b"").decode("latin-1")
         if not self.rules.trusts(host):
             raise Unacceptable(421, texts.UNTRUSTED_HOST)
-        if not is_open(method, path):
+        if not routes.found(method, path):
             raise Unacceptable(404, texts.NO_SUCH_PAGE)
         if not self.rules.is_of_ours(given.get(b"origin", b"").decode("latin-1"), host):
             raise Unacceptable(403, texts.FOREIGN_ORIGIN)

@@ -22,13 +22,10 @@ OPEN: dict[str, str] = {
     "/static/{inside}": "GET",
     "/theme.css": "GET",
     "/favicon.ico": "GET",
-    "/robots.txt": "GET",
     "/config": "GET",
     # passwords
     "/login": "POST",
     "/logout": "GET",
-    API + "/login_check": "GET",
-    API + "/user": "GET",
     # what is asked, and what comes of it
     UPLOAD: "POST",
     API + "/upload_progress": "GET",
@@ -37,13 +34,11 @@ OPEN: dict[str, str] = {
     API + "/cancel": "POST",
     API + "/reset": "POST",
     API + "/heartbeat/{name}": "GET",
-    API + "/startup-events": "GET",
-    API + "/app_id": "GET",
-    API + "/theme.css": "GET",
+    API + "/startup-events": "GET",  # Gradio asks itself
+    API + "/app_id": "GET",  # asked when the connection comes back
     FILE + "{inside}": "GET HEAD",  # answered by the guard alone, never by Gradio
     # the HTTP API
     API + "/info": "GET",
-    API + "/openapi.json": "GET",
     API + "/call/explain": "POST",
     API + "/call/explain/{name}": "GET",
 }
@@ -54,9 +49,12 @@ def _compiled(template: str) -> re.Pattern:
     return re.compile(pattern + "/?", re.ASCII)
 
 
-_COMPILED = [(_compiled(template), methods.split()) for template, methods in OPEN.items()]
+_COMPILED = {template: (_compiled(template), methods.split()) for template, methods in OPEN.items()}
 
 
-def is_open(method: str, path: str) -> bool:
-    """Whether a request for a path (decoded, without the root path) is answered."""
-    return any(method in methods and pattern.fullmatch(path) for pattern, methods in _COMPILED)
+def found(method: str, path: str) -> str | None:
+    """The template of the open route that a request for a path (decoded, without the root path) fits; None: shut."""
+    for template, (pattern, methods) in _COMPILED.items():
+        if method in methods and pattern.fullmatch(path):
+            return template
+    return None

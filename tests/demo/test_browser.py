@@ -22,6 +22,8 @@ from conftest import ROOT, dicom_bytes, missing
 from demo_process import Demo
 from pypdf import PdfReader
 
+from demo import routes
+from demo.routes import API
 from lungcnn import COLOUR_MAPS, SIGNS, WINDOWS, LungCNNError, colour_table, load_slice, render_overlay
 from lungcnn.windowing import to_grey
 
@@ -945,3 +947,19 @@ def test_screenshot_script_writes_a_picture_of_a_phantom(tmp_path):
     subprocess.run([sys.executable, "-m", "demo.screenshot", "--out", str(out)], cwd=ROOT, check=True)
     assert cv2.imread(str(out)).shape == (900, 1440, 3)
     assert out.stat().st_size < 500_000
+
+
+def test_the_page_asks_for_what_is_open_and_little_is_open_besides(page):
+    drop(page, MASS)
+    checked(page)
+    page.click("#take-overlay")
+    page.wait_for_timeout(500)
+    asked = {routes.found(*one) for one in page.watch.asked}
+    assert None not in asked, [one for one in page.watch.asked if routes.found(*one) is None]
+    elsewhere = {  # what a browser has no use for here
+        "the API's client": {"/config", API + "/info", API + "/call/explain", API + "/call/explain/{name}"},
+        "passwords": {"/login", "/logout"},
+        "icon, trouble, start": {"/favicon.ico", *(API + part for part in ("/app_id", "/cancel", "/reset"))},
+        "Gradio itself": {API + "/startup-events"},
+    }
+    assert set(routes.OPEN) - asked == set().union(*elsewhere.values())

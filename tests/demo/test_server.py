@@ -20,13 +20,12 @@ from click.testing import CliRunner
 from conftest import ROOT
 from demo_process import API, Demo, file_data
 
-from demo import texts
+from demo import routes, texts
 from demo.__main__ import main
 from demo.gradio_internals import drop_sessions
 from demo.intake import Intake
 from demo.login import Tries
 from demo.outgoing import Outgoing
-from demo.routes import is_open
 from demo.rules import Rules, make_rules
 from demo.scratch import LOCK, make_scratch, remove_stale
 from demo.server import open_tunnel
@@ -81,7 +80,7 @@ def test_a_space_is_known_by_its_name_and_may_be_framed(monkeypatch):
     ],
 )
 def test_paths_of_the_page_pass(method, path):
-    assert is_open(method, path)
+    assert routes.found(method, path)
 
 
 def test_wrong_passwords_make_the_next_try_wait():
