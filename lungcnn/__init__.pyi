@@ -43,6 +43,7 @@ from .results.export import (
     export_overlay as export_overlay,
     export_record as export_record,
 )
+from .results.finding import Finding as Finding
 from .results.pdf import export_report as export_report
 from .results.png import encode_png as encode_png
 from .results.rendering import (

@@ -426,7 +426,7 @@ def test_pictures_are_a_list_without_axis_or_result(events, phantom):
     shown = last(ask(events, Visit(), "upload", uploaded(*pictures)))
     overview = shown["overview"]
     assert texts.LIST_TITLE.format(count=2) in overview
-    assert "series-result" not in overview
+    assert "series-findings" not in overview
     assert 'class="ends"' not in overview
     drawn = re.findall(r'<path d="(M[^"]+)" class="curve malignant"', overview)
     assert drawn[0].count("M") == 2, "a stroke each, joined by no line"
