@@ -11,6 +11,7 @@ choice was made on the same images, so these figures flatter; the gate does not 
 import base64
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -50,9 +51,13 @@ class Familiarity:
 
     def distance(self, features: np.ndarray) -> np.ndarray:
         """Distances float `[n]` of features float `[n, channels]` (maxima of the layer's map, not negative)."""
-        mean = np.frombuffer(base64.b64decode(self.mean), np.float32)
-        whitening = np.frombuffer(base64.b64decode(self.whitening), np.float32).reshape(len(mean), len(mean))
+        mean, whitening = self._arrays
         return np.linalg.norm((_scaled(features) - mean) @ whitening, axis=1)
+
+    @cached_property
+    def _arrays(self) -> tuple[np.ndarray, np.ndarray]:
+        mean = np.frombuffer(base64.b64decode(self.mean), np.float32)
+        return mean, np.frombuffer(base64.b64decode(self.whitening), np.float32).reshape(len(mean), len(mean))
 
     def check(self, features: np.ndarray) -> tuple[Reason, ...]:
         """Warnings for one slice's features float `[channels]`; raises `UnknownImageError` where it is too far off."""
