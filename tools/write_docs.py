@@ -160,8 +160,8 @@ def findings() -> str:
     headings = ["series", "", "judged", "the tumour's place", "others above the operating point", "highest of those"]
     return (
         "`python tools/finding_figures.py ../shared/data`, with the model that ships. The bounds of findings were set "
-        "on phantoms and looking at LIDC-0001; the other series are the few slices of a patient that are at hand, often "
-        "far apart, which no whole series is like.\n\n" + markdown_table(headings, rows)
+        "on phantoms and looking at LIDC-0001; the other series are the few slices of a patient that are at hand, "
+        "often far apart, which no whole series is like.\n\n" + markdown_table(headings, rows)
     )
 
 
