@@ -1,0 +1,104 @@
+"""The slices of a judged series as the browser fetches them: pixels and all that is said of them, in one piece each.
+
+Who knows a feed's random name, which only its visitor is told, may fetch from it for as long as its series is on the
+page. What is asked ahead waits for two threads of its own, so that other visitors' slices don't wait for it.
+"""
+
+import asyncio
+import json
+import re
+import secrets
+import struct
+import weakref
+from concurrent.futures import ThreadPoolExecutor
+
+from demo import texts, viewer, views
+from demo.packing import pack
+from demo.visit import Shown
+from demo.waiting import JudgeInWaiting
+from lungcnn import METHODS, CTSlice, LungCNNError, ModelCard, Series, SliceReport
+
+AT_ONCE, MOST_WAITING = 2, 12
+_PATH = re.compile(r"/slices/([0-9a-f]{32})/(\d{1,5})/([a-z-]{1,40})", re.ASCII)
+_pool = ThreadPoolExecutor(AT_ONCE)
+_feeds: "weakref.WeakValueDictionary[str, SliceFeed]" = weakref.WeakValueDictionary()
+
+
+class Busy(Exception):  # noqa: N818 - an answer
+    """Too much is being fetched from a feed already."""
+
+
+class SliceFeed:
+    """The slices of one series.
+
+    Attributes:
+        name: a random one, in the addresses of its slices.
+    """
+
+    def __init__(self, waiting: JudgeInWaiting, series: Series, positions, card: ModelCard | None):
+        self.name = secrets.token_hex(16)
+        self._waiting, self._series, self._positions, self._card = waiting, series, positions, card
+        self._fetched = 0
+        _feeds[self.name] = self
+
+    def read(self, index: int) -> tuple[CTSlice, object]:
+        """A slice, and the file that it is from. Raises `LungCNNError`."""
+        one = self._series.slices[index]
+        content = one.content()
+        return self._waiting.read(content, one.frame), content
+
+    def record(self, index: int, method: str) -> bytes:
+        """A slice, for `scripts/stack.js`: the length of a JSON text (32 bits, little-endian), the text, the pixels.
+
+        The text holds `slice` and `map` (null where there is none), and in `said` what the panel says. A map that
+        takes further passes of the network isn't made for slices that are only scrolled past.
+        """
+        where = texts.WHICH_SLICE.format(number=index + 1, count=len(self._series))
+        try:
+            given, _ = self.read(index)
+            report = self._waiting.get().run(given, None, method=_quick(method), checks=False)
+        except LungCNNError as error:
+            return _framed({"slice": None, "map": None, "said": views.message(f"{where}: {texts.ERROR}", str(error))})
+        shown = Shown(given, report, index)
+        name = viewer.name_in(self.name, index)
+        about, hu = viewer.slice_facts(shown.ct_slice or given, name, self.name)
+        said = views.result(report, where) + self._trust(report)
+        made = viewer.map_facts(shown, name) if _quick(method) == method else None
+        place = self._positions[index]
+        return _framed({"slice": about | {"place": place}, "map": made, "said": said}, pack(hu))
+
+    def _trust(self, report: SliceReport) -> str:
+        return views.trust(report, self._card, pending=True)
+
+    async def fetch(self, index: int, method: str) -> bytes:
+        """`record`, made in a thread. Raises `Busy`."""
+        if self._fetched >= MOST_WAITING:
+            raise Busy
+        self._fetched += 1
+        try:
+            return await asyncio.get_running_loop().run_in_executor(_pool, self.record, index, method)
+        finally:
+            self._fetched -= 1
+
+    def has(self, index: int, method: str) -> bool:
+        """Whether there is such a slice and such a method."""
+        return index < len(self._series) and method in METHODS
+
+
+async def answer(path: str) -> bytes | None:
+    """What is asked for at `/slices/NAME/INDEX/METHOD`; None where there is nothing of that name. Raises `Busy`."""
+    found = _PATH.fullmatch(path)
+    feed = _feeds.get(found[1]) if found else None
+    if not found or feed is None or not feed.has(int(found[2]), found[3]):
+        return None
+    return await feed.fetch(int(found[2]), found[3])
+
+
+def _quick(method: str) -> str:
+    """A method whose map costs nothing more than the judgement."""
+    return method if METHODS[method].of_map else next(name for name, one in METHODS.items() if one.of_map)
+
+
+def _framed(text: dict, pixels: bytes = b"") -> bytes:
+    head = json.dumps(text).encode()
+    return struct.pack("<I", len(head)) + head + pixels

@@ -1,0 +1,104 @@
+// Pictures at the slice's own resolution: the slice in grey, the map in colours. Made when needed, kept while they hold.
+import { attribute, bytes, el, now } from "./state.js";
+import { contour, spread } from "./maps.js";
+import { inverted, windowNow } from "./windows.js";
+
+export const CONTOUR_LEVEL = 0.5;
+const made = { grey: null, greyKey: "", heat: null, heatKey: "", values: null, outline: null };
+
+export const colours = () => bytes(attribute("colours")[el("ct-colours").value]);
+
+// For and against the class, in the colours of `lungcnn.SIGNS`.
+export const signs = () => attribute("signs");
+
+export const isSigned = () => Boolean(now.map && now.map.signed && el("ct-signed").checked && !el("ct-contour").checked);
+
+function layer(columns, rows) {
+  const canvas = document.createElement("canvas");
+  canvas.width = columns;
+  canvas.height = rows;
+  return canvas;
+}
+
+export function grey() {
+  const { slice } = now;
+  const { centre, width } = windowNow();
+  const key = [slice.id, centre, width, inverted()].join();
+  if (key === made.greyKey) return made.grey;
+  const low = centre - width / 2;
+  const gain = 255 / width;
+  const flip = inverted() ? 255 : 0;
+  const same = made.grey && made.grey.width === slice.columns && made.grey.height === slice.rows;
+  const canvas = same ? made.grey : layer(slice.columns, slice.rows);
+  const context = canvas.getContext("2d");
+  const image = context.createImageData(slice.columns, slice.rows);
+  const pixels = new Uint32Array(image.data.buffer);
+  for (let i = 0; i < pixels.length; i++) {
+    const level = Math.max(0, Math.min(255, ((slice.hu[i] - low) * gain + 0.5) | 0)) ^ flip;
+    pixels[i] = 0xff000000 | (level << 16) | (level << 8) | level;
+  }
+  context.putImageData(image, 0, 0);
+  made.greyKey = key;
+  return (made.grey = canvas);
+}
+
+// The table of a colour for each strength 0 to 1, with the sign's two colours where it is shown.
+export function painter() {
+  const signed = isSigned();
+  const table = colours();
+  const [pro, contra] = signs();
+  return (value, data, j) => {
+    const share = value / (now.map.scale || 1);
+    const strength = Math.min(1, signed ? Math.abs(share) : Math.max(0, share));
+    if (!(strength > 0)) return;
+    const source = signed ? (share < 0 ? contra : pro) : table;
+    const index = signed ? 0 : 3 * ((strength * 255 + 0.5) | 0);
+    data[j] = source[index];
+    data[j + 1] = source[index + 1];
+    data[j + 2] = source[index + 2];
+    data[j + 3] = strength * 255 + 0.5;
+  };
+}
+
+const heatKey = () => [now.map.slice, now.map.method, now.chosen, el("ct-colours").value, isSigned()].join();
+
+// Colour and opacity both grow with the map, on one scale for all classes: a weak map looks weak.
+export function heat() {
+  const { slice } = now;
+  const key = heatKey();
+  if (key === made.heatKey) return made.heat;
+  const values = spread(now.map, now.chosen, slice);
+  const canvas = layer(slice.columns, slice.rows);
+  const context = canvas.getContext("2d");
+  const image = context.createImageData(slice.columns, slice.rows);
+  const paint = painter();
+  for (let i = 0; i < values.length; i++) if (values[i]) paint(values[i], image.data, 4 * i);
+  context.putImageData(image, 0, 0);
+  Object.assign(made, { heat: canvas, heatKey: key, values, outline: null });
+  return canvas;
+}
+
+export function outline() {
+  heat();
+  made.outline ??= { path: contour(made.values, now.slice, CONTOUR_LEVEL) };
+  return made.outline.path;
+}
+
+// The map's value at a pixel, or null where none is shown.
+export const evidenceAt = (x, y) => (now.map && made.heatKey === heatKey() ? made.values[y * now.slice.columns + x] : null);
+
+// The cells of one class as a small picture, in the colours of the map.
+export function cellsOf(index) {
+  const { rows, columns, cells } = now.map;
+  const canvas = layer(columns, rows);
+  const context = canvas.getContext("2d");
+  const image = context.createImageData(columns, rows);
+  const paint = painter();
+  for (let i = 0; i < rows * columns; i++) paint(cells[index * rows * columns + i], image.data, 4 * i);
+  context.putImageData(image, 0, 0);
+  return canvas;
+}
+
+export function forget() {
+  made.greyKey = made.heatKey = "";
+}

@@ -1,0 +1,29 @@
+// What the parts of the viewer share: what is shown, and how.
+//
+// Python writes two hidden elements: #slice-data (the slice in HU, or which slice of a series) and #map-data (the maps of
+// all classes over the lung crop). Coordinates are the slice's: x right, y down, pixel centres at half-integers.
+
+export const now = {
+  slice: null, // {rows, columns, hu, ...}
+  map: null, // {classes, cells, box, ...}
+  chosen: 0, // index of the class that is shown
+  view: { zoom: 1, x: 0, y: 0 },
+  swipe: 0.5,
+  cursor: null, // the pointer's place on the stage
+  ruler: null, // {slice, from, to} in the slice's pixels
+  stack: null, // the series: {token, count, index, ordered}
+};
+
+export const el = (id) => document.getElementById(id);
+
+export const attribute = (name) => JSON.parse(el("ct").dataset[name]);
+
+export const say = (name, values = {}) => attribute("texts")[name].replace(/\{(\w+)\}/g, (_, key) => values[key]);
+
+export const number = (value) => String(+value.toPrecision(2)).replace("-", "−");
+
+export const whole = (value) => String(Math.round(value)).replace("-", "−");
+
+export const bytes = (text) => Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
+
+export const clamp = (value, least, most) => Math.max(least, Math.min(most, value));
