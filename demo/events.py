@@ -1,7 +1,6 @@
 """What the page's events do. Each gives changes by the names of places on the page (`page.py`), step by step."""
 
 import logging
-import time
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import replace
 from pathlib import Path
@@ -9,6 +8,7 @@ from pathlib import Path
 import gradio as gr
 
 from demo import intake, series_view, texts, viewer, views
+from demo.feed import SliceFeed
 from demo.line import Changes, Steps
 from demo.outgoing import give
 from demo.visit import Shown, Stack, Superseded, Turn, Visit
@@ -29,7 +29,6 @@ from lungcnn import (
 )
 
 PREDICTED = ""  # the choice of a class that follows the slice
-REST_SECONDS = 0.35
 _ZIP = b"PK"
 _POLL = 0.4  # seconds between two words on how far a series is
 log = logging.getLogger("demo")
@@ -83,18 +82,13 @@ class Events:
         if stack is not None and number is not None:
             yield from self._judge_series(visit, turn, stack.reading, int(number), wanted, method)
 
-    def scroll(self, visit: Visit, turn: Turn, number: int, wanted: str, method: str) -> Steps:
-        """Another slice of the series, without the checks. `number` counts from 1."""
-        stack = visit.shown.stack
-        if stack is not None:
+    def scroll(self, visit: Visit, turn: Turn, place: str, wanted: str, method: str) -> Steps:
+        """The slice of the series at which the browser came to rest: `NAME/NUMBER`, counted from 1."""
+        stack, (name, _, number) = visit.shown.stack, place.partition("/")
+        if stack is not None and name == stack.name and number.isdecimal():
             index = min(max(int(number) - 1, 0), len(stack.series) - 1)
             yield from self._show(visit, turn, stack, index, wanted, method)
-
-    def rest(self, visit: Visit, turn: Turn, wanted: str, method: str) -> Steps:
-        """The checks of the slice at which scrolling came to rest."""
-        time.sleep(REST_SECONDS)
-        turn.check()
-        yield from self.explain(visit, turn, wanted, method)
+            yield from self.explain(visit, turn, wanted, method)
 
     def explain(self, visit: Visit, turn: Turn, wanted: str, method: str) -> Steps:
         """The slice that is shown, explained for a class by a method, and the explanation checked."""
@@ -169,31 +163,27 @@ class Events:
         report = judged.result()
         index = report.suspicious[0] if report.suspicious else len(series) // 2
         panel = {
-            "slider": gr.update(
-                maximum=max(2, len(series)),
-                value=index + 1,
-                visible=len(series) > 1,
-                label=texts.SLICE if series.ordered else texts.PICTURE,
-            ),
             "which": gr.update(choices=series_view.titles(reading), value=number, visible=len(reading.series) > 1),
             "overview": series_view.overview(report, reading, self._card),
         }
-        for changes in self._show(visit, turn, Stack(reading, series, report), index, wanted, method):
+        feed = SliceFeed(self._waiting, series, report.positions, self._card)
+        for changes in self._show(visit, turn, Stack(reading, series, report, feed), index, wanted, method):
             yield changes | panel
         yield from self.explain(visit, turn, wanted, method)
 
     def _show(self, visit: Visit, turn: Turn, stack: Stack, index: int, wanted: str, method: str) -> Steps:
         """A slice of the series with its map; one that can't be read says so, and the rest stays usable."""
         try:
-            ct_slice, content = self._read(stack.series.slices[index])
+            ct_slice, content = stack.feed.read(index)
         except LungCNNError as error:
             where = texts.WHICH_SLICE.format(number=index + 1, count=len(stack.series))
             visit.show(turn, Shown(index=index, stack=stack))
-            yield {"outcome": views.message(f"{where}: {texts.ERROR}", str(error))} | _UNJUDGED | _NO_SLICE
+            said = {"outcome": views.message(f"{where}: {texts.ERROR}", str(error))}
+            yield said | _UNJUDGED | {"slice": viewer.slice_data(visit.shown, method)}
             return
         visit.show(turn, Shown(ct_slice, None, index, stack, self._source(ct_slice, content)))
         shown = self._run(visit, turn, wanted, method, checks=False)
-        yield {"slice": viewer.slice_data(shown)} | self._shown(shown, pending=True)
+        yield {"slice": viewer.slice_data(shown, method)} | self._shown(shown, pending=True)
 
     def _run(self, visit: Visit, turn: Turn, wanted: str, method: str, checks: bool = True) -> Shown:
         """Judge the slice that is shown."""

@@ -11,12 +11,13 @@ import secrets
 import struct
 import weakref
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 from demo import texts, viewer, views
 from demo.packing import pack
 from demo.visit import Shown
 from demo.waiting import JudgeInWaiting
-from lungcnn import METHODS, CTSlice, LungCNNError, ModelCard, Series, SliceReport
+from lungcnn import DEFAULT_METHOD, METHODS, CTSlice, LungCNNError, ModelCard, Series, SliceReport
 
 AT_ONCE, MOST_WAITING = 2, 12
 _PATH = re.compile(r"/slices/([0-9a-f]{32})/(\d{1,5})/([a-z-]{1,40})", re.ASCII)
@@ -41,7 +42,7 @@ class SliceFeed:
         self._fetched = 0
         _feeds[self.name] = self
 
-    def read(self, index: int) -> tuple[CTSlice, object]:
+    def read(self, index: int) -> tuple[CTSlice, bytes | Path]:
         """A slice, and the file that it is from. Raises `LungCNNError`."""
         one = self._series.slices[index]
         content = one.content()
@@ -95,8 +96,8 @@ async def answer(path: str) -> bytes | None:
 
 
 def _quick(method: str) -> str:
-    """A method whose map costs nothing more than the judgement."""
-    return method if METHODS[method].of_map else next(name for name, one in METHODS.items() if one.of_map)
+    """A method whose map costs little more than the judgement."""
+    return DEFAULT_METHOD if METHODS[method].slow else method
 
 
 def _framed(text: dict, pixels: bytes = b"") -> bytes:

@@ -3,12 +3,12 @@
 import secrets
 from pathlib import PurePath
 
-from demo import routes, texts
+from demo import feed, routes, texts
 from demo.answers import Answer
 from demo.gradio_internals import logged_in
 from demo.incoming import Unacceptable, clean_call, clean_query, read_body
 from demo.outgoing import outgoing
-from demo.routes import FILE, UPLOAD
+from demo.routes import FILE, SLICES, UPLOAD
 from demo.rules import Rules
 
 
@@ -48,6 +48,8 @@ class Guard:
         }
         if path.startswith(FILE):
             await self._give(scope, answer, path.removeprefix(FILE), given.get(b"cookie", b"").decode("latin-1"))
+        elif path.startswith(SLICES):
+            await self._give_slice(scope, answer, path, given.get(b"cookie", b"").decode("latin-1"))
         elif path.rstrip("/") == "/login":
             await self._log_in(scope, receive, answer, given)
         elif method == "POST" and path.rstrip("/") != UPLOAD:
@@ -62,6 +64,15 @@ class Guard:
         if data is None:
             raise Unacceptable(404, texts.NO_SUCH_PAGE)
         await answer.file(data, PurePath(name), scope["method"] == "HEAD")
+
+    async def _give_slice(self, scope, answer: Answer, path: str, cookies: str) -> None:
+        try:
+            data = await feed.answer(path) if logged_in(scope["app"], cookies) else None
+        except feed.Busy:
+            raise Unacceptable(503, texts.BUSY) from None
+        if data is None:
+            raise Unacceptable(404, texts.NO_SUCH_PAGE)
+        await answer.file(data, PurePath("slice.bin"), head_only=False)
 
     async def _log_in(self, scope, receive, answer: Answer, given: dict[bytes, bytes]) -> None:
         body = await read_body(receive, given)

@@ -15,6 +15,8 @@ from demo.examples import Example
 from demo.line import Changes, Line
 from demo.parts import icon, picture, upload_box
 from demo.plots import plots
+from demo.viewer_frame import frame
+from demo.viewer_script import viewer_script
 from demo.visit import Turn, Visit
 from demo.waiting import JudgeInWaiting
 from lungcnn import CLASS_COLOURS, CLASSES, DEFAULT_METHOD, METHODS, ModelCard
@@ -24,8 +26,7 @@ PRIVATE: dict[str, Any] = {"api_visibility": "private"}
 _IN_ORDER: dict[str, Any] = {"concurrency_id": "page", "concurrency_limit": None, **PRIVATE}
 AT_WORK = 16  # visitors whose slices are read, judged or waited for at the same time; the worker has its own measure
 SESSION_SECONDS = 1800
-CSS = Path(__file__).parent / "style.css"
-SCRIPT = Path(__file__).parent / "viewer.js"
+CSS = [Path(__file__).parent / name for name in ("style.css", "viewer.css")]
 
 
 def build_demo(
@@ -84,7 +85,7 @@ def look() -> dict[str, Any]:
         "theme": gr.themes.Base(primary_hue="sky", neutral_hue="slate", font=system, font_mono=mono),
         "css": ":root { " + " ".join(f"--{name}: {colour};" for name, colour in CLASS_COLOURS.items()) + " }",
         "css_paths": CSS,
-        "head": f"<script>{SCRIPT.read_text(encoding='utf-8')}</script>",
+        "head": f"<script>{viewer_script()}</script>",
     }
 
 
@@ -107,7 +108,7 @@ def _layout(examples: list[Example], card: ModelCard | None, dicom_results: bool
                 places["examples"] = [_example_button(example) for example in examples]
     with gr.Row(elem_classes="main"):
         with gr.Column(scale=8, min_width=300, elem_classes="tight"):
-            html(viewer.frame())
+            html(frame())
             places |= _series_panel() | _data_boxes() | _take_away(dicom_results)
         with gr.Column(scale=4, min_width=280, elem_classes="side"):
             places |= _side()
@@ -126,19 +127,19 @@ def _series_panel() -> dict[str, Any]:
     with gr.Column(visible=False, elem_classes="series-panel") as panel:
         return {
             "panel": panel,
-            "slider": gr.Slider(1, 2, 1, step=1, label=texts.SLICE, elem_id="series-slider"),
             "which": gr.Dropdown([], label=texts.WHICH_SERIES, visible=False, filterable=False, elem_id="which"),
             "overview": html(elem_id="series"),
         }
 
 
 def _data_boxes() -> dict[str, Any]:
-    """What `viewer.js` reads and writes."""
+    """What the viewer's script reads and writes."""
     return {
         "slice": html(viewer.slice_data(None), elem_classes="data-host"),
         "map": html(viewer.map_data(None), elem_classes="data-host"),
         "download": html(viewer.data_box("download-data"), elem_classes="data-host"),
         "settings": gr.Textbox(visible="hidden", elem_id="view-settings"),
+        "place": gr.Textbox(visible="hidden", elem_id="series-at"),
     }
 
 
@@ -159,6 +160,7 @@ def _take_away(dicom_results: bool) -> dict[str, Any]:
 
 
 def _side() -> dict[str, Any]:
+    html('<div id="here"></div>', elem_classes="here-host")
     outcome = html(views.result(), elem_id="result")
     with gr.Row(elem_classes="acts"):
         cancel = gr.Button(texts.CANCEL, size="sm", visible=False, elem_id="cancel")
@@ -193,7 +195,6 @@ CHANGED = (
         "evidence",
         "take",
         "panel",
-        "slider",
         "which",
         "overview",
     ),
@@ -242,11 +243,8 @@ def _wire(page: gr.Blocks, places: dict[str, Any], events: Events, line: Line, e
         choice.input(event(events.explain), [visit, *choices], outputs, **quick)
     places["cancel"].click(event(events.cancel), [visit], outputs, **quick)
     places["clear"].click(event(events.clear), [visit], outputs, **quick)
-    # A series is scrolled through: slice and map come at once, the checks when it rests.
-    moved = places["slider"].input(
-        event(events.scroll), [visit, places["slider"], *choices], outputs, **quick | {"trigger_mode": "always_last"}
-    )
-    moved.then(event(events.rest, asked=False), [visit, *choices], outputs, **quick)
+    # A series is scrolled through in the browser, which tells where that came to rest.
+    places["place"].input(event(events.scroll), [visit, places["place"], *choices], outputs, **quick)
 
     for kind, button in places["exports"].items():
 

@@ -9,6 +9,7 @@ import re
 API = "/gradio_api"
 FILE = API + "/file="
 UPLOAD = API + "/upload"
+SLICES = "/slices/"
 # Random names: of a session, an event, an upload's progress.
 NAME = r"[\w-]{1,64}"
 _INSIDE = r"(?:[\w@+-][\w@.+-]*/)*[\w@+-][\w@.+-]*"  # a path that doesn't climb, without hidden files
@@ -37,6 +38,7 @@ OPEN: dict[str, str] = {
     API + "/startup-events": "GET",  # Gradio asks itself
     API + "/app_id": "GET",  # asked when the connection comes back
     FILE + "{inside}": "GET HEAD",  # answered by the guard alone, never by Gradio
+    SLICES + "{name}/{name}/{name}": "GET",  # of a series: answered by the guard, see `feed.py`
     # the HTTP API
     API + "/info": "GET",
     API + "/call/explain": "POST",

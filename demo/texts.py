@@ -43,9 +43,19 @@ GRID, GRID_HINT = "Grid", "The cells of the explained layer: how coarse the map 
 PEAK, PEAK_HINT = "Peak", "Mark the strongest cell of the map"
 ZOOM_IN, ZOOM_OUT, FIT = "Zoom in", "Zoom out", "Fit"
 HELP = "Keys"
+TOOL_LABEL = "What dragging on the picture does"
+TOOLS = {"move": "Move", "window": "Window", "ruler": "Ruler"}
+INVERT, INVERT_HINT = "Invert", "White for black, on the screen alone (I)"
+RESET, RESET_HINT = "Reset", "Window, zoom and ruler as at first (R)"
+CINE = "Play the series as a film"
+CLASSES_LABEL = "The maps of the three classes, on one scale"
+CLASS_HINT = "Show the evidence for {name}"
+KEYS_STACK = (
+    "Wheel, ↑ ↓ or one finger: slices, down towards the feet. Page ↑ ↓: ten slices. Home, End: first and last. C: film."
+)
 KEYS = (
-    "Space: heatmap on and off. Drag: move the enlarged picture. Right button or Shift and drag: window. With the "
-    "picture in focus: + − 0 and the wheel zoom, arrow keys move."
+    "Space: heatmap. Right button or Shift and drag: window. + − 0: zoom, as the wheel with Ctrl or two fingers; drag "
+    "or arrows move the enlarged picture. I: invert. R: reset. Esc: ruler away."
 )
 # Filled in by the browser.
 VIEWER = {
@@ -63,6 +73,14 @@ VIEWER = {
     "hu_estimated": "x {x}  y {y}   about {value} HU",
     "evidence": "   {value} {unit}",
     "mm": "{length} mm",
+    "pixels": "{length} pixels (size in mm unknown)",
+    "place": "{number} / {count}",
+    "place_mm": ", z {mm} mm",
+    "class_peak": "peak {value} {unit}",
+    "class_none": "nothing speaks for it",
+    "play": "Play (C)",
+    "pause": "Stop (C)",
+    "gone": "This series is no longer on the server, which keeps nothing for long. Drop it again.",
     "alt_slice": "The slice, without a heatmap",
     "alt_heat": "The slice with the heatmap of the evidence for {name}; strongest at x {x}, y {y}",
     "alt_signed": "; what speaks against it is shown, too",
@@ -274,6 +292,7 @@ UNTRUSTED_HOST = (
 )
 NO_SUCH_PAGE = "There is nothing here."
 BODY_TOO_LARGE = "This request is too large. Files go through the upload."
+BUSY = "Too much is being fetched at once. Try again in a second."
 NO_LINKS = "Files are accepted as uploads only, not as links to elsewhere."
 TOO_MANY_TRIES = "Too many people are trying to log in. Wait a minute, then try again."
 UPLOAD_FORM = "Uploads are sent as multipart/form-data, in fields named files."

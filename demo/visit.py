@@ -6,10 +6,14 @@ import secrets
 import threading
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from lungcnn import CTSlice, Reading, Series, SeriesReport, SliceReport
+
+if TYPE_CHECKING:
+    from demo.feed import SliceFeed
 
 DELIVERY_SECONDS = 2  # for a browser that went away in the middle
 
@@ -48,13 +52,18 @@ class Stack:
     """A series that was judged.
 
     Attributes:
-        name: a random one, by which the viewer tells its slices from others.
+        feed: from which the browser fetches its slices.
     """
 
     reading: Reading
     series: Series
     report: SeriesReport
-    name: str = field(default_factory=lambda: secrets.token_hex(8))
+    feed: "SliceFeed"
+
+    @property
+    def name(self) -> str:
+        """A random one, by which the viewer tells its slices from others."""
+        return self.feed.name
 
 
 @dataclass(frozen=True, eq=False)
