@@ -20,6 +20,7 @@ from lungcnn.evaluation.localization import locate, summarise_findings
 from lungcnn.evaluation.metrics import RESAMPLES, Predictions, cross_calibrated, summarise, with_intervals
 from lungcnn.evaluation.model_card import model_card
 from lungcnn.evaluation.targets import dataset_targets, outline_targets, phantom_targets, series_calls
+from lungcnn.evaluation.warning_rates import rates_out_of_fold
 from lungcnn.explaining.explainer import Explainer
 from lungcnn.explaining.weight_randomisation import randomisation_test
 from lungcnn.gate.familiarity import fit_familiarity
@@ -102,7 +103,7 @@ def run_training(
         targets = phantom_targets() + (outline_targets(plan.outlines) if plan.outlines else [])
         figures["localization"] |= summarise_findings(locate(Explainer(classifier), targets), plan.resamples)
     if plan.outlines:
-        figures["other_scanner"] = series_calls(classifier, plan.outlines)
+        figures["other_scanner"] = series_calls(classifier, plan.outlines, familiarity)
     figures["sanity"] = randomisation_test(network)
     path = save_model(
         network,
@@ -159,6 +160,8 @@ def _out_of_fold(
     logits = [logits_of(blocked, plan.seeds[0], explain), *(logits_of(blocked, seed) for seed in plan.seeds[1:])]
     runs = [cross_calibrated(part, labels, cases, blocked) for part in logits]
     figures = {"blocked": summarise(runs, crop_set.sure_lesions, plan.resamples)}
+    answered = runs[0].p.argmax(axis=1) == labels
+    figures["unlike_training"] = rates_out_of_fold(features, [answered[blocked == fold] for fold in np.unique(blocked)])
     if plan.localization:
         figures["localization"] = summarise_findings(findings, plan.resamples)
     if plan.leaky:

@@ -10,6 +10,7 @@ from lungcnn.evaluation.sentences import (
     shortcut_sentence,
     split_in_words,
     sure_lesions_sentence,
+    warning_sentence,
 )
 from lungcnn.evaluation.tables import baselines_table, confusion_table, figures_table
 from lungcnn.model.card import IQ_OTH_NCCD, ModelCard
@@ -30,6 +31,7 @@ def model_card(card: ModelCard) -> str:
         "localization": "",
         "sanity": "",
         "other_scanner": "",
+        "unlike_training": warning_sentence(figures),
         "figures": split_in_words(figures, len(training["seeds"])) + "\n\n" + figures_table(figures),
         "confusion": confusion_table(figures["blocked"]["confusion_slice"]),
     }

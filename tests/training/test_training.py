@@ -246,6 +246,10 @@ def test_a_training_run_writes_model_card_and_figures(crop_set, tmp_path, monkey
     assert written["sanity"]["layers"][0] == "logits"
     assert written["localization"]["outlines"]["slices"] == written["other_scanner"]["through"]["slices"] == 1
     assert "of 1 slices through it are called malignant" in text
+    warned = written["unlike_training"]
+    assert warned["right"]["slices"] + warned["wrong"]["slices"] == 18
+    assert f"{warned['right']['warned']} of {warned['right']['slices']}" in text.split("The warning that")[1]
+    assert "on a series of another scanner on " in text
     assert "*Leaky*" in text
     assert "IQ-OTH/NCCD" not in text
     assert card.dataset == "18 slices with a case list of their own"
