@@ -11,13 +11,13 @@ import secrets
 import struct
 import weakref
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 from demo import texts, viewer, views
 from demo.packing import pack
 from demo.visit import Shown
 from demo.waiting import JudgeInWaiting
-from lungcnn import DEFAULT_METHOD, METHODS, CTSlice, LungCNNError, ModelCard, Series, SliceReport
+from demo.worker.deposits import Upload
+from lungcnn import DEFAULT_METHOD, METHODS, LungCNNError, ModelCard, Series, SliceReport
 
 AT_ONCE, MOST_WAITING = 2, 12
 _PATH = re.compile(r"/slices/([0-9a-f]{32})/(\d{1,5})/([a-z-]{1,40})", re.ASCII)
@@ -36,17 +36,14 @@ class SliceFeed:
         name: a random one, in the addresses of its slices.
     """
 
-    def __init__(self, waiting: JudgeInWaiting, series: Series, positions, card: ModelCard | None):
+    def __init__(
+        self, waiting: JudgeInWaiting, upload: Upload, number: int, series: Series, positions, card: ModelCard | None
+    ):
         self.name = secrets.token_hex(16)
-        self._waiting, self._series, self._positions, self._card = waiting, series, positions, card
+        self._waiting, self._upload, self._number = waiting, upload, number
+        self._series, self._positions, self._card = series, positions, card
         self._fetched = 0
         _feeds[self.name] = self
-
-    def read(self, index: int) -> tuple[CTSlice, bytes | Path]:
-        """A slice, and the file that it is from. Raises `LungCNNError`."""
-        one = self._series.slices[index]
-        content = one.content()
-        return self._waiting.read(content, one.frame), content
 
     def record(self, index: int, method: str) -> bytes:
         """A slice, for `scripts/stack.js`: the length of a JSON text (32 bits, little-endian), the text, the pixels.
@@ -56,7 +53,7 @@ class SliceFeed:
         """
         where = texts.WHICH_SLICE.format(number=index + 1, count=len(self._series))
         try:
-            given, _ = self.read(index)
+            given, _ = self._waiting.reader.read_slice(self._upload, self._number, index)
             report = self._waiting.get().run(given, None, method=_quick(method), checks=False)
         except LungCNNError as error:
             return _framed({"slice": None, "map": None, "said": views.message(f"{where}: {texts.ERROR}", str(error))})

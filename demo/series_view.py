@@ -5,6 +5,7 @@ from html import escape
 import numpy as np
 
 from demo import texts
+from demo.series_table import table
 from demo.views import percent
 from lungcnn import CLASSES, ModelCard, Reading, SeriesReport
 
@@ -14,7 +15,7 @@ WIDTH, HEIGHT, MARGIN = 900, 100, 4
 
 
 def overview(report: SeriesReport, reading: Reading, card: ModelCard | None) -> str:
-    """All about the series as a whole. Elements with `data-slice` lead to that slice (`viewer.js`)."""
+    """All about the series as a whole. Elements with `data-slice` lead to that slice (`scripts/series.js`)."""
     title = (texts.SERIES_TITLE if report.ordered else texts.LIST_TITLE).format(count=len(report.slices))
     parts = [f'<div class="series-head"><h2>{title}</h2>{_first(report)}</div>', profile(report, card)]
     if not report.reasons:
@@ -26,7 +27,7 @@ def overview(report: SeriesReport, reading: Reading, card: ModelCard | None) -> 
     if remarks:
         items = "".join(f"<li>{escape(text)}</li>" for text in remarks)
         parts.append(f'<ul id="series-notes" class="quiet">{items}</ul>')
-    parts.append(_table(report))
+    parts.append(table(report))
     return f'<section class="series" aria-label="{title}">{"".join(parts)}</section>'
 
 
@@ -44,7 +45,7 @@ def _first(report: SeriesReport) -> str:
 def _findings(report: SeriesReport) -> str:
     """What persists over neighbouring slices, each with a button to its strongest slice."""
     items = [
-        f'<li><button type="button" data-slice="{one.peak_slice}" class="jump">{one.peak_slice + 1} '
+        f'<li data-slices="{one.slices[0]}-{one.slices[1]}"><button type="button" data-slice="{one.peak_slice}" class="jump">{one.peak_slice + 1} '
         f"<span>({percent(one.malignant)})</span></button> {escape(one.sentence)}</li>"
         for one in report.findings
     ]
@@ -77,6 +78,7 @@ def profile(report: SeriesReport, card: ModelCard | None) -> str:
             f'<line x1="0" x2="{WIDTH}" y1="{_y(threshold):.1f}" y2="{_y(threshold):.1f}" class="threshold">'
             f"<title>{texts.OPERATING_TITLE} {percent(threshold)}</title></line>"
         )
+    spans = "".join(_span(number, one.slices, count) for number, one in enumerate(report.findings[:FINDINGS], 1))
     now = f'<line id="profile-now" x1="0" x2="0" y1="0" y2="{HEIGHT}"/>'
     legend = "".join(
         f'<span><svg viewBox="0 0 24 6" aria-hidden="true"><path d="M0 3H24" class="curve {name}"/></svg>{name}</span>'
@@ -87,8 +89,18 @@ def profile(report: SeriesReport, card: ModelCard | None) -> str:
     return (
         f'<div class="profile quiet"><div class="shares" aria-hidden="true">{shares}</div>'
         f'<svg id="profile" viewBox="0 0 {WIDTH} {HEIGHT}" preserveAspectRatio="none" role="img" '
-        f'aria-label="{texts.PROFILE_LABEL}" data-count="{count}">{limits}{"".join(lines)}{now}</svg>{ends}</div>'
+        f'aria-label="{texts.PROFILE_LABEL}" data-count="{count}">{spans}{limits}{"".join(lines)}{now}</svg>{ends}</div>'
         f'<p class="legend quiet">{legend}<span>{texts.THRESHOLD_LEGEND}</span></p>'
+    )
+
+
+def _span(number: int, slices: tuple[int, int], count: int) -> str:
+    """Over which slices a finding reaches."""
+    first, last = slices
+    left, width = first * WIDTH / count, (last - first + 1) * WIDTH / count
+    title = texts.FINDING_SPAN.format(number=number, first=first + 1, last=last + 1)
+    return (
+        f'<rect class="span" x="{left:.1f}" width="{width:.1f}" y="0" height="{HEIGHT}"><title>{title}</title></rect>'
     )
 
 
@@ -114,26 +126,6 @@ def _x(index: int, count: int) -> float:
 
 def _y(share: float) -> float:
     return MARGIN + (1 - share) * (HEIGHT - 2 * MARGIN)
-
-
-def _table(report: SeriesReport) -> str:
-    head = "".join(f"<th scope='col'>{title}</th>" for title in (*texts.TABLE_HEAD, *CLASSES, texts.TABLE_REMARKS))
-    rows = []
-    for index, (one, place) in enumerate(zip(report.slices, report.positions, strict=True)):
-        shares = [percent(one.probabilities[name]) for name in CLASSES] if one.probabilities else ["–"] * len(CLASSES)
-        said = one.prediction or (texts.NOT_JUDGED if one.status == "refused" else texts.NOT_READ)
-        why = " ".join(reason.message for reason in one.reasons)
-        cells = "".join(
-            f"<td>{escape(cell)}</td>" for cell in ("–" if place is None else f"{place:.1f}", said, *shares)
-        )
-        rows.append(
-            f'<tr data-row="{index}"><th scope="row"><button type="button" data-slice="{index}">{index + 1}</button>'
-            f"</th>{cells}<td class='why'>{escape(why)}</td></tr>"
-        )
-    return (
-        f'<details id="series-table"><summary>{texts.ALL_SLICES}</summary><div class="scroll" tabindex="0">'
-        f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table></div></details>"
-    )
 
 
 def titles(reading: Reading) -> list[tuple[str, int]]:

@@ -198,6 +198,8 @@ THRESHOLD_LEGEND = "dotted line: the operating point for malignant"
 ALL_SLICES = "All slices"
 MORE_FINDINGS = "{count} more"
 TABLE_HEAD = ("Slice", "mm", "Predicted")
+FOLDED = "{first} to {last}"
+FINDING_SPAN = "Finding {number}: slices {first} to {last}"
 TABLE_REMARKS = "Remarks"
 NOT_JUDGED, NOT_READ = "not judged", "not readable"
 SET_ASIDE = "{count} file(s) belong to no series and were set aside: {reason}"
@@ -309,8 +311,15 @@ FOREIGN_ORIGIN = (
 )
 UPLOAD_GONE = "The upload is no longer here: uploads are used once and kept for minutes only. Send the file again."
 WORKER_DIED = (
-    "The process that runs the model stopped in the middle of this slice and is being started again. Try again in half "
-    "a minute; if it stops on the same file again, that file is the reason."
+    "The process that runs the model stopped in the middle of this slice, several times, and is being started again. "
+    "Try again in half a minute."
+)
+WORKER_DEADLY = (
+    "What you sent made the process that reads and judges it stop, twice: it is not tried again. Export the slice "
+    "anew, for instance uncompressed."
 )
 WORKER_SLOW = "The slice took longer than {seconds} seconds and was given up. Try another export of it."
-WORKER_GONE = "The model can't be kept running on this machine (out of memory?). Tell the people who run this demo."
+WORKER_GONE = (
+    "Nothing can be judged at the moment: the model can't be loaded on this machine. It is tried again every minute; "
+    "come back later, or tell the people who run this demo."
+)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from demo.worker.deposits import Upload
 from lungcnn import CTSlice, Reading, Series, SeriesReport, SliceReport
 
 if TYPE_CHECKING:
@@ -52,9 +53,12 @@ class Stack:
     """A series that was judged.
 
     Attributes:
+        upload: whose series it is. number: which of them. reading: all that was found in the upload, without the files.
         feed: from which the browser fetches its slices.
     """
 
+    upload: Upload
+    number: int
     reading: Reading
     series: Series
     report: SeriesReport

@@ -27,9 +27,12 @@ export function listenSeries() {
     const box = profile.getBoundingClientRect();
     return goTo(Math.floor(((event.clientX - box.left) / box.width) * profile.dataset.count));
   });
-  new MutationObserver(() => now.stack && now.stack.index >= 0 && markSlice(now.stack.index)).observe(
-    document.body.querySelector("#series") ?? document.body, { childList: true, subtree: true },
-  );
+  new MutationObserver((changes) => {
+    if (!now.stack || now.stack.index < 0) return;
+    if (changes.some((change) => change.target.closest?.("#series, .series-panel") || change.target.querySelector?.("#profile"))) {
+      markSlice(now.stack.index);
+    }
+  }).observe(document.body, { childList: true, subtree: true });
 }
 
 // Slices in a row that were not judged are one line until they are asked for.
@@ -39,24 +42,22 @@ function unfold(button) {
   for (const row of document.querySelectorAll(`#series-table tr[data-in="${button.dataset.run}"]`)) row.hidden = !open;
 }
 
+// By a column: the first slice first, but of all else the most; what was not judged comes last, rows of a fold behind it.
 function sortBy(button) {
   const head = button.closest("th");
-  const down = head.getAttribute("aria-sort") !== "descending" && button.dataset.sort !== "0";
-  const ascending = button.dataset.sort === "0" ? head.getAttribute("aria-sort") !== "ascending" : !down;
+  const column = head.cellIndex;
+  const before = head.getAttribute("aria-sort");
+  const ascending = before ? before === "descending" : column === 0;
   for (const other of head.parentElement.children) other.removeAttribute("aria-sort");
   head.setAttribute("aria-sort", ascending ? "ascending" : "descending");
   const body = head.closest("table").tBodies[0];
-  const column = +button.dataset.sort;
-  const key = (row) => row.children[column]?.dataset.value ?? row.dataset.from;
-  const rows = [...body.rows];
-  const place = new Map(rows.map((row, index) => [row, row.dataset.row ?? row.dataset.from ?? index]));
+  const place = (row) => parseInt(row.dataset.row, 10) + (row.dataset.from ? -0.5 : 0);
+  const key = (row) => (row.dataset.in && column ? "" : row.children[column].dataset.value ?? "");
   const compare = (a, b) => {
     const [x, y] = [key(a), key(b)];
-    const empty = (x === undefined || x === "") - (y === undefined || y === "");
-    if (empty) return empty; // what was not judged comes last
-    const numeric = x !== "" && y !== "" && !Number.isNaN(+x) && !Number.isNaN(+y);
-    const order = numeric ? x - y : String(x).localeCompare(String(y));
-    return (ascending ? order : -order) || place.get(a) - place.get(b);
+    if (x === "" || y === "") return (x === "") - (y === "") || place(a) - place(b);
+    const order = Number.isNaN(+x) || Number.isNaN(+y) ? x.localeCompare(y) : x - y;
+    return (ascending ? order : -order) || place(a) - place(b);
   };
-  body.append(...rows.sort(compare));
+  body.append(...[...body.rows].sort(compare));
 }

@@ -1,0 +1,71 @@
+"""All slices of a series as a table: sortable, those that were not judged folded (`scripts/series.js`)."""
+
+from collections.abc import Iterator
+from html import escape
+from itertools import groupby
+
+from demo import texts
+from demo.views import percent
+from lungcnn import CLASSES, SeriesReport, SliceReport
+
+
+def table(report: SeriesReport) -> str:
+    """The table, folded away."""
+    head = "".join(
+        f'<th scope="col"><button type="button" data-sort="{column}">{title}</button></th>'
+        for column, title in enumerate((*texts.TABLE_HEAD, *CLASSES, texts.TABLE_REMARKS))
+    )
+    return (
+        f'<details id="series-table"><summary>{texts.ALL_SLICES}</summary><div class="scroll" tabindex="0">'
+        f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(_rows(report))}</tbody></table></div></details>"
+    )
+
+
+def _rows(report: SeriesReport) -> Iterator[str]:
+    """A row for each slice; neighbours that were not judged for one reason stand behind a row that unfolds them."""
+    indices = range(len(report.slices))
+    for run, (why, grouped) in enumerate(groupby(indices, lambda index: _why_not(report.slices[index]))):
+        group = list(grouped)
+        folded = bool(why) and len(group) > 1
+        if folded:
+            yield _fold(run, group, why, report)
+        for index in group:
+            yield _row(index, report, f' data-in="{run}" hidden' if folded else "")
+
+
+def _why_not(one: SliceReport) -> str:
+    return "" if one.probabilities else " ".join(reason.message for reason in one.reasons) or _said(one)
+
+
+def _said(one: SliceReport) -> str:
+    return one.prediction or (texts.NOT_JUDGED if one.status == "refused" else texts.NOT_READ)
+
+
+def _fold(run: int, group: list[int], why: str, report: SeriesReport) -> str:
+    first, last = group[0], group[-1]
+    title = texts.FOLDED.format(first=first + 1, last=last + 1)
+    return (
+        f'<tr data-slices="{first}-{last}" data-from="{first}" data-row="{first}-{last}"><th scope="row" '
+        f'data-value="{first + 1}"><button type="button" data-run="{run}" aria-expanded="false">{title}</button></th>'
+        f"<td></td><td>{escape(_said(report.slices[first]))}</td>{'<td></td>' * len(CLASSES)}"
+        f"<td class='why'>{escape(why)}</td></tr>"
+    )
+
+
+def _row(index: int, report: SeriesReport, extra: str) -> str:
+    one, place = report.slices[index], report.positions[index]
+    shares = [one.probabilities[name] for name in CLASSES] if one.probabilities else None
+    cells = f'<td data-value="{"" if place is None else place}">{"–" if place is None else f"{place:.1f}"}</td>'
+    cells += f'<td data-value="{escape(_said(one)) if shares else ""}">{escape(_said(one))}</td>'
+    cells += "".join(
+        f'<td data-value="{shares[label]:.6f}">{escape(percent(shares[label]))}</td>'
+        if shares
+        else '<td data-value="">–</td>'
+        for label in range(len(CLASSES))
+    )
+    why = " ".join(reason.message for reason in one.reasons)
+    return (
+        f'<tr data-row="{index}"{extra}><th scope="row" data-value="{index + 1}"><button type="button" '
+        f'data-slice="{index}">{index + 1}</button></th>{cells}<td class=\'why\' data-value="{escape(why)}">'
+        f"{escape(why)}</td></tr>"
+    )
