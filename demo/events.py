@@ -99,9 +99,9 @@ class Events:
         if stack is not None and number is not None:
             yield from self._judge_series(visit, turn, stack.upload, stack.reading, int(number), wanted, method)
 
-    def scroll(self, visit: Visit, turn: Turn, place: str, wanted: str, method: str) -> Steps:
+    def scroll(self, visit: Visit, turn: Turn, place: str | None, wanted: str, method: str) -> Steps:
         """The slice of the series at which the browser came to rest: `NAME/NUMBER`, counted from 1."""
-        stack, (name, _, number) = visit.shown.stack, place.partition("/")
+        stack, (name, _, number) = visit.shown.stack, (place or "").partition("/")
         if stack is not None and name == stack.name and number.isdecimal():
             index = min(max(int(number) - 1, 0), len(stack.series) - 1)
             yield from self._show(visit, turn, stack, index, wanted, method)

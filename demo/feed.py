@@ -17,7 +17,7 @@ from demo.packing import pack
 from demo.visit import Shown
 from demo.waiting import JudgeInWaiting
 from demo.worker.deposits import Upload
-from lungcnn import DEFAULT_METHOD, METHODS, LungCNNError, ModelCard, Series, SliceReport
+from lungcnn import DEFAULT_METHOD, METHODS, LungCNNError, ModelCard, Series
 
 AT_ONCE, MOST_WAITING = 2, 12
 _PATH = re.compile(r"/slices/([0-9a-f]{32})/(\d{1,5})/([a-z-]{1,40})", re.ASCII)
@@ -48,25 +48,23 @@ class SliceFeed:
     def record(self, index: int, method: str) -> bytes:
         """A slice, for `scripts/stack.js`: the length of a JSON text (32 bits, little-endian), the text, the pixels.
 
-        The text holds `slice` and `map` (null where there is none), and in `said` what the panel says. A map that
-        takes further passes of the network isn't made for slices that are only scrolled past.
+        The text holds `slice` and `map` (null where there is none), and what the panel says, in `result` and `trust`.
+        A map that takes many passes of the network isn't made for slices that are only scrolled past.
         """
         where = texts.WHICH_SLICE.format(number=index + 1, count=len(self._series))
         try:
             given, _ = self._waiting.reader.read_slice(self._upload, self._number, index)
             report = self._waiting.get().run(given, None, method=_quick(method), checks=False)
         except LungCNNError as error:
-            return _framed({"slice": None, "map": None, "said": views.message(f"{where}: {texts.ERROR}", str(error))})
+            message = views.message(f"{where}: {texts.ERROR}", str(error))
+            return _framed({"slice": None, "map": None, "result": message, "trust": ""})
         shown = Shown(given, report, index)
         name = viewer.name_in(self.name, index)
         about, hu = viewer.slice_facts(shown.ct_slice or given, name, self.name)
-        said = views.result(report, where) + self._trust(report)
+        said = {"result": views.result(report, where), "trust": views.trust(report, self._card, pending=True)}
         made = viewer.map_facts(shown, name) if _quick(method) == method else None
         place = self._positions[index]
-        return _framed({"slice": about | {"place": place}, "map": made, "said": said}, pack(hu))
-
-    def _trust(self, report: SliceReport) -> str:
-        return views.trust(report, self._card, pending=True)
+        return _framed({"slice": about | {"place": place}, "map": made} | said, pack(hu))
 
     async def fetch(self, index: int, method: str) -> bytes:
         """`record`, made in a thread. Raises `Busy`."""

@@ -160,7 +160,7 @@ def _take_away(dicom_results: bool) -> dict[str, Any]:
 
 
 def _side() -> dict[str, Any]:
-    html('<div id="here"></div>', elem_classes="here-host")
+    html('<div id="here-result"></div>', elem_classes="here-host")
     outcome = html(views.result(), elem_id="result")
     with gr.Row(elem_classes="acts"):
         cancel = gr.Button(texts.CANCEL, size="sm", visible=False, elem_id="cancel")
@@ -177,8 +177,13 @@ def _side() -> dict[str, Any]:
         "evidence": evidence,
         "wanted": wanted,
         "method": method,
-        "trust": html(elem_id="trust"),
+        "trust": _trust(),
     }
+
+
+def _trust() -> gr.Markdown:
+    html('<div id="here-trust"></div>', elem_classes="here-host")
+    return html(elem_id="trust")
 
 
 # ---------------------------------------------------------------- events

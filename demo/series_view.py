@@ -45,7 +45,8 @@ def _first(report: SeriesReport) -> str:
 def _findings(report: SeriesReport) -> str:
     """What persists over neighbouring slices, each with a button to its strongest slice."""
     items = [
-        f'<li data-slices="{one.slices[0]}-{one.slices[1]}"><button type="button" data-slice="{one.peak_slice}" class="jump">{one.peak_slice + 1} '
+        f'<li data-slices="{one.slices[0]}-{one.slices[1]}">'
+        f'<button type="button" data-slice="{one.peak_slice}" class="jump">{one.peak_slice + 1} '
         f"<span>({percent(one.malignant)})</span></button> {escape(one.sentence)}</li>"
         for one in report.findings
     ]
@@ -89,7 +90,8 @@ def profile(report: SeriesReport, card: ModelCard | None) -> str:
     return (
         f'<div class="profile quiet"><div class="shares" aria-hidden="true">{shares}</div>'
         f'<svg id="profile" viewBox="0 0 {WIDTH} {HEIGHT}" preserveAspectRatio="none" role="img" '
-        f'aria-label="{texts.PROFILE_LABEL}" data-count="{count}">{spans}{limits}{"".join(lines)}{now}</svg>{ends}</div>'
+        f'aria-label="{texts.PROFILE_LABEL}" data-count="{count}">'
+        f"{spans}{limits}{''.join(lines)}{now}</svg>{ends}</div>"
         f'<p class="legend quiet">{legend}<span>{texts.THRESHOLD_LEGEND}</span></p>'
     )
 

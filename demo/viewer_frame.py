@@ -30,8 +30,6 @@ def _heatmap_bar() -> str:
         + _switch("ct-heat", texts.HEATMAP, texts.HEATMAP_HINT, True)
         + _switch("ct-signed", texts.SIGNED, texts.SIGNED_HINT)
         + _switch("ct-contour", texts.CONTOUR, texts.CONTOUR_HINT)
-        + _switch("ct-peak", texts.PEAK, texts.PEAK_HINT, True)
-        + _switch("ct-grid", texts.GRID, texts.GRID_HINT)
         + f'<label class="ct-field"><span>{texts.OPACITY}</span>'
         '<input id="ct-opacity" type="range" min="0" max="100" value="60" autocomplete="off">'
         '<output id="ct-opacity-value" for="ct-opacity">60 %</output></label>'
@@ -100,6 +98,8 @@ def _picture_bar() -> str:
         )
         + f'<span id="ct-uncalibrated" hidden>{texts.UNCALIBRATED}</span>'
         + '<div class="ct-end">'
+        + _switch("ct-peak", texts.PEAK, texts.PEAK_HINT, True)
+        + _switch("ct-grid", texts.GRID, texts.GRID_HINT)
         + _choice("ct-tool", texts.TOOL_LABEL, texts.TOOLS, "move")
         + _switch("ct-invert", texts.INVERT, texts.INVERT_HINT)
         + f'<span class="ct-zoom">{buttons}<output id="ct-zoom">100 %</output>'

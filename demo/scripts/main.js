@@ -1,6 +1,5 @@
 // Data come in from Python, and everything starts.
-import { el, now } from "./state.js";
-import { bytes } from "./state.js";
+import { bytes, el, now } from "./state.js";
 import { listenClasses } from "./class_choice.js";
 import { listenControls } from "./controls.js";
 import { listenDrops, save } from "./files.js";
@@ -9,6 +8,7 @@ import { listenKeys } from "./keys.js";
 import { startLinks } from "./links.js";
 import { unpack } from "./pixels.js";
 import { listenPointer } from "./pointer.js";
+import { lengthOf } from "./ruler.js";
 import { listenSeries } from "./series.js";
 import { allow, showMap, showNothing, showSlice } from "./showing.js";
 import { closeStack, openStack, slicesDrawn, useMethod } from "./stack.js";
@@ -72,7 +72,7 @@ function start() {
   watch("map-data", takeMap);
   watch("download-data", (text) => text && save(el("download-data")));
   startLinks();
-  window.ctViewer = { toScreen: (x, y, pane = 0) => toScreen(panes()[pane], x, y), drawn: slicesDrawn };
+  window.ctViewer = { toScreen: (x, y, pane = 0) => toScreen(panes()[pane], x, y), drawn: slicesDrawn, ruler: () => now.ruler && lengthOf(now.ruler) };
   return true;
 }
 

@@ -3,14 +3,16 @@
 import { el } from "./state.js";
 
 export function tell(record) {
-  const here = el("here");
-  if (!here) return;
   document.body.classList.toggle("scrolled", Boolean(record));
-  here.innerHTML = record ? record.said : "";
-  // Thirty slices a second are nothing to be read aloud.
-  for (const element of here.querySelectorAll("[role=status], [role=alert]")) {
-    element.removeAttribute("role");
-    element.removeAttribute("aria-live");
+  for (const part of ["result", "trust"]) {
+    const here = el(`here-${part}`);
+    if (!here) continue;
+    here.innerHTML = record ? record[part] : "";
+    // Thirty slices a second are nothing to be read aloud.
+    for (const element of here.querySelectorAll("[role=status], [role=alert]")) {
+      element.removeAttribute("role");
+      element.removeAttribute("aria-live");
+    }
   }
   // What is taken away is the server's slice: not for as long as that is another.
   for (const take of document.querySelectorAll(".take")) take.inert = Boolean(record);

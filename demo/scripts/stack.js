@@ -14,7 +14,7 @@ const FAR = 40; // with more slices than this to go, some are passed over
 const REST_MS = 250;
 const AGAIN_MS = 1000;
 
-const records = new Map(); // index to {slice, map, said}
+const records = new Map(); // index to {slice, map, result, trust}
 const flights = new Map(); // index to what aborts it
 let goal = 0;
 let direction = 1;
@@ -184,7 +184,7 @@ async function fetchOne(index) {
     const address = `${location.pathname.replace(/\/$/, "")}/slices/${stack.token}/${index}/${stack.method}`;
     const answer = await fetch(address, { signal: flight.signal });
     if (answer.ok) record = await read(await answer.arrayBuffer());
-    else if (answer.status === 404) record = { slice: null, map: null, said: `<p class="message">${say("gone")}</p>` };
+    else if (answer.status === 404) record = { slice: null, map: null, result: `<p class="result message">${say("gone")}</p>`, trust: "" };
   } catch {
     if (flight.signal.aborted) return;
   }

@@ -693,16 +693,20 @@ def thirty(phantom) -> bytes:
     return stream.getvalue()
 
 
+def packed(hu) -> str:
+    from demo.packing import pack
+
+    return base64.b64encode(pack(hu)).decode()
+
+
 APEX = EXAMPLES / "apex-normal.dcm"
 
 
 @pytest.fixture(scope="module")
 def actions(phantom):
     """What a visitor may do, by name: how, and what is shown in the end (the slice's packed HU; None for a series)."""
-    from demo.viewer import pack
-
     series = thirty(phantom)
-    stored = pack(load_slice(MASS).hu), pack(load_slice(APEX).hu)
+    stored = packed(load_slice(MASS).hu), packed(load_slice(APEX).hu)
     return {
         "file": (lambda page: drop(page, MASS), stored[0]),
         "other file": (lambda page: drop(page, APEX), stored[1]),
@@ -750,7 +754,8 @@ def test_the_newest_action_wins(page, actions, first, second, delay):
     assert page.is_visible("#prediction")
     assert not page.is_visible("#cancel")
     now = json.loads(page.text_content("#slice-data"))
-    assert now["id"] == json.loads(page.text_content("#map-data"))["slice"]
+    shown = now["id"] if expected is not None else f"{now['series']}-{now['index']}"
+    assert shown == json.loads(page.text_content("#map-data"))["slice"]
     if expected is not None:
         assert now["hu"] == expected
 
@@ -783,13 +788,22 @@ def test_an_inverted_picture_is_shown_as_it_was_judged(page):
     assert at(page, canvas(page), 20, 20).max() < 60, "air is dark"
 
 
-def on_slice(page, index):
+def on_slice(page, index, of="3"):
+    """Wait until a slice is drawn, and the panel speaks of it."""
     page.wait_for_function(
-        "index => document.querySelector('#series-table tr[aria-current]')?.dataset.row === String(index) && "
-        "!document.querySelector('#check')?.innerText.includes('Being')",
-        arg=index,
+        "([index, of]) => document.querySelector('#series-table tr[aria-current]:not([data-from])')?.dataset.row === "
+        "String(index) && document.querySelector('#ct-place').textContent.startsWith(`${index + 1} / ${of}`) && "
+        "[...document.querySelectorAll('#here-result, #result')].some(e => e.offsetParent && "
+        "e.innerText.includes(`Slice ${index + 1} of ${of}`))",
+        arg=[index, of],
         timeout=WAIT,
     )
+
+
+def settled(page):
+    """Wait until the server speaks of the slice that is shown, and has checked its heatmap."""
+    page.wait_for_function("() => !document.body.classList.contains('scrolled')", timeout=WAIT)
+    checked(page)
 
 
 def test_a_series_is_scrolled_jumped_through_and_told_in_a_table(page, phantom):
@@ -805,16 +819,21 @@ def test_a_series_is_scrolled_jumped_through_and_told_in_a_table(page, phantom):
     assert "not judged" in rows[1].inner_text()
     page.click("#series-table button[data-slice='0']")
     on_slice(page, 0)
+    assert page.inner_text("#ct-place") == "1 / 3, z 0.0 mm"
     first = canvas(page)
     page.focus("#ct-stage")
-    page.keyboard.press("ArrowDown")
+    page.keyboard.press("ArrowUp")
     on_slice(page, 1)
-    page.wait_for_selector("#message")
-    page.keyboard.press("PageDown")
+    page.wait_for_selector("#message:visible")
+    page.keyboard.press("PageUp")
     on_slice(page, 2)
-    checked(page)
+    settled(page)
     assert (canvas(page) != first).any()
-    page.focus("#series-slider input[type=range]")
+    page.keyboard.press("End")
+    on_slice(page, 0)
+    page.keyboard.press("Home")
+    on_slice(page, 2)
+    page.focus("#ct-slice")
     page.keyboard.press("ArrowLeft")
     on_slice(page, 1)
     box = page.query_selector("#profile").bounding_box()
@@ -824,12 +843,125 @@ def test_a_series_is_scrolled_jumped_through_and_told_in_a_table(page, phantom):
     assert len(jump) >= 1
     jump[0].click()
     on_slice(page, int(jump[0].get_attribute("data-slice")))
-    checked(page)
+    settled(page)
     name, record = take(page, "record")
     assert name == "lungcnn-result.json"
     assert len(json.loads(record)["slices"]) == 3
+    page.click("#series-table [data-sort='5']")  # by malignant, the most first, what was not judged last
+    order = [row.get_attribute("data-row") for row in page.query_selector_all("#series-table tbody tr")]
+    assert order[-1] == "1"
+    shares = [
+        float(e.get_attribute("data-value")) for e in page.query_selector_all("#series-table td:nth-child(6)")[:2]
+    ]
+    assert shares == sorted(shares, reverse=True)
     example(page)  # a single slice again: nothing of the series is left
     page.wait_for_selector("#series", state="hidden")
+    page.wait_for_selector("#ct-stack", state="hidden")
+
+
+@pytest.fixture(scope="module")
+def stack(chromium, demo, phantom):
+    """A visitor with a series of thirty slices before him, all of which have been fetched."""
+    page = visit(chromium, demo)
+    drop(page, ("thirty.zip", thirty(phantom)))
+    page.wait_for_selector("#series-table", state="attached", timeout=WAIT)
+    checked(page)
+    page.focus("#ct-stage")
+    yield page
+    leave(page)
+
+
+def drawn(page, do) -> int:
+    """How many slices are drawn in consequence of something, until scrolling rests."""
+    before = page.evaluate("() => ctViewer.drawn()")
+    do()
+    page.wait_for_function(
+        "() => new Promise(done => { const n = ctViewer.drawn(); "
+        "setTimeout(() => done(n === ctViewer.drawn()), 800); })",
+        timeout=WAIT,
+    )
+    return page.evaluate("() => ctViewer.drawn()") - before
+
+
+def at_slice(page) -> int:
+    return int(page.inner_text("#ct-place").split(" /")[0])
+
+
+def over_picture(page):
+    page.evaluate("() => scrollTo(0, 0)")
+    box = page.query_selector("#ct-stage").bounding_box()
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + 150)
+    return box
+
+
+def test_every_tick_of_the_wheel_draws_a_slice_without_the_server(stack):
+    page = stack
+    over_picture(page)
+    page.keyboard.press("Home")
+    page.wait_for_function("() => document.querySelector('#ct-place').innerText.startsWith('30 / 30')", timeout=WAIT)
+    assert drawn(page, lambda: [page.mouse.wheel(0, 100) for _ in range(29)]) == 29
+    assert page.inner_text("#ct-place") == "1 / 30, z 0.0 mm", "down is towards the feet"
+    settled(page)
+    asked = []
+    page.on("request", lambda request: asked.append(request.url))
+    assert drawn(page, lambda: [page.mouse.wheel(0, -100) for _ in range(29)]) == 29
+    assert at_slice(page) == 30
+    assert not any("/slices/" in url for url in asked), "all slices had been fetched, once each"
+    assert sum("queue/join" in url for url in asked) <= 1, "the server hears where scrolling came to rest"
+    settled(page)
+    assert "Slice 30 of 30" in page.inner_text("#result")
+    assert page.evaluate("() => scrollY") == 0, "the page stays where it is"
+    assert drawn(page, lambda: [page.mouse.wheel(0, 10) for _ in range(12)]) == 3, "a trackpad's little steps add up"
+    page.keyboard.press("c")
+    page.wait_for_selector("#ct-play[aria-pressed=true]")
+    film = page.evaluate("() => ctViewer.drawn()")
+    page.wait_for_function("n => ctViewer.drawn() > n + 4", arg=film)
+    page.keyboard.press("ArrowUp")
+    page.wait_for_selector("#ct-play[aria-pressed=false]")
+
+
+def test_window_ruler_and_inversion_are_at_hand(stack):
+    page = stack
+    box = over_picture(page)
+    page.keyboard.press("r")
+    before = canvas(page)
+    page.mouse.down(button="right")
+    page.mouse.move(box["x"] + box["width"] / 2 + 50, box["y"] + 160, steps=3)
+    page.mouse.up(button="right")
+    assert (page.input_value("#ct-centre"), page.input_value("#ct-width")) == ("-580", "1650")
+    page.keyboard.press("i")
+    assert canvas(page)[10:40, 300:330].mean() > 150, "air is white"
+    page.keyboard.press("r")
+    np.testing.assert_array_equal(canvas(page), before)
+    page.check("input[name=ct-tool][value=ruler]", force=True)
+    (left, top), (right, _) = (page.evaluate("x => ctViewer.toScreen(x, 200)", x) for x in (100, 200))
+    page.mouse.move(box["x"] + left, box["y"] + top)
+    page.mouse.down()
+    page.mouse.move(box["x"] + right, box["y"] + top, steps=4)
+    page.mouse.up()
+    painted(page)
+    millimetres = float(page.evaluate("() => ctViewer.ruler()").split()[0])
+    assert millimetres == pytest.approx(100 * 0.7, abs=1)
+    assert (canvas(page) != before).any()
+    page.focus("#ct-stage")
+    page.keyboard.press("Escape")
+    np.testing.assert_array_equal(canvas(page), before)
+    page.check("input[name=ct-tool][value=move]", force=True)
+
+
+def test_three_classes_are_seen_at_once_and_chosen_by_their_maps(stack):
+    page = stack
+    maps = page.query_selector_all("#ct-classes button")
+    assert [one.get_attribute("data-class") for one in maps] == ["normal", "benign", "malignant"]
+    shares = [one.query_selector(".share").inner_text() for one in maps]
+    assert shares == [row.inner_text() for row in page.query_selector_all("#result .bars .number")]
+    box = page.query_selector("#ct").bounding_box()
+    maps[1].click()
+    says(page, "#ct-caption", "Evidence for benign · Grad-CAM")
+    page.check("input[value=side]", force=True)
+    painted(page)
+    assert page.query_selector("#ct").bounding_box() == box, "nothing jumps"
+    page.check("input[value=overlay]", force=True)
 
 
 def test_frames_are_a_series_and_pictures_a_list(page, phantom):
@@ -925,9 +1057,7 @@ def test_two_visitors_see_their_own_slices(chromium, demo):
         checked(visitor)
     slices = [json.loads(visitor.text_content("#slice-data"))["hu"] for visitor in pages]
     expected = [load_slice(EXAMPLES / f"{name}.dcm").hu for name in ("apex-normal", "arch-spiculated-mass")]
-    from demo.viewer import pack
-
-    assert slices == [pack(hu) for hu in expected]
+    assert slices == [packed(hu) for hu in expected]
     # Asking one for another class, or for a file, must not bring the other's slice.
     pages[0].get_by_label("benign", exact=True).check()
     pages[0].wait_for_function("() => document.querySelector('#check').innerText.includes('enign')", timeout=WAIT)

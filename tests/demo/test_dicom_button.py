@@ -108,7 +108,7 @@ def test_of_a_series_the_slice_that_is_shown(offering, judge, phantom):
     files = [phantom_bytes(phantom, z, **STUDY) for z in (0, 5, 10)]
     visit = after(offering, "upload", uploaded(*files))
     for number in (1, 3):
-        ask(offering, visit, "scroll", number)
+        ask(offering, visit, "scroll", f"{visit.shown.stack.name}/{number}")
         made = objects(dicom_data(visit.shown, judge))
         instance = pydicom.dcmread(io.BytesIO(files[number - 1])).SOPInstanceUID
         assert made["result-sc.dcm"].SourceImageSequence[0].ReferencedSOPInstanceUID == instance

@@ -38,6 +38,7 @@ SHUT = {
         for end in ("playlist.m3u8", "playlist-file", "{segment_id}.{ext}")
     ),
 }
+OURS = {"/slices/{name}/{name}/{name}"}  # which Gradio doesn't have
 # The names that Gradio gives to what is open.
 AS_GRADIO = {
     API + "call/{api_name}": API + "call/explain",
@@ -62,7 +63,7 @@ def routes_of_gradio() -> set[str]:
 
 
 def test_every_route_is_known():
-    assert {AS_GRADIO.get(path, path) for path in routes_of_gradio()} == SHUT | set(OPEN)
+    assert {AS_GRADIO.get(path, path) for path in routes_of_gradio()} == SHUT | set(OPEN) - OURS
 
 
 @pytest.mark.parametrize(
