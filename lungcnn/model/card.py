@@ -39,6 +39,7 @@ class ModelCard:
         figures: from cross-validation; empty where none was run.
         familiarity: how far from the training slices' features a slice may lie; None: not checked.
         series: the rule for whole series (`series_rule.SeriesRule`); empty where none was fitted.
+        evidence: how large the maps of training slices are (`evidence_scale.EvidenceScale`); empty where not measured.
         onnx_sha256: of the same network as `<model>.onnx`, which runs without TensorFlow; None where there is none.
     """
 
@@ -54,6 +55,7 @@ class ModelCard:
     figures: dict = field(default_factory=dict)
     familiarity: Familiarity | None = None
     series: dict = field(default_factory=dict)
+    evidence: dict = field(default_factory=dict)
     onnx_sha256: str | None = None
 
     @property

@@ -61,6 +61,7 @@ def _styles() -> dict:
         "small": ParagraphStyle("small", text, fontSize=8, leading=10.5, textColor=HexColor("#475569")),
         "title": ParagraphStyle("title", text, fontName="Helvetica-Bold", fontSize=15, leading=19),
         "head": ParagraphStyle("head", text, fontName="Helvetica-Bold", fontSize=10, leading=13, spaceBefore=8),
+        "verdict": ParagraphStyle("verdict", text, fontName="Helvetica-Bold", fontSize=11, leading=14, spaceBefore=6),
         "notice": ParagraphStyle("notice", text, fontName="Helvetica-Bold", textColor=HexColor("#9a3412")),
     }
 
@@ -84,6 +85,8 @@ def _story(report: SliceReport, view: View, day: date, width: float) -> list:
         reasons = " ".join(_escaped(reason.message) for reason in report.reasons)
         story += [line("Not judged", "head"), line(reasons)]
     else:
+        if report.verdict:
+            story.append(line(_escaped(report.verdict.sentence), "verdict"))
         story += [line("Probabilities", "head"), _bars(report, width, styles)]
         if report.set_in_words:
             story.append(line(_escaped(report.set_in_words)))
