@@ -13,7 +13,7 @@ from demo.downloads import dicom_data, export_data
 from demo.events import PREDICTED, Events
 from demo.examples import Example
 from demo.line import Changes, Line
-from demo.outgoing import outgoing
+from demo.parts import icon, picture, upload_box
 from demo.plots import plots
 from demo.visit import Turn, Visit
 from demo.waiting import JudgeInWaiting
@@ -98,7 +98,7 @@ def _layout(examples: list[Example], card: ModelCard | None, dicom_results: bool
     places["warming"] = html(elem_classes="warming-host")
     with gr.Row(elem_classes="start"):
         with gr.Column(scale=3, min_width=260):
-            places["upload"] = gr.File(label=texts.UPLOAD, height=132, elem_id="upload", file_count="multiple")
+            places["upload"] = upload_box(label=texts.UPLOAD, height=132, elem_id="upload", file_count="multiple")
         with gr.Column(scale=8, min_width=300, elem_classes="tight"):
             real = any(example.real for example in examples)
             strip = texts.EXAMPLES_REAL if real else texts.EXAMPLES
@@ -119,8 +119,7 @@ def _layout(examples: list[Example], card: ModelCard | None, dicom_results: bool
 
 
 def _example_button(example: Example) -> gr.Button:
-    # From memory: nothing that tidies the disk up can take it away.
-    return gr.Button(example.title, icon=outgoing.keep(example.thumbnail, "example.png"), size="sm")
+    return gr.Button(example.title, icon=icon(example.thumbnail, "example.png"), size="sm")
 
 
 def _series_panel() -> dict[str, Any]:
@@ -257,6 +256,6 @@ def _wire(page: gr.Blocks, places: dict[str, Any], events: Events, line: Line, e
         inputs = [visit, places["settings"]]
         button.click(taken, inputs, [places["download"]], show_progress_on=[button], **PRIVATE)
 
-    api_inputs = [gr.File(visible=False), gr.Textbox("", visible=False), gr.Textbox(DEFAULT_METHOD, visible=False)]
-    api_outputs = [gr.JSON(visible=False), gr.Image(visible=False, format="png")]
+    api_inputs = [upload_box(visible=False), gr.Textbox("", visible=False), gr.Textbox(DEFAULT_METHOD, visible=False)]
+    api_outputs = [gr.JSON(visible=False), picture(visible=False)]
     gr.Button(visible=False).click(events.api, api_inputs, api_outputs, api_name="explain")

@@ -16,8 +16,8 @@ def overview(report: SeriesReport, reading: Reading, card: ModelCard | None) -> 
     """All about the series as a whole. Elements with `data-slice` lead to that slice (`viewer.js`)."""
     title = (texts.SERIES_TITLE if report.ordered else texts.LIST_TITLE).format(count=len(report.slices))
     parts = [f'<div class="series-head"><h2>{title}</h2>{_first(report)}</div>', profile(report, card)]
-    if report.result:
-        parts.append(f'<p id="series-result">{escape(report.result.sentence)}</p>')
+    if not report.reasons:
+        parts.append(_findings(report))
     remarks = [note.message for note in (*report.reasons, *report.notes)]
     aside = len(reading.set_aside)
     if aside:
@@ -38,6 +38,17 @@ def _first(report: SeriesReport) -> str:
         for index in report.suspicious
     )
     return f'<p class="first"><span class="quiet">{texts.LOOK_FIRST}</span> {buttons}</p>' if buttons else ""
+
+
+def _findings(report: SeriesReport) -> str:
+    """What persists over neighbouring slices, each with a button to its strongest slice."""
+    items = "".join(
+        f'<li><button type="button" data-slice="{one.peak_slice}" class="jump">{one.peak_slice + 1} '
+        f"<span>({percent(one.malignant)})</span></button> {escape(one.sentence)}</li>"
+        for one in report.findings
+    )
+    listed = f"<ol>{items}</ol>" if items else ""
+    return f'<div id="series-findings"><p>{escape(report.findings_in_words)}</p>{listed}</div>'
 
 
 def profile(report: SeriesReport, card: ModelCard | None) -> str:

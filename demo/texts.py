@@ -281,8 +281,13 @@ UPLOAD_TOO_LARGE = (
     "time, or judge them on the command line: python -m lungcnn predict FOLDER --series."
 )
 UPLOADS_FULL = "Too many uploads are waiting. Try again in a minute."
+NO_UPLOAD = "A file is named by what its upload was answered with, not by a path."
+BAD_CALL = "This is not a call that the demo knows. See docs/serving.md for its API."
+TOO_SLOW = "The request came in too slowly and was given up. Send it again."
+FOREIGN_ORIGIN = (
+    "A page of another site can't use the demo. Whoever runs it can name that site's host with --trust-host."
+)
 UPLOAD_GONE = "The upload is no longer here: uploads are used once and kept for minutes only. Send the file again."
-DISK_FULL = "The machine that runs this demo has no room left on its disk. Tell the people who run it."
 WORKER_DIED = (
     "The process that runs the model stopped in the middle of this slice and is being started again. Try again in half "
     "a minute; if it stops on the same file again, that file is the reason."

@@ -43,12 +43,13 @@ from .results.export import (
     export_overlay as export_overlay,
     export_record as export_record,
 )
+from .results.finding import Finding as Finding
 from .results.pdf import export_report as export_report
+from .results.png import encode_png as encode_png
 from .results.rendering import (
     COLOUR_MAPS as COLOUR_MAPS,
     SIGNS as SIGNS,
     colour_table as colour_table,
-    encode_png as encode_png,
     render_overlay as render_overlay,
     render_slice as render_slice,
 )

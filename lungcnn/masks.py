@@ -9,12 +9,34 @@ def disc(diameter: int) -> np.ndarray:
     return cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (diameter, diameter))
 
 
+def pieces(mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The 4-connected pieces of a mask of less than 2^17 pixels, numbered from 1.
+
+    Returns:
+        The number of each pixel's piece, uint16 `[rows, columns]`, 0 for what is none; and the area of each piece by
+        its number, int `[pieces + 1]`, 0 for the first.
+    """
+    # `connectedComponentsWithStats` takes three times as long, for centres and boxes that nobody asks for.
+    count, labels = cv2.connectedComponents(mask, connectivity=4, ltype=cv2.CV_16U)
+    areas = cv2.calcHist([labels], [0], None, [count], [0, count]).ravel().astype(int)
+    areas[0] = 0
+    return labels, areas
+
+
+def of_pieces(labels: np.ndarray, chosen: np.ndarray) -> np.ndarray:
+    """The mask of the pieces that are chosen: bool `[pieces + 1]` by their numbers in `labels`."""
+    return chosen.astype(np.uint8).take(labels)
+
+
+def of_columns(mask: np.ndarray) -> np.ndarray:
+    """How many pixels of a mask lie in each column: int32 `[columns]`."""
+    return cv2.reduce(np.ascontiguousarray(mask).view(np.uint8), 0, cv2.REDUCE_SUM, dtype=cv2.CV_32S).ravel()
+
+
 def largest_piece(mask: np.ndarray) -> np.ndarray | None:
     """The largest 4-connected piece of a mask, or None where it is empty."""
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=4)
-    if count < 2:
-        return None
-    return (labels == 1 + np.argmax(stats[1:, cv2.CC_STAT_AREA])).astype(np.uint8)
+    labels, areas = pieces(mask)
+    return (labels == areas.argmax()).view(np.uint8) if areas.any() else None
 
 
 def joined_to_border(mask: np.ndarray) -> np.ndarray:

@@ -53,13 +53,17 @@ WINDOWS = {
 
 def to_unit(hu: npt.ArrayLike, window: Window = DATASET) -> np.ndarray:
     """Map HU of any shape to float32 in [0, 1], clipped at the window's ends."""
-    unit = (np.asarray(hu, np.float32) - np.float32(window.lower)) * np.float32(1 / window.width)
-    return np.clip(unit, 0, 1)
+    unit = np.asarray(hu, np.float32) - np.float32(window.lower)
+    unit *= np.float32(1 / window.width)  # in place: pictures of a megabyte are slower to get than to compute
+    return np.clip(unit, 0, 1, out=unit if unit.ndim else None)
 
 
 def to_grey(hu: npt.ArrayLike, window: Window = DATASET) -> np.ndarray:
     """Map HU of any shape to uint8 grey levels 0-255, rounded to the nearest level."""
-    return (to_unit(hu, window) * np.float32(255) + np.float32(0.5)).astype(np.uint8)
+    unit = to_unit(hu, window)
+    unit *= np.float32(255)
+    unit += np.float32(0.5)
+    return unit.astype(np.uint8)
 
 
 def from_grey(grey: npt.ArrayLike, full_scale: float = 255, window: Window = DATASET) -> np.ndarray:

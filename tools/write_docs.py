@@ -19,6 +19,7 @@ from lungcnn.evaluation.sentences import (
     shortcut_sentence,
     split_in_words,
     sure_lesions_sentence,
+    warning_sentence,
 )
 from lungcnn.evaluation.tables import baselines_table, confusion_table, figures_table, markdown_table
 
@@ -73,6 +74,10 @@ def sure_lesions() -> str:
 
 def other_scanner() -> str:
     return other_scanner_sentence(evaluation()["other_scanner"])
+
+
+def unlike_training() -> str:
+    return warning_sentence(evaluation())
 
 
 def localization() -> str:

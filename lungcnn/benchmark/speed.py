@@ -43,7 +43,8 @@ def run_benchmark(
     from lungcnn.phantoms.bundled import PHANTOMS, draw, to_dicom, to_png
     from lungcnn.pipeline import Pipeline
     from lungcnn.reading.loading import load_slice
-    from lungcnn.results.rendering import encode_png, render_overlay
+    from lungcnn.results.png import encode_png
+    from lungcnn.results.rendering import render_overlay
 
     pipeline = Pipeline.load(model, threads=1)
     phantom = draw(next(name for name in PHANTOMS if "mass" in name))

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from lungcnn.results.series_report import SeriesReport
     from lungcnn.results.slice_report import SliceReport
 
+SHOWN = 3  # findings, of those that there are
+
 
 def slice_sentence(file: Path, report: SliceReport) -> str:
     """The file, then the verdict, the probabilities and the warnings, or why there are none; tabs part the columns."""
@@ -25,10 +27,10 @@ def slice_sentence(file: Path, report: SliceReport) -> str:
 
 
 def series_sentence(report: SeriesReport, names: Sequence[str]) -> str:
-    """How many slices were judged, then the result, the slices to look at first by their names, and the notes."""
+    """How many slices were judged, the first findings, the slices to look at first by their names, and the notes."""
     judged = sum(one.status == "ok" for one in report.slices)
-    words = [report.result.sentence] if report.result else []
-    words += [reason.message for reason in report.reasons]
+    words = [reason.message for reason in report.reasons] or [report.findings_in_words]
+    words += [finding.sentence for finding in report.findings[:SHOWN]]
     if report.suspicious:
         names = ", ".join(printable_name(names[index]) for index in report.suspicious)
         words.append(f"Look first at {names}.")

@@ -58,7 +58,9 @@ def fit_evidence_scale(classifier: Classifier, crops: np.ndarray, labels: np.nda
         found = classifier(crops[first : first + _BATCH])
         for name, of_map in methods.items():
             peaks[name].append(of_map(found).max(axis=(2, 3)))
-    return EvidenceScale(classifier.layer, {name: _limits(np.concatenate(all_), labels) for name, all_ in peaks.items()})
+    return EvidenceScale(
+        classifier.layer, {name: _limits(np.concatenate(all_), labels) for name, all_ in peaks.items()}
+    )
 
 
 def _limits(peaks: np.ndarray, labels: np.ndarray) -> list[list[float]]:

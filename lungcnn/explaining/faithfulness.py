@@ -124,14 +124,15 @@ def shares(cells: np.ndarray, anatomy: Anatomy) -> tuple[float, float, float]:
     Args:
         cells: the map `[rows, columns]` over the lung crop. Without a positive cell all shares are 0.
     """
-    positive = np.maximum(anatomy.box.to_slice(cells), 0)
+    where = anatomy.box.on_slice
+    positive = np.maximum(anatomy.box.to_slice(cells)[where], 0)
     if not positive.any():  # a weak cell among strong negative ones is lost in between them
-        positive = anatomy.box.to_slice(np.maximum(cells, 0))
+        positive = anatomy.box.to_slice(np.maximum(cells, 0))[where]
     total = float(positive.sum())
     if total <= 0:
         return 0.0, 0.0, 0.0
-    lungs = float(positive[anatomy.lungs].sum()) / total
-    body = float(positive[anatomy.body | anatomy.lungs].sum()) / total
+    in_lungs, in_body = anatomy.lungs[where], anatomy.body[where] | anatomy.lungs[where]
+    lungs, body = (float(positive[mask].sum()) / total for mask in (in_lungs, in_body))
     return lungs, body - lungs, 1 - body
 
 

@@ -11,6 +11,7 @@ choice was made on the same images, so these figures flatter; the gate does not 
 import base64
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -50,9 +51,13 @@ class Familiarity:
 
     def distance(self, features: np.ndarray) -> np.ndarray:
         """Distances float `[n]` of features float `[n, channels]` (maxima of the layer's map, not negative)."""
-        mean = np.frombuffer(base64.b64decode(self.mean), np.float32)
-        whitening = np.frombuffer(base64.b64decode(self.whitening), np.float32).reshape(len(mean), len(mean))
+        mean, whitening = self._arrays
         return np.linalg.norm((_scaled(features) - mean) @ whitening, axis=1)
+
+    @cached_property
+    def _arrays(self) -> tuple[np.ndarray, np.ndarray]:
+        mean = np.frombuffer(base64.b64decode(self.mean), np.float32)
+        return mean, np.frombuffer(base64.b64decode(self.whitening), np.float32).reshape(len(mean), len(mean))
 
     def check(self, features: np.ndarray) -> tuple[Reason, ...]:
         """Warnings for one slice's features float `[channels]`; raises `UnknownImageError` where it is too far off."""
@@ -82,13 +87,16 @@ def fit_familiarity(layer: str, folds: Sequence[tuple[np.ndarray, np.ndarray]], 
             thresholds come from the latter. Empty for none.
         features: of the network that is saved, on the slices that it was trained on.
     """
-    distances = []
-    for known, held_out in folds:
-        mean, whitening = _gaussian(known)
-        distances.append(np.linalg.norm((_scaled(held_out) - mean) @ whitening, axis=1))
+    distances = [held_out_distances(known, held_out) for known, held_out in folds]
     mean, whitening = _gaussian(features)
     warn = float(np.percentile(np.concatenate(distances), WARN_PERCENTILE))
     return Familiarity(layer, _coded(mean), _coded(whitening), warn, REFUSE_FACTOR * warn)
+
+
+def held_out_distances(known: np.ndarray, held_out: np.ndarray) -> np.ndarray:
+    """Distances float `[n]` of the features `[n, channels]` of slices from those that their network was trained on."""
+    mean, whitening = _gaussian(known)
+    return np.linalg.norm((_scaled(held_out) - mean) @ whitening, axis=1)
 
 
 def _coded(values: np.ndarray) -> str:

@@ -8,7 +8,7 @@ import numpy as np
 
 from lungcnn.gate.lettering import count_letters
 from lungcnn.gate.views import Views
-from lungcnn.masks import filled, hull
+from lungcnn.masks import filled, hull, pieces
 from lungcnn.preprocessing.anatomy import TISSUE_HU, Anatomy
 from lungcnn.reading.ct_slice import CTSlice
 from lungcnn.windowing import AIR_HU
@@ -80,12 +80,11 @@ def measure(ct_slice: CTSlice, anatomy: Anatomy, views: Views) -> Measures:
     # Densities are those of tissues, whatever the noise.
     hu = cv2.blur(cv2.resize(ct_slice.hu, body.shape[::-1], interpolation=cv2.INTER_AREA), (3, 3))
     lung, tissue, outside = hu[lungs], hu[body & ~lungs], hu[~body]
-    low, middle, high = _percentiles(lung, 25, 50, 75)
-    darkest, brightest = _percentiles(lung, 10, 97)
+    darkest, low, middle, high, brightest = _percentiles(lung, 10, 25, 50, 75, 97)
     tissue_low, tissue_middle, tissue_high = _percentiles(tissue, 25, 50, 75)
     around = hull(body) > 0
     written, line, lettering = (0, 0, 0) if ct_slice.calibrated else count_letters(ct_slice.hu, anatomy)
-    air = float(np.median(outside)) if outside.size > 0.02 * hu.size else AIR_HU
+    air = _median(outside) if outside.size > 0.02 * hu.size else AIR_HU
     crop_pixels = min(anatomy.box.width, anatomy.box.height)
     return Measures(
         body=float(body.mean()),
@@ -120,9 +119,13 @@ def measure(ct_slice: CTSlice, anatomy: Anatomy, views: Views) -> Measures:
 def _percentiles(values: np.ndarray, *percents: float) -> list[float]:
     if not values.size:
         return [math.nan] * len(percents)
-    places = [min(values.size - 1, round(percent / 100 * (values.size - 1))) for percent in percents]
-    ordered = np.partition(values, sorted(set(places)))
-    return [float(ordered[place]) for place in places]
+    ordered = np.sort(values)  # twice as fast as `np.partition` for several places
+    return [float(ordered[round(percent / 100 * (values.size - 1))]) for percent in percents]
+
+
+def _median(values: np.ndarray) -> float:
+    ordered = np.sort(values)
+    return float(ordered[(values.size - 1) // 2] + ordered[values.size // 2]) / 2
 
 
 def _share(values: np.ndarray, low: float, high: float) -> float:
@@ -140,11 +143,11 @@ def _rim(body: np.ndarray) -> np.ndarray:
 
 def _opened(hu: np.ndarray, around: np.ndarray, body: np.ndarray) -> int:
     """Pixels of the largest region of lung's density at a border, between parts of the body but none of it."""
-    _, labels, stats, _ = cv2.connectedComponentsWithStats(((hu < -400) & ~body).astype(np.uint8), connectivity=4)
+    labels, areas = pieces(((hu < -400) & ~body).view(np.uint8))
     borders = np.unique(np.concatenate([labels[0], labels[-1], labels[:, 0], labels[:, -1]]))
     corners = labels[[0, 0, -1, -1], [0, -1, 0, -1]]
     sizes = [
-        stats[label, cv2.CC_STAT_AREA]
+        areas[label]
         for label in np.setdiff1d(borders, [0, *corners])
         if -950 < np.median(hu[labels == label]) < -600 and around[labels == label].mean() > 0.9
     ]
@@ -152,9 +155,9 @@ def _opened(hu: np.ndarray, around: np.ndarray, body: np.ndarray) -> int:
 
 
 def _others(hu: np.ndarray, body: np.ndarray) -> float:
-    beside = filled(((hu > TISSUE_HU) & ~body).astype(np.uint8)) & ~body
-    _, _, stats, _ = cv2.connectedComponentsWithStats(beside.astype(np.uint8), connectivity=4)
-    return float(max(stats[1:, cv2.CC_STAT_AREA], default=0) / max(1, body.sum()))
+    beside = filled(((hu > TISSUE_HU) & ~body).view(np.uint8)) & ~body
+    _, areas = pieces(beside)
+    return float(areas.max() / max(1, body.sum()))
 
 
 def _rind(hu: np.ndarray, body: np.ndarray, air: float) -> float:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from lungcnn.masks import of_columns
 from lungcnn.preprocessing.body import body_mask
 from lungcnn.preprocessing.lung_crop import CropBox, cut_crop, cut_lungs, lung_box, middle_of
 from lungcnn.preprocessing.lungs import lung_mask
@@ -37,7 +38,7 @@ class Anatomy:
     def lung_sides(self) -> tuple[float, float]:
         """Area of the lungs left and right of the body's middle on the upright image, as shares of the body's."""
         body, lungs = self.box.turn.apply(self.body), self.box.turn.apply(self.lungs)
-        across, area = lungs.sum(axis=0), body.sum()
+        across, area = of_columns(lungs), np.count_nonzero(body)
         middle = int(middle_of(body))
         return float(across[:middle].sum() / area), float(across[middle:].sum() / area)
 

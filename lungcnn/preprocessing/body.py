@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 
 from lungcnn.errors import RefusalError
-from lungcnn.masks import disc, filled, hull, joined_to_border, largest_piece
+from lungcnn.masks import disc, filled, hull, joined_to_border, largest_piece, of_pieces, pieces
 from lungcnn.windowing import AIR_HU, to_grey
 
 
@@ -18,9 +18,9 @@ class NoBodyError(RefusalError):
 # between the body's parts. The opening is limited, as a share of the picture's side.
 LUNG_OVER_AIR = 8
 LARGEST_OPENING = 0.45
-_AIR = to_grey(np.float32(AIR_HU))
+_AIR = float(to_grey(np.float32(AIR_HU)))
 # Brighter than this, what lies around the body is lung too: the picture shows the inside of a chest.
-_BRIGHTEST_AIR = to_grey(np.float32(-850))
+_BRIGHTEST_AIR = float(to_grey(np.float32(-850)))
 
 
 def body_mask(tissue: np.ndarray, grey: np.ndarray) -> np.ndarray:
@@ -47,18 +47,16 @@ def _opened_lung(tissue: np.ndarray, grey: np.ndarray) -> np.ndarray:
     if not tissue.any():
         return tissue
     outside = joined_to_border(1 - tissue)
-    air = max(_AIR, np.median(grey[outside > 0])) if outside.any() else _AIR
+    air = max(_AIR, _median(grey, outside)) if outside.any() else _AIR
     air = air if air <= _BRIGHTEST_AIR else _AIR
     brighter = (grey >= air + LUNG_OVER_AIR).astype(np.uint8)
     dim = cv2.morphologyEx(cv2.bitwise_and(outside, brighter), cv2.MORPH_OPEN, disc(5))
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(dim, connectivity=4)
+    labels, areas = pieces(dim)
     found, around = np.zeros_like(tissue), None
-    for label in range(1, count):
-        if stats[label, cv2.CC_STAT_AREA] < 0.01 * tissue.size:
-            continue
+    for label in np.flatnonzero(areas >= 0.01 * tissue.size):
         if around is None:
             # Without a couch's shell, but with what a cut through both lungs leaves in front and behind.
-            bare = _large_pieces(cv2.morphologyEx(filled(tissue), cv2.MORPH_OPEN, disc(5)))
+            bare = _large_pieces(cv2.morphologyEx(1 - outside, cv2.MORPH_OPEN, disc(5)))
             if not bare.any():
                 break
             around = hull(bare)
@@ -72,9 +70,14 @@ def _opened_lung(tissue: np.ndarray, grey: np.ndarray) -> np.ndarray:
     return found
 
 
+def _median(grey: np.ndarray, mask: np.ndarray) -> float:
+    """The median of grey levels, uint8 `[rows, columns]`, on a mask that isn't empty."""
+    below = cv2.calcHist([grey], [0], mask, [256], [0, 256]).ravel().cumsum()
+    half = below[-1] / 2
+    return float(np.searchsorted(below, half, "left") + np.searchsorted(below, half, "right")) / 2
+
+
 def _large_pieces(mask: np.ndarray) -> np.ndarray:
     """The largest piece of a mask and all that are a quarter as large or more."""
-    _, labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=4)
-    areas = stats[:, cv2.CC_STAT_AREA].copy()
-    areas[0] = 0
-    return np.isin(labels, np.flatnonzero((areas > 0) & (areas >= 0.25 * areas.max()))).astype(np.uint8)
+    labels, areas = pieces(mask)
+    return of_pieces(labels, (areas > 0) & (areas >= 0.25 * areas.max()))

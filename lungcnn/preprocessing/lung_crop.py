@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from lungcnn.masks import of_columns
 from lungcnn.preprocessing.turn import AS_STORED, Turn
 from lungcnn.windowing import AIR_HU, to_unit
 
@@ -40,8 +41,7 @@ class CropBox:
     def cut(self, image: np.ndarray, fill: float) -> np.ndarray:
         """The box's own pixels of `image` `[rows, columns]`, upright, with `fill` beyond its border."""
         cut = np.full((self.height, self.width), fill, image.dtype)
-        on_slice, on_box = self._overlap()
-        cut[on_box] = image[on_slice]
+        cut[self._on_box] = image[self.on_slice]
         return np.ascontiguousarray(self.turn.apply(cut))
 
     def as_stored(self, crop_map: np.ndarray) -> np.ndarray:
@@ -57,15 +57,18 @@ class CropBox:
         stored = self.as_stored(np.asarray(crop_map, np.float32))
         enlarged = cv2.resize(stored, size, interpolation=cv2.INTER_LINEAR)
         placed = np.zeros((self.rows, self.columns), np.float32)
-        on_slice, on_box = self._overlap()
-        placed[on_slice] = enlarged[on_box]
+        placed[self.on_slice] = enlarged[self._on_box]
         return placed
 
-    def _overlap(self) -> tuple[tuple[slice, slice], tuple[slice, slice]]:
-        """The part of the box that lies on the image, as index of the slice and of the box."""
-        spans = (self.top, self.height, self.rows), (self.left, self.width, self.columns)
-        (rows, box_rows), (columns, box_columns) = (_common(*span) for span in spans)
-        return (rows, columns), (box_rows, box_columns)
+    @property
+    def on_slice(self) -> tuple[slice, slice]:
+        """The part of the box that lies on the image, as an index of the slice."""
+        return _common(self.top, self.height, self.rows)[0], _common(self.left, self.width, self.columns)[0]
+
+    @property
+    def _on_box(self) -> tuple[slice, slice]:
+        """The same part as an index of what lies on the box."""
+        return _common(self.top, self.height, self.rows)[1], _common(self.left, self.width, self.columns)[1]
 
     def point_to_slice(self, x: float, y: float, cells: tuple[int, int]) -> tuple[float, float]:
         """Slice coordinates of the point (x, y) of an upright map with `cells` (rows, columns) over the box."""
@@ -128,18 +131,18 @@ def _as_stored(box: CropBox, turn: Turn) -> CropBox:
 
 def middle_of(body: np.ndarray) -> float:
     """Where the body's centre of mass lies from left to right."""
-    return float(np.average(np.arange(body.shape[1]) + 0.5, weights=body.sum(axis=0)))
+    return float(np.average(np.arange(body.shape[1]) + 0.5, weights=of_columns(body)))
 
 
 def cut_crop(hu: np.ndarray, body: np.ndarray, box: CropBox) -> np.ndarray:
     """The network's input of a slice: float32 `[128, 128]`, grey 0 to 1, everything outside the body air."""
-    unit = to_unit(np.where(body, hu, np.float32(AIR_HU)))
-    return _shrink(box.cut(unit, fill=float(to_unit(np.float32(AIR_HU)))))
+    seen = np.where(box.cut(body, fill=False), box.cut(hu, fill=AIR_HU), np.float32(AIR_HU))
+    return _shrink(to_unit(seen))
 
 
 def cut_lungs(lungs: np.ndarray, box: CropBox) -> np.ndarray:
     """The lung mask on the crop: bool `[128, 128]`."""
-    return _shrink(box.cut(lungs.astype(np.float32), fill=0.0)) > 0.5
+    return _shrink(box.cut(lungs, fill=False).astype(np.float32)) > 0.5
 
 
 def _shrink(cut: np.ndarray) -> np.ndarray:

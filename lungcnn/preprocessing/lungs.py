@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 
 from lungcnn.errors import RefusalError
-from lungcnn.masks import disc
+from lungcnn.masks import disc, of_pieces, pieces
 from lungcnn.windowing import WINDOWS
 
 _LUNG = WINDOWS["lung"]
@@ -23,26 +23,23 @@ def lung_mask(tissue: np.ndarray, body: np.ndarray) -> np.ndarray:
     # A margin of skin is taken off: folds of air at the surface are not lung.
     inner = cv2.erode(body, disc(5), borderType=cv2.BORDER_CONSTANT, borderValue=1)
     air = cv2.morphologyEx(inner & (1 - tissue), cv2.MORPH_OPEN, disc(3))
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(air, connectivity=4)
-    areas = stats[:, cv2.CC_STAT_AREA]
-    least = LEAST_PIECE * body.sum()
-    keep = [label for label in range(1, count) if areas[label] >= least]
-    if not keep or areas[keep].sum() < LEAST_LUNG * body.sum():
+    labels, areas = pieces(air)
+    large = (areas > 0) & (areas >= LEAST_PIECE * body.sum())
+    if areas[large].sum() < max(1, LEAST_LUNG * body.sum()):
         raise NoLungsError(
             "There is little aerated lung on this slice, or none: too little to be judged. Accepted are axial slices "
             "of the chest between apices and bases, under a window that shows "
             f"lung tissue (centre near {_LUNG.centre:g}, width near {_LUNG.width:g} HU)."
         )
-    lungs = np.isin(labels, keep).astype(np.uint8)
-    closed = cv2.morphologyEx(
-        cv2.copyMakeBorder(lungs, 16, 16, 16, 16, cv2.BORDER_CONSTANT, value=0), cv2.MORPH_CLOSE, disc(11)
-    )[16:-16, 16:-16]
+    lungs = cv2.copyMakeBorder(of_pieces(labels, large), 16, 16, 16, 16, cv2.BORDER_CONSTANT, value=0)
+    closed = cv2.morphologyEx(lungs, cv2.MORPH_CLOSE, disc(11))[16:-16, 16:-16]
     return _fill_small_holes(closed, largest=int(0.04 * body.sum())) & body
 
 
 def _fill_small_holes(mask: np.ndarray, largest: int) -> np.ndarray:
     """Fill holes of up to `largest` pixels: vessels and masses, not a heart that the lungs meet around."""
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(1 - mask, connectivity=4)
-    small = [label for label in range(1, count) if stats[label, cv2.CC_STAT_AREA] <= largest]
-    touches_border = np.unique(np.concatenate([labels[0], labels[-1], labels[:, 0], labels[:, -1]]))
-    return mask | np.isin(labels, np.setdiff1d(small, touches_border)).astype(np.uint8)
+    labels, areas = pieces(1 - mask)
+    small = (areas > 0) & (areas <= largest)
+    for border in (labels[0], labels[-1], labels[:, 0], labels[:, -1]):
+        small[border] = False
+    return mask | of_pieces(labels, small)

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lungcnn.results.rendering import encode_png, render_overlay
+from lungcnn.results.png import encode_png
+from lungcnn.results.rendering import render_overlay
 from lungcnn.results.series_report import SeriesReport
 from lungcnn.results.slice_report import SliceReport
 from lungcnn.windowing import WINDOWS, Window

@@ -7,7 +7,8 @@ from functools import partial
 from lungcnn.classes import CLASSES
 from lungcnn.explaining.methods import METHODS
 from lungcnn.results.export import View, draw_view
-from lungcnn.results.rendering import encode_png, render_slice
+from lungcnn.results.png import encode_png
+from lungcnn.results.rendering import render_slice
 from lungcnn.results.slice_report import DISCLAIMER, SliceReport
 
 SUBJECT = "Explainable classification of a chest-CT slice"

@@ -50,17 +50,16 @@ def render_overlay(
     for name, value in (("Opacity", opacity), ("The contour's level", 0 if contour is None else contour)):
         if not 0 <= value <= 1:
             raise UsageError(f"{name} lies between 0 and 1; received {value}.")
-    grey = cv2.cvtColor(render_slice(report.require_slice(), window), cv2.COLOR_GRAY2RGB)
+    picture = cv2.cvtColor(render_slice(report.require_slice(), window), cv2.COLOR_GRAY2RGB)
     if report.explanation is None:
-        return grey
+        return picture
     heat = report.explanation.heatmap()
     if contour is not None:
-        return _outlined(grey, heat, contour)
-    heat = heat / (report.explanation.scale or 1)
+        return _outlined(picture, heat, contour)
+    where = report.explanation.box.on_slice  # nothing is marked elsewhere
+    grey, heat = picture[where], heat[where] / (report.explanation.scale or 1)
     # Negative values may be larger than any positive one, which is what the scale is about.
     strength = np.minimum(np.abs(heat) if signed else np.maximum(heat, 0), 1)
-    if not strength.any():
-        return grey
     if signed:
         colours = np.where(heat[..., None] < 0, np.array(AGAINST, np.uint8), np.array(FOR, np.uint8))
     else:
@@ -68,7 +67,8 @@ def render_overlay(
         colours = cv2.cvtColor(colours, cv2.COLOR_BGR2RGB)
     # cv2.blendLinear wants weights a pixel: opacity for the colours, the rest for the slice.
     weight = strength * np.float32(opacity)
-    return cv2.blendLinear(colours, grey, weight, 1 - weight)
+    picture[where] = cv2.blendLinear(colours, np.ascontiguousarray(grey), weight, 1 - weight)
+    return picture
 
 
 def colour_table(colour_map: str) -> np.ndarray:
@@ -96,9 +96,3 @@ def _outlined(picture: np.ndarray, heatmap: np.ndarray, level: float) -> np.ndar
     width = max(1, round(max(picture.shape) / 350))
     curves = [np.floor(curve).astype(np.int32) for curve in contours(heatmap, level)]
     return cv2.polylines(picture, curves, True, FOR, width)
-
-
-def encode_png(picture: np.ndarray) -> bytes:
-    """A picture (uint8 grey or RGB) as PNG bytes."""
-    bgr = picture if picture.ndim == 2 else cv2.cvtColor(picture, cv2.COLOR_RGB2BGR)
-    return cv2.imencode(".png", bgr)[1].tobytes()

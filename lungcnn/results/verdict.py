@@ -9,10 +9,10 @@ from dataclasses import dataclass
 
 FLAGGED, NOT_FLAGGED, UNDECIDED = "flagged", "not_flagged", "undecided"
 # The one place of the English sentences: by `Verdict.call`, and by `Verdict.why`.
-CALLS = {FLAGGED: "Flagged as suspicious", NOT_FLAGGED: "Not flagged", UNDECIDED: "Undecided"}
+VERDICTS = {FLAGGED: "Flagged as suspicious", NOT_FLAGGED: "Not flagged", UNDECIDED: "Undecided"}
 _ABOVE = "{suspicious} {share} lies above the operating point of {threshold}"
 _BELOW = "{suspicious} {share} lies below the operating point of {threshold}"
-WHY = {
+VERDICT_REASONS = {
     "above": f"{_ABOVE}.",
     "above_not_alone": f"{_ABOVE}, though {{others}} is possible, too.",
     "above_but_any": f"{_ABOVE}, but every class is in the prediction set: the model abstains.",
@@ -36,7 +36,7 @@ class Verdict:
     """What is said of a slice first.
 
     Attributes:
-        why: a key of `WHY`. suspicious: the class that is looked for.
+        why: a key of `VERDICT_REASONS`. suspicious: the class that is looked for.
         share: its probability, 0 to 1. threshold: the operating point, None for a model that has none.
         others: the other classes of the prediction set, most probable first.
     """
@@ -62,7 +62,7 @@ class Verdict:
         """The verdict in words."""
         share, threshold = self.shares
         names = {"suspicious": self.suspicious, "others": " or ".join(self.others)}
-        return f"{CALLS[self.call]}: {WHY[self.why].format(share=share, threshold=threshold, **names)}"
+        return f"{VERDICTS[self.call]}: {VERDICT_REASONS[self.why].format(share=share, threshold=threshold, **names)}"
 
     def to_json(self) -> dict:
         """As plain values."""
@@ -88,7 +88,9 @@ def verdict_of(
     inside = held is not None and suspicious in held
     everything = held is not None and len(held) == len(probabilities)
     if threshold is None:
-        why = "uncalibrated" if held is None else "set_without" if not inside else "set_among" if others else "set_alone"
+        why = (
+            "uncalibrated" if held is None else "set_without" if not inside else "set_among" if others else "set_alone"
+        )
     elif share >= threshold:
         if everything:
             why = "above_but_any"
@@ -115,4 +117,6 @@ def apart(one: float, other: float | None) -> tuple[str, str]:
     if other is None:
         return percent(one), ""
     digits = next((n for n in range(4) if f"{100 * one:.{n}f}" != f"{100 * other:.{n}f}"), 3)
-    return (percent(one), percent(other)) if not digits else (f"{100 * one:.{digits}f} %", f"{100 * other:.{digits}f} %")
+    return (
+        (percent(one), percent(other)) if not digits else (f"{100 * one:.{digits}f} %", f"{100 * other:.{digits}f} %")
+    )

@@ -10,7 +10,8 @@ from lungcnn.errors import LungCNNError, UsageError
 from lungcnn.results.dicom.files import write_objects
 from lungcnn.results.dicom.results import DicomResults
 from lungcnn.results.dicom.source import Judged
-from lungcnn.results.rendering import encode_png, render_overlay
+from lungcnn.results.png import encode_png
+from lungcnn.results.rendering import render_overlay
 from lungcnn.results.series_report import SeriesReport
 from lungcnn.results.slice_report import SliceReport
 from lungcnn.serving.output_names import OutputNames

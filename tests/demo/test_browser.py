@@ -22,6 +22,8 @@ from conftest import ROOT, dicom_bytes, missing
 from demo_process import Demo
 from pypdf import PdfReader
 
+from demo import routes
+from demo.routes import API
 from lungcnn import COLOUR_MAPS, SIGNS, WINDOWS, LungCNNError, colour_table, load_slice, render_overlay
 from lungcnn.windowing import to_grey
 
@@ -60,13 +62,14 @@ class Watch:
     """Everything a page asks for and complains about."""
 
     def __init__(self, page):
-        self.hosts, self.errors, self.posts = set(), [], []
+        self.hosts, self.errors, self.posts, self.asked = set(), [], [], set()
         page.on("request", self._request)
         page.on("console", lambda m: self.errors.append(m.text) if m.type == "error" else None)
         page.on("pageerror", lambda error: self.errors.append(str(error)))
 
     def _request(self, request):
         self.hosts.add(urlparse(request.url).hostname)
+        self.asked.add((request.method, urlparse(request.url).path))
         if request.method == "POST":
             self.posts.append(request.url)
 
@@ -187,6 +190,8 @@ def set_value(page, selector, value):
 def test_before_the_model_is_there_visitors_are_told_and_stand_in_line(chromium, tmp_path, monkeypatch):
     from demo.examples import find_examples
     from demo.page import build_demo, look
+    from demo.rules import make_rules
+    from demo.server import launch_settings
     from demo.waiting import JudgeInWaiting
 
     monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
@@ -199,7 +204,8 @@ def test_before_the_model_is_there_visitors_are_told_and_stand_in_line(chromium,
     waiting = JudgeInWaiting(load, load_slice)
     waiting.start()
     demo = build_demo(waiting, find_examples()[:1], at_work=3)
-    _, url, _ = demo.launch(prevent_thread_lock=True, quiet=True, server_port=free_port(), **look())
+    rules = make_rules("127.0.0.1", page=demo, head=look()["head"])
+    _, url, _ = demo.launch(server_port=free_port(), **look(), **launch_settings(rules))
     try:
         pages = [chromium.new_page() for _ in range(4)]
         for page in pages:
@@ -941,3 +947,19 @@ def test_screenshot_script_writes_a_picture_of_a_phantom(tmp_path):
     subprocess.run([sys.executable, "-m", "demo.screenshot", "--out", str(out)], cwd=ROOT, check=True)
     assert cv2.imread(str(out)).shape == (900, 1440, 3)
     assert out.stat().st_size < 500_000
+
+
+def test_the_page_asks_for_what_is_open_and_little_is_open_besides(page):
+    drop(page, MASS)
+    checked(page)
+    page.click("#take-overlay")
+    page.wait_for_timeout(500)
+    asked = {routes.found(*one) for one in page.watch.asked}
+    assert None not in asked, [one for one in page.watch.asked if routes.found(*one) is None]
+    elsewhere = {  # what a browser has no use for here
+        "the API's client": {"/config", API + "/info", API + "/call/explain", API + "/call/explain/{name}"},
+        "passwords": {"/login", "/logout"},
+        "icon, trouble, start": {"/favicon.ico", *(API + part for part in ("/app_id", "/cancel", "/reset"))},
+        "Gradio itself": {API + "/startup-events"},
+    }
+    assert set(routes.OPEN) - asked == set().union(*elsewhere.values())

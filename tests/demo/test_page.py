@@ -3,7 +3,6 @@ import dataclasses
 import io
 import json
 import re
-import uuid
 import zlib
 from html import unescape
 
@@ -19,6 +18,7 @@ from demo.about import measured, weighed
 from demo.downloads import export_data
 from demo.events import PREDICTED, Events
 from demo.examples import find_examples
+from demo.intake import intake
 from demo.judge import JudgeHere
 from demo.page import build_demo, look
 from demo.plots import plots, reliability_plot
@@ -302,12 +302,9 @@ def ask(events, visit, name, *values, wanted=PREDICTED, method="grad-cam") -> li
     return list(events.guarded(visit, turn, getattr(events, name)(visit, turn, *values, *choices)))
 
 
-def written(tmp_path, *contents):
-    paths = []
-    for content in contents:
-        paths.append(tmp_path / f"JANE^DOE {uuid.uuid4()}.dcm")
-        paths[-1].write_bytes(content)
-    return [str(path) for path in paths]
+def uploaded(*contents):
+    """Tickets of uploads."""
+    return [intake.put(content) for content in contents]
 
 
 def phantom_bytes(phantom, z=0.0, **elements):
@@ -326,7 +323,7 @@ def last(changes):
 
 def test_the_slice_is_shown_before_it_is_judged(events, phantom, tmp_path):
     visit = Visit()
-    steps = ask(events, visit, "upload", written(tmp_path, phantom_bytes(phantom)))
+    steps = ask(events, visit, "upload", uploaded(phantom_bytes(phantom)))
     first = next(i for i, step in enumerate(steps) if "slice" in step and data(step["slice"]))
     judged = next(i for i, step in enumerate(steps) if "prediction" in step["outcome"])
     assert first < judged < len(steps)
@@ -339,11 +336,11 @@ def test_the_slice_is_shown_before_it_is_judged(events, phantom, tmp_path):
     assert data(shown["map"])["slice"] == data(shown["slice"])["id"] == visit.shown.name
 
 
-def test_the_slice_that_is_shown_is_the_slice_that_was_judged(events, phantom, tmp_path):
+def test_the_slice_that_is_shown_is_the_slice_that_was_judged(events, phantom):
     upright = to_grey(phantom.hu, Window(-500, 1500))
     png = cv2.imencode(".png", 255 - upright)[1].tobytes()
     visit = Visit()
-    steps = ask(events, visit, "upload", written(tmp_path, png))
+    steps = ask(events, visit, "upload", uploaded(png))
     sent = [data(step["slice"]) for step in steps if "slice" in step and data(step["slice"])]
     raw, judged = (unpacked(one["hu"], one["rows"], one["columns"]) for one in sent)
     assert raw[5, 5] > 0 > judged[5, 5], "the background becomes dark"
@@ -355,14 +352,14 @@ def test_the_slice_that_is_shown_is_the_slice_that_was_judged(events, phantom, t
     assert "inverted" in again["trust"]
 
 
-def test_what_fails_empties_the_viewer_and_a_refused_slice_stays_in_it(events, phantom, tmp_path):
+def test_what_fails_empties_the_viewer_and_a_refused_slice_stays_in_it(events, phantom):
     visit = Visit()
-    broken = last(ask(events, visit, "upload", written(tmp_path, b"just a text")))
+    broken = last(ask(events, visit, "upload", uploaded(b"just a text")))
     assert "This file is a text file" in broken["outcome"]
     assert data(broken["slice"]) is None
     assert visit.empty
     noise = np.random.default_rng(0).integers(0, 255, (64, 64)).astype(np.uint8)
-    refused = last(ask(events, visit, "upload", written(tmp_path, cv2.imencode(".png", noise)[1].tobytes())))
+    refused = last(ask(events, visit, "upload", uploaded(cv2.imencode(".png", noise)[1].tobytes())))
     assert texts.REFUSED in refused["outcome"]
     assert data(refused["slice"])["rows"] == 64
     assert data(refused["map"]) is None
@@ -376,27 +373,27 @@ def _boom():
     yield
 
 
-def test_another_class_and_method(events, phantom, tmp_path):
+def test_another_class_and_method(events, phantom):
     visit = Visit()
-    ask(events, visit, "upload", written(tmp_path, phantom_bytes(phantom)))
+    ask(events, visit, "upload", uploaded(phantom_bytes(phantom)))
     again = last(ask(events, visit, "explain", wanted="benign", method="hires-cam"))
     assert (data(again["map"])["class"], data(again["map"])["method"]) == ("benign", "hires-cam")
     assert "slice" not in again
     assert ask(events, Visit(), "explain", wanted="benign") == []
 
 
-def test_a_chosen_class_stays_from_slice_to_slice(events, phantom, tmp_path):
+def test_a_chosen_class_stays_from_slice_to_slice(events, phantom):
     visit = Visit()
     for wanted in ("benign", PREDICTED):
         for files in ([phantom_bytes(phantom)], [phantom_bytes(phantom, z, **SERIES) for z in (0.0, 5.0)]):
-            shown = last(ask(events, visit, "upload", written(tmp_path, *files), wanted=wanted))
+            shown = last(ask(events, visit, "upload", uploaded(*files), wanted=wanted))
             assert data(shown["map"])["class"] == (wanted or visit.shown.report.prediction)
         assert data(last(ask(events, visit, "scroll", 1, wanted=wanted))["map"])["class"] == (
             wanted or visit.shown.report.prediction
         )
 
 
-def test_files_of_a_series_are_ordered_judged_and_scrolled(events, phantom, tmp_path):
+def test_files_of_a_series_are_ordered_judged_and_scrolled(events, phantom):
     files = [
         phantom_bytes(phantom, 10.0, **SERIES),
         blank_in_series(5.0),
@@ -404,7 +401,7 @@ def test_files_of_a_series_are_ordered_judged_and_scrolled(events, phantom, tmp_
         b"text",
     ]
     visit = Visit()
-    shown = last(ask(events, visit, "upload", written(tmp_path, *files)))
+    shown = last(ask(events, visit, "upload", uploaded(*files)))
     stack = visit.shown.stack
     assert stack.series.positions == (0.0, 5.0, 10.0)
     assert [report.status for report in stack.report.slices] == ["ok", "refused", "ok"]
@@ -424,23 +421,23 @@ def test_files_of_a_series_are_ordered_judged_and_scrolled(events, phantom, tmp_
     assert len(record["slices"]) == 3
 
 
-def test_pictures_are_a_list_without_axis_or_result(events, phantom, tmp_path):
+def test_pictures_are_a_list_without_axis_or_result(events, phantom):
     pictures = [encode_png(to_grey(hu)) for hu in (phantom.hu, phantom.hu[:, ::-1])]
-    shown = last(ask(events, Visit(), "upload", written(tmp_path, *pictures)))
+    shown = last(ask(events, Visit(), "upload", uploaded(*pictures)))
     overview = shown["overview"]
     assert texts.LIST_TITLE.format(count=2) in overview
-    assert "series-result" not in overview
+    assert "series-findings" not in overview
     assert 'class="ends"' not in overview
     drawn = re.findall(r'<path d="(M[^"]+)" class="curve malignant"', overview)
     assert drawn[0].count("M") == 2, "a stroke each, joined by no line"
     assert shown["slider"]["label"] == texts.PICTURE
 
 
-def test_a_slice_of_a_series_that_cannot_be_read_is_named(events, phantom, tmp_path):
+def test_a_slice_of_a_series_that_cannot_be_read_is_named(events, phantom):
     torn = dicom_bytes(np.zeros((64, 64), np.int16), ImagePositionPatient=[0, 0, 5.0], **AXIAL, **SERIES)[:-4000]
     files = [phantom_bytes(phantom, 0.0, **SERIES), torn, phantom_bytes(phantom, 10.0, **SERIES)]
     visit = Visit()
-    ask(events, visit, "upload", written(tmp_path, *files))
+    ask(events, visit, "upload", uploaded(*files))
     assert len(visit.shown.stack.series) == 3
     said = last(ask(events, visit, "scroll", 2))
     assert f"Slice 2 of 3: {texts.ERROR}" in said["outcome"]
@@ -448,22 +445,22 @@ def test_a_slice_of_a_series_that_cannot_be_read_is_named(events, phantom, tmp_p
     assert visit.shown.stack is not None
 
 
-def test_work_for_an_older_turn_changes_nothing(events, phantom, tmp_path):
+def test_work_for_an_older_turn_changes_nothing(events, phantom):
     visit = Visit()
     turn = visit.begin()
     files = [phantom_bytes(phantom, z, **SERIES) for z in (0.0, 5.0, 10.0)]
-    older = events.guarded(visit, turn, events.upload(visit, turn, written(tmp_path, *files), PREDICTED, "grad-cam"))
+    older = events.guarded(visit, turn, events.upload(visit, turn, uploaded(*files), PREDICTED, "grad-cam"))
     assert "outcome" in next(older)
-    newer = last(ask(events, visit, "upload", written(tmp_path, phantom_bytes(phantom))))
+    newer = last(ask(events, visit, "upload", uploaded(phantom_bytes(phantom))))
     shown = visit.shown
     assert list(older) == [], "it ends without a word"
     assert visit.shown is shown
     assert data(newer["slice"])["id"] == shown.name
 
 
-def test_cancel_and_clear_leave_nothing(events, phantom, tmp_path):
+def test_cancel_and_clear_leave_nothing(events, phantom):
     visit = Visit()
-    ask(events, visit, "upload", written(tmp_path, phantom_bytes(phantom)))
+    ask(events, visit, "upload", uploaded(phantom_bytes(phantom)))
     assert not visit.empty
     cleared = last(ask(events, visit, "clear"))
     assert visit.empty
@@ -486,9 +483,9 @@ def taken(kind, visit, settings="") -> bytes:
     return base64.b64decode(content)
 
 
-def test_what_is_taken_away_looks_as_in_the_viewer(events, phantom, tmp_path):
+def test_what_is_taken_away_looks_as_in_the_viewer(events, phantom):
     visit = Visit()
-    ask(events, visit, "upload", written(tmp_path, phantom_bytes(phantom)))
+    ask(events, visit, "upload", uploaded(phantom_bytes(phantom)))
     settings = {"centre": 50, "width": 350, "opacity": 0.0, "colour_map": "viridis", "contour": None}
     plain = cv2.imdecode(np.frombuffer(taken("overlay", visit, json.dumps(settings)), np.uint8), cv2.IMREAD_COLOR)
     expected = np.clip((visit.shown.ct_slice.hu + 125) * 255 / 350 + 0.5, 0, 255).astype(np.uint8)
@@ -550,24 +547,6 @@ def test_examples_have_thumbnails_and_only_one_endpoint_is_public(pipeline, tmp_
     public = [d["api_name"] for d in page.config["dependencies"] if d["api_visibility"] == "public"]
     assert public == ["explain"]
     assert [d["js"] for d in page.config["dependencies"] if d["js"]] == []
-
-
-def test_thumbnails_outlive_the_cleaning_of_the_cache(pipeline, tmp_path, monkeypatch):
-    from gradio.route_utils import delete_files_created_by_app
-    from gradio.routes import App
-    from starlette.testclient import TestClient
-
-    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
-    page = build_demo(ready(pipeline), find_examples())
-    app = App.create_app(page, app_kwargs=launch_settings(tmp_path)["app_kwargs"])
-    client = TestClient(app, base_url="http://127.0.0.1")
-    icons = [c["props"]["icon"]["url"] for c in page.config["components"] if c["props"].get("icon")]
-    assert len(icons) >= 8
-    delete_files_created_by_app(page, age=None)
-    for icon in icons:
-        answer = client.get(icon)
-        assert (answer.status_code, answer.headers["content-type"]) == (200, "image/png")
-        assert answer.content.startswith(b"\x89PNG")
 
 
 def test_class_colours_are_said_once():

@@ -1,14 +1,15 @@
 import dataclasses
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from lungcnn.classes import CLASSES
 from lungcnn.results.slice_report import SliceReport
-from lungcnn.results.verdict import CALLS, FLAGGED, NOT_FLAGGED, UNDECIDED, WHY, apart, verdict_of
+from lungcnn.results.verdict import FLAGGED, NOT_FLAGGED, UNDECIDED, VERDICT_REASONS, VERDICTS, apart, verdict_of
 
-SETS = st.none() | st.sets(st.sampled_from(CLASSES), min_size=1).map(lambda held: tuple(sorted(held, key=CLASSES.index)))
+SETS = st.none() | st.sets(st.sampled_from(CLASSES), min_size=1).map(
+    lambda held: tuple(sorted(held, key=CLASSES.index))
+)
 
 
 def verdict(shares, held, threshold):
@@ -32,7 +33,7 @@ def verdict(shares, held, threshold):
 def test_one_sentence_from_all_three(shares, held, threshold, call, sentence):
     found = verdict(shares, held, threshold)
     assert found.call == call
-    assert found.sentence.startswith(f"{CALLS[call]}: malignant ")
+    assert found.sentence.startswith(f"{VERDICTS[call]}: malignant ")
     assert sentence in found.sentence
     assert found.to_json() == {
         "call": call,
@@ -46,7 +47,7 @@ def test_one_sentence_from_all_three(shares, held, threshold, call, sentence):
 def test_what_lies_above_the_operating_point_is_never_said_to_be_clear(malignant, split, held, threshold):
     shares = ((1 - malignant) * split, (1 - malignant) * (1 - split), malignant)
     found = verdict(shares, held, threshold)
-    assert found.why in WHY
+    assert found.why in VERDICT_REASONS
     if threshold is not None:
         assert (found.call == NOT_FLAGGED) <= (malignant < threshold)
         assert (found.call == FLAGGED) <= (malignant >= threshold)

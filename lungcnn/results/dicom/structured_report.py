@@ -10,9 +10,10 @@ from lungcnn.errors import Reason
 from lungcnn.results.dicom.coded import answer, class_code, code, number, yes_or_no
 from lungcnn.results.dicom.provenance import MANUFACTURER, maker
 from lungcnn.results.dicom.source import Source
+from lungcnn.results.finding import Finding
 from lungcnn.results.series_report import SeriesReport
 from lungcnn.results.slice_report import DISCLAIMER, ModelInfo, SliceReport
-from lungcnn.results.verdict import CALLS
+from lungcnn.results.verdict import VERDICTS
 
 if TYPE_CHECKING:
     from highdicom.sr import (
@@ -45,7 +46,7 @@ def structured_report(
     from pydicom.sr.coding import Code
 
     model = sources[0].model
-    groups = [] if series_report is None else [_series_group(series_report, model)]
+    groups = [] if series_report is None else _series_groups(series_report, model)
     groups += [_slice_group(source, f"Slice {number}") for number, source in enumerate(sources, 1)]
     content = MeasurementReport(
         observation_context=_observer(model),
@@ -110,18 +111,35 @@ def _group(
     return made
 
 
-def _series_group(report: SeriesReport, model: ModelInfo) -> MeasurementsAndQualitativeEvaluations:
+def _series_groups(report: SeriesReport, model: ModelInfo) -> list[MeasurementsAndQualitativeEvaluations]:
+    """The series, and each of its findings."""
     answers, sentences = _said("NOTE", "What to know of the series", [*report.reasons, *report.notes])
-    numbers = []
-    if report.result is not None:
-        called = yes_or_no(report.result.called_malignant)
-        answers.append(answer("CALLED", "Is the series called malignant?", called))
-        numbers = [
-            number("P_SERIES", "Probability that the series is malignant", report.result.malignant),
-            number("THRESHOLD", "Operating point of the series", report.result.threshold),
-            number("JUDGED", "Number of slices judged", report.result.judged),
-        ]
-    return _group("Series", model, numbers, answers, sentences)
+    judged = sum(one.status == "ok" for one in report.slices)
+    numbers = [number("JUDGED", "Number of slices judged", judged)]
+    if not report.reasons:
+        numbers.append(number("FINDINGS", "Number of findings", len(report.findings)))
+    groups = [_group("Series", model, numbers, answers, sentences)]
+    return groups + [_finding_group(one, f"Finding {count}", model) for count, one in enumerate(report.findings, 1)]
+
+
+def _finding_group(finding: Finding, name: str, model: ModelInfo) -> MeasurementsAndQualitativeEvaluations:
+    numbers = [
+        number("P_FINDING", "Probability of malignant", finding.malignant),
+        number("SHARE", "Share of its slice's evidence", finding.evidence_share),
+        number("PEAK_X", "Strongest at x, in pixels", finding.peak_xy[0]),
+        number("PEAK_Y", "Strongest at y, in pixels", finding.peak_xy[1]),
+    ]
+    for title, value in zip(("across", "down", "along"), finding.extent_mm, strict=True):
+        if value is not None:
+            numbers.append(number(f"EXTENT_{title.upper()}", f"Extent {title}", value, in_mm=True))
+    for title, value in zip(("lowest", "highest"), finding.position_mm or (), strict=False):
+        numbers.append(number(f"POSITION_{title.upper()}", f"Position of the {title} slice", value, in_mm=True))
+    answers = []
+    if finding.above_operating_point is not None:
+        reached = yes_or_no(finding.above_operating_point)
+        answers.append(answer("ABOVE", "Is it at or above the operating point?", reached))
+    words = _said("FINDING", "Finding", [Reason("finding", finding.sentence)])[1]
+    return _group(name, model, numbers, answers, words)
 
 
 def _slice_group(source: Source, name: str) -> MeasurementsAndQualitativeEvaluations:
@@ -152,7 +170,9 @@ def _answers(report: SliceReport) -> tuple[list[QualitativeEvaluation], list[Tex
     made = [answer("GATE", "May the model judge this slice?", code(gate, gate))]
     said = []
     if report.verdict:
-        made.append(answer("VERDICT", "Is the slice flagged?", code(report.verdict.call, CALLS[report.verdict.call])))
+        made.append(
+            answer("VERDICT", "Is the slice flagged?", code(report.verdict.call, VERDICTS[report.verdict.call]))
+        )
         said = [_in_words("VERDICT_TEXT", "Is the slice flagged, and why", report.verdict.sentence)]
     reasons, why = _said("REASON", "Why the slice was not judged", report.reasons)
     warnings, mind = _said("WARNING", "What to keep in mind", report.warnings)
