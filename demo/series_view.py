@@ -115,7 +115,11 @@ def _table(report: SeriesReport) -> str:
     rows = []
     for index, (one, place) in enumerate(zip(report.slices, report.positions, strict=True)):
         shares = [percent(one.probabilities[name]) for name in CLASSES] if one.probabilities else ["–"] * len(CLASSES)
-        said = one.prediction or (texts.NOT_JUDGED if one.status == "refused" else texts.NOT_READ)
+        said = (
+            texts.VERDICTS[one.verdict.call]
+            if one.verdict
+            else (texts.NOT_JUDGED if one.status == "refused" else texts.NOT_READ)
+        )
         why = " ".join(reason.message for reason in one.reasons)
         cells = "".join(
             f"<td>{escape(cell)}</td>" for cell in ("–" if place is None else f"{place:.1f}", said, *shares)

@@ -6,6 +6,7 @@ from functools import partial
 
 from lungcnn.classes import CLASSES
 from lungcnn.explaining.methods import METHODS
+from lungcnn.explaining.sentences import STRENGTHS
 from lungcnn.results.export import View, draw_view
 from lungcnn.results.png import encode_png
 from lungcnn.results.rendering import render_slice
@@ -166,6 +167,8 @@ def _checks(report: SliceReport) -> list[str]:
     if explanation.cell_mm:
         size = " of {:.0f} x {:.0f} mm".format(*explanation.cell_mm)
     lines.append(f"Strongest at x {x:.0f}, y {y:.0f} (pixels). The map has {cells} cells{size}: a region, not an edge.")
+    if explanation.strength:
+        lines.append(STRENGTHS[explanation.strength].format(name=explanation.class_name))
     if checks is None:
         return [*lines, "The heatmap was not checked."]
     numbers = [
