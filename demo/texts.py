@@ -88,7 +88,10 @@ THE_PREDICTED = "the most probable class"
 METHOD = "Method"
 EXACTLY = "Exactly (in English)"
 DRAWN = "Drawn here:"
-RIGHT, WRONG, NEITHER = "The model is right.", "The model is wrong.", "The model doesn't decide."
+RIGHT, NEITHER = "The model is right.", "The model doesn't decide."
+WRONG_ALARM = "The model is wrong: nothing of a malignant form was drawn."
+WRONG_MISS = "The model is wrong: what was drawn is of a malignant form."
+WRONG_REFUSAL = "Refusing it is wrong."
 RIGHT_REFUSAL = "Refusing it is right."
 PEAK_ON = "The strongest evidence for {name} lies on it."
 PEAK_OFF = "The strongest evidence for {name} lies elsewhere."
@@ -138,7 +141,8 @@ TRAINING_WHAT = (
 
 CONFIDENCE_TITLE = "At this confidence"
 CONFIDENCE = (
-    "Where the most probable class got {low} to {high} %, it was the true one on {right} of {slices} slices of patients the "
+    "Where the most probable class got {low} to {high} %, it was the true one on {right} of {slices} slices "
+    "of patients the "
     "model had not seen (95 % interval {least} to {most})."
 )
 CONFIDENCE_FEW = (
@@ -149,14 +153,16 @@ CONFIDENCE_NONE = "How often the model is right at this confidence was not measu
 CONFIDENCE_WHAT = (
     "Slices of patients that the network was not trained on were sorted by the probability of the called class, "
     "and in each range the right calls were counted. A probability can be believed as a share only if that count "
-    "comes near it. The tick asks for 30 slices and for an interval that begins at 80 %. Slices of one patient are alike, so "
+    "comes near it. The tick asks for 30 slices and for an interval that begins at 80 %. Slices of one "
+    "patient are alike, so "
     "the intervals are rather too narrow. Source: out-of-fold predictions in training; reliability after Guo 2017."
 )
 
 OPERATING_TITLE = "The operating point"
 OPERATING = "It lies at {threshold}."
 OPERATING_FIGURES = (
-    "It lies at {threshold}: {sensitivity} of the malignant slices of unseen patients are above it, and {alarms} of the "
+    "It lies at {threshold}: {sensitivity} of the malignant slices of unseen patients are above it, and "
+    "{alarms} of the "
     "others, too."
 )
 OPERATING_NONE = "No operating point was chosen for this model."
@@ -176,7 +182,8 @@ STRENGTH_UNKNOWN = "How strong the evidence is isn't known for this method and m
 HEATMAP_WHAT = (
     "What the map marks is hidden and uncovered step by step, and the fall and rise of the class's probability "
     "are compared with the same for random places. A map that does no better than random does not show what the "
-    "network used; one that does still says nothing about disease. The tick asks for more than that: half of the map in the lungs, and "
+    "network used; one that does still says nothing about disease. The tick asks for more than that: half of "
+    "the map in the lungs, and "
     "more evidence than on most training slices of other classes. Source: deletion and insertion, Petsiuk 2018; "
     "completeness, Draelos and Carin 2020."
 )
@@ -296,7 +303,7 @@ WORKER_GONE = "The model can't be kept running on this machine (out of memory?).
 # All of the above stand on the page: their keys follow from their names, and a test holds every language to them.
 globals().update({name: keyed(name.lower(), value) for name, value in tuple(globals().items()) if name.isupper()})
 
-# ---------------------------------------------------------------- on the console, and in answers to programs: in English alone
+# ---------------------------------------------------------------- console and programs, in English alone
 
 PUBLIC_LINK = "Public link: {link} (for de-identified images only)"
 NO_PUBLIC_LINK = "No public link could be made (no internet?); going on here."

@@ -14,7 +14,7 @@ _SAYS = ' role="status" aria-live="polite"'
 
 def percent(share: float) -> str:
     """A share 0 to 1 as a whole percentage that isn't broken over two lines; the ends are kept for certainty."""
-    return lungcnn.percent(share).replace(" ", "\u00a0")
+    return lungcnn.percent(share).replace(" %", "\u00a0%")
 
 
 def class_name(name: str) -> str:
@@ -58,7 +58,7 @@ def result(report: SliceReport | None = None, where: str = "", truth: Truth | No
 
 
 def _verdict(verdict: Verdict) -> str:
-    share, threshold = (value.replace(" ", "\u00a0") for value in verdict.shares)
+    share, threshold = (value.replace(" %", "\u00a0%") for value in verdict.shares)
     why = texts.VERDICT_REASONS[verdict.why].format(
         suspicious=class_name(verdict.suspicious),
         share=share,
@@ -100,13 +100,15 @@ def drawn(truth: Truth | None, report: SliceReport) -> str:
         return ""
     said = [truth.drawn]
     if report.verdict is None:
-        said.append(texts.RIGHT_REFUSAL if truth.stranger else texts.WRONG)
+        said.append(texts.RIGHT_REFUSAL if truth.stranger else texts.WRONG_REFUSAL)
     elif report.verdict.call == UNDECIDED:
         said.append(texts.NEITHER)
+    elif (report.verdict.call == FLAGGED) == truth.suspicious:
+        said.append(texts.RIGHT)
     else:
-        said.append(texts.RIGHT if (report.verdict.call == FLAGGED) == truth.suspicious else texts.WRONG)
+        said.append(texts.WRONG_MISS if truth.suspicious else texts.WRONG_ALARM)
     peak = report.explanation and report.explanation.peak_xy
-    if truth.outline is not None and report.explanation and peak:
+    if truth.outline is not None and report.explanation and peak and report.explanation.class_name != CLASSES[0]:
         name = class_name(report.explanation.class_name)
         said.append((texts.PEAK_ON if truth.marks(peak) else texts.PEAK_OFF).format(name=name))
     return f'<p id="drawn">{say(texts.DRAWN)} {" ".join(say(sentence) for sentence in said)}</p>'
