@@ -8,6 +8,7 @@ from demo import texts
 from demo.views import percent
 from lungcnn import CLASSES, ModelCard, Reading, SeriesReport
 
+FINDINGS = 5  # listed at once
 # The plot is stretched to the page's width; its labels are not, so that they can be read on a phone.
 WIDTH, HEIGHT, MARGIN = 900, 100, 4
 
@@ -42,12 +43,17 @@ def _first(report: SeriesReport) -> str:
 
 def _findings(report: SeriesReport) -> str:
     """What persists over neighbouring slices, each with a button to its strongest slice."""
-    items = "".join(
+    items = [
         f'<li><button type="button" data-slice="{one.peak_slice}" class="jump">{one.peak_slice + 1} '
         f"<span>({percent(one.malignant)})</span></button> {escape(one.sentence)}</li>"
         for one in report.findings
-    )
-    listed = f"<ol>{items}</ol>" if items else ""
+    ]
+    listed = f"<ol>{''.join(items[:FINDINGS])}</ol>" if items else ""
+    if more := items[FINDINGS:]:
+        listed += (
+            f"<details><summary>{texts.MORE_FINDINGS.format(count=len(more))}</summary>"
+            f'<ol start="{FINDINGS + 1}">{"".join(more)}</ol></details>'
+        )
     return f'<div id="series-findings"><p>{escape(report.findings_in_words)}</p>{listed}</div>'
 
 

@@ -214,6 +214,7 @@ PROFILE_LABEL = "Probabilities of the three classes along the series; the slice 
 FEET, HEAD = "feet", "head"
 THRESHOLD_LEGEND = "dotted line: the operating point for malignant"
 ALL_SLICES = "All slices"
+MORE_FINDINGS = "{count} more"
 TABLE_HEAD = ("Slice", "mm", "Verdict")
 TABLE_REMARKS = "Remarks"
 NOT_JUDGED, NOT_READ = "not judged", "not readable"
