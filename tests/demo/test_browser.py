@@ -486,7 +486,7 @@ def test_class_and_method_switch_without_a_new_upload(page):
     page.click(".examples button >> nth=2")  # what was chosen stays
     checked(page)
     says(page, "#ct-caption", "Evidence for benign · HiResCAM")
-    page.get_by_label("the predicted class").check()
+    page.get_by_label("the most probable class").check()
     page.wait_for_function(
         "() => document.querySelector('#prediction') && document.querySelector('#ct-caption').innerText === "
         "`Evidence for ${document.querySelector('#prediction').innerText} · HiResCAM`",
@@ -613,7 +613,7 @@ def test_a_broken_file_a_picture_and_a_refused_one(page):
 
     choose(page, EXAMPLES / "carina-normal.png")
     checked(page)
-    assert "uncalibrated" in page.inner_text("#notes")
+    assert "states no HU" in page.inner_text("#notes")
     assert page.is_disabled("#ct-centre")
     assert page.is_disabled("input[value=bone]")
     assert page.is_visible("#ct-uncalibrated")
