@@ -183,6 +183,7 @@ def _serve(
     page.queue(max_size=max_queue, default_concurrency_limit=max_concurrency)
     appearance = look()
     rules = make_rules(host, root_path, trust_host, embed_in, page, appearance.get("head", ""))
+    rules.trouble = waiting.trouble
     where = {"server_name": host, "server_port": port, "root_path": root_path, "auth": users or None}
     try:
         _, local, _ = page.launch(**where, **appearance, **launch_settings(rules))

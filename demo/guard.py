@@ -38,19 +38,22 @@ class Guard:
         host = given.get(b"host", b"").decode("latin-1")
         if not self.rules.trusts(host):
             raise Unacceptable(421, texts.UNTRUSTED_HOST)
-        if not routes.found(method, path):
+        route = routes.found(method, path)
+        if route is None:
             raise Unacceptable(404, texts.NO_SUCH_PAGE)
         if not self.rules.is_of_ours(given.get(b"origin", b"").decode("latin-1"), host):
             raise Unacceptable(403, texts.FOREIGN_ORIGIN)
+        if route in routes.NEEDS_MODEL and self.rules.trouble():
+            raise Unacceptable(503, texts.WORKER_GONE)
         scope = scope | {
             "query_string": clean_query(scope["query_string"]),
             "headers": self.rules.clean_headers(scope["headers"]),
         }
         if path.startswith(FILE):
             await self._give(scope, answer, path.removeprefix(FILE), given.get(b"cookie", b"").decode("latin-1"))
-        elif path.rstrip("/") == "/login":
+        elif route == "/login":
             await self._log_in(scope, receive, answer, given)
-        elif method == "POST" and path.rstrip("/") != UPLOAD:
+        elif method == "POST" and route != UPLOAD:
             body = clean_call(await read_body(receive, given))
             await self.app(_with_body(scope, body), _replay(body, receive), answer)
         else:

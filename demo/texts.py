@@ -295,11 +295,18 @@ UPLOAD_TOO_LARGE = (
 )
 UPLOAD_GONE = "The upload is no longer here: uploads are used once and kept for minutes only. Send the file again."
 WORKER_DIED = (
-    "The process that runs the model stopped in the middle of this slice and is being started again. Try again in half "
-    "a minute; if it stops on the same file again, that file is the reason."
+    "The process that runs the model stopped in the middle of this slice, several times, and is being started again. "
+    "Try again in half a minute."
+)
+WORKER_DEADLY = (
+    "What you sent made the process that reads and judges it stop, twice: it is not tried again. Export the slice "
+    "anew, for instance uncompressed."
 )
 WORKER_SLOW = "The slice took longer than {seconds} seconds and was given up. Try another export of it."
-WORKER_GONE = "The model can't be kept running on this machine (out of memory?). Tell the people who run this demo."
+WORKER_GONE = (
+    "Nothing can be judged at the moment: the model can't be loaded on this machine. It is tried again every minute; "
+    "come back later, or tell the people who run this demo."
+)
 
 # All of the above stand on the page: their keys follow from their names, and a test holds every language to them.
 globals().update({name: keyed(name.lower(), value) for name, value in tuple(globals().items()) if name.isupper()})

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from demo.examples import Truth
+from demo.worker.deposits import Upload
 from lungcnn import CTSlice, Reading, Series, SeriesReport, SliceReport
 
 DELIVERY_SECONDS = 2  # for a browser that went away in the middle
@@ -49,9 +50,12 @@ class Stack:
     """A series that was judged.
 
     Attributes:
+        upload: whose series it is. number: which of them. reading: all that was found in the upload, without the files.
         name: a random one, by which the viewer tells its slices from others.
     """
 
+    upload: Upload
+    number: int
     reading: Reading
     series: Series
     report: SeriesReport

@@ -19,14 +19,14 @@ from demo.downloads import export_data
 from demo.events import PREDICTED, Events
 from demo.examples import find_examples, truth_of
 from demo.intake import intake
-from demo.judge import JudgeHere
+from demo.judge import JudgeHere, ReadHere
 from demo.page import build_demo, look
 from demo.plots import plots, reliability_plot
 from demo.server import launch_settings
 from demo.trust import share_interval, trust
 from demo.visit import Shown, Visit
 from demo.waiting import JudgeInWaiting
-from lungcnn import CLASS_COLOURS, CLASSES, LungCNNError, encode_png, load_slice, read_series, render_overlay
+from lungcnn import CLASS_COLOURS, CLASSES, LungCNNError, encode_png, read_series, render_overlay
 from lungcnn.errors import Reason
 from lungcnn.reading.acquisition import SliceFacts
 from lungcnn.reading.ct_slice import CTSlice
@@ -350,7 +350,7 @@ def test_the_shipped_card_is_shown():
 
 
 def ready(pipeline) -> JudgeInWaiting:
-    waiting = JudgeInWaiting(lambda: JudgeHere(pipeline), load_slice)
+    waiting = JudgeInWaiting(lambda: JudgeHere(pipeline), ReadHere())
     waiting.start()
     waiting.get()
     return waiting
@@ -588,7 +588,7 @@ def test_profile_and_table_tell_what_was_not_judged(pipeline, phantom):
 
 def test_a_judge_in_waiting_comes_or_its_error(pipeline):
     judge = JudgeHere(pipeline)
-    waiting = JudgeInWaiting(lambda: judge, load_slice)
+    waiting = JudgeInWaiting(lambda: judge, judge)
     assert not waiting.ready
     waiting.start()
     assert waiting.get() is judge
@@ -596,7 +596,7 @@ def test_a_judge_in_waiting_comes_or_its_error(pipeline):
     def fail():
         raise LungCNNError("no model today")
 
-    waiting = JudgeInWaiting(fail, load_slice)
+    waiting = JudgeInWaiting(fail, ReadHere())
     waiting.start()
     with pytest.raises(LungCNNError, match="no model today"):
         waiting.get()

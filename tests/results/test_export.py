@@ -117,7 +117,7 @@ def test_the_page_of_a_slice_of_a_series_tells_the_first_findings(report):
     pdf = export_report(report, day=DAY, series=series)
     assert len(PdfReader(io.BytesIO(pdf)).pages) == 1
     text = text_of(pdf)
-    assert "5 findings, 2 at or above the operating point" in text
+    assert "5 findings, 2 above the operating point" in text
     assert [one.sentence in text for one in found] == [True, True, True, False, False]
 
 
