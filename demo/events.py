@@ -11,8 +11,10 @@ from pathlib import Path
 import gradio as gr
 
 from demo import intake, series_view, texts, viewer, views
+from demo.examples import Truth, truth_of
 from demo.line import Changes, Steps
 from demo.outgoing import give
+from demo.trust import trust
 from demo.visit import Shown, Stack, Superseded, Turn, Visit
 from demo.waiting import JudgeInWaiting
 from demo.worker.deposits import Upload
@@ -92,7 +94,8 @@ class Events:
     def example(self, visit: Visit, turn: Turn, path: Path, wanted: str, method: str) -> Steps:
         """A bundled slice."""
         yield _step("read")
-        yield from self._judge_alone(visit, turn, self._waiting.reader.load_slice(path), path, wanted, method)
+        ct_slice = self._waiting.reader.load_slice(path)
+        yield from self._judge_alone(visit, turn, ct_slice, path, wanted, method, truth_of(path.stem))
 
     def another(self, visit: Visit, turn: Turn, number: int | None, wanted: str, method: str) -> Steps:
         """Another series of the same upload."""
@@ -152,18 +155,26 @@ class Events:
         except Superseded:
             return
         except LungCNNError as error:
-            yield from _failed(visit, turn, texts.REFUSED if isinstance(error, RefusalError) else texts.ERROR, error)
+            title = texts.REFUSED if isinstance(error, RefusalError) else texts.ERROR
+            yield from _failed(visit, turn, views.stopped(title, error))
         except Exception as error:  # noqa: BLE001 - the last line of defence: no traceback reaches a visitor
             log.error("unexpected %s while judging a slice", type(error).__name__)
-            yield from _failed(visit, turn, texts.FAILED_TITLE, texts.FAILED)
+            yield from _failed(visit, turn, views.message(texts.FAILED_TITLE, texts.FAILED))
 
     # ------------------------------------------------------------ how it is done
 
     def _judge_alone(
-        self, visit: Visit, turn: Turn, ct_slice: CTSlice, content: bytes | Path | None, wanted: str, method: str
+        self,
+        visit: Visit,
+        turn: Turn,
+        ct_slice: CTSlice,
+        content: bytes | Path | None,
+        wanted: str,
+        method: str,
+        truth: Truth | None = None,
     ) -> Steps:
         """Show, judge, check: the picture is there before the network has spoken."""
-        shown = visit.show(turn, Shown(ct_slice, source=self._source(ct_slice, content)))
+        shown = visit.show(turn, Shown(ct_slice, source=self._source(ct_slice, content), truth=truth))
         yield _step("judge" if self._waiting.ready else "model") | {"slice": viewer.slice_data(shown)}
         shown = self._run(visit, turn, wanted, method, checks=False)
         again = {"slice": viewer.slice_data(shown)} if shown.corrected else {}
@@ -212,7 +223,7 @@ class Events:
         except LungCNNError as error:
             where = texts.WHICH_SLICE.format(number=index + 1, count=len(stack.series))
             visit.show(turn, Shown(index=index, stack=stack))
-            yield {"outcome": views.message(f"{where}: {texts.ERROR}", str(error))} | _UNJUDGED | _NO_SLICE
+            yield {"outcome": views.stopped(texts.ERROR, error, where)} | _UNJUDGED | _NO_SLICE
             return
         visit.show(turn, Shown(ct_slice, None, index, stack, self._source(ct_slice, content)))
         shown = self._run(visit, turn, wanted, method, checks=False)
@@ -241,7 +252,7 @@ class Events:
         report, stack = shown.report, shown.stack
         where = texts.WHICH_SLICE.format(number=shown.index + 1, count=len(stack.series)) if stack else ""
         outcome: Changes = {
-            "outcome": views.result(report, where),
+            "outcome": views.result(report, where, shown.truth),
             "panel": gr.update(visible=stack is not None),
             "cancel": _HIDDEN,
             "clear": _VISIBLE,
@@ -250,11 +261,11 @@ class Events:
             return outcome | _UNJUDGED
         return outcome | {
             "map": viewer.map_data(shown),
-            "trust": views.trust(report, self._card, pending),
+            "trust": trust(report, self._card, pending),
             "evidence": _VISIBLE,
             "take": _VISIBLE,
             "dicom": gr.update(visible=shown.source is not None),
-            "dicom_hint": f'<p class="quiet">{texts.DICOM_PICTURE if shown.source is None else texts.DICOM_HINT}</p>',
+            "dicom_hint": views.quiet(texts.DICOM_PICTURE if shown.source is None else texts.DICOM_HINT),
         }
 
 
@@ -272,9 +283,9 @@ def _step(name: str, detail: str = "") -> Changes:
     return {"outcome": views.working(name, detail), "panel": _HIDDEN} | _NO_RESULT | {"cancel": _VISIBLE}
 
 
-def _failed(visit: Visit, turn: Turn, title: str, text: object) -> Steps:
+def _failed(visit: Visit, turn: Turn, said: str) -> Steps:
     try:
         visit.show(turn, Shown())
     except Superseded:
         return
-    yield {"outcome": views.message(title, str(text))} | _NO_RESULT | _NOTHING
+    yield {"outcome": said} | _NO_RESULT | _NOTHING

@@ -121,7 +121,8 @@ def _table(report: SeriesReport) -> str:
     rows = []
     for index, (one, place) in enumerate(zip(report.slices, report.positions, strict=True)):
         shares = [percent(one.probabilities[name]) for name in CLASSES] if one.probabilities else ["–"] * len(CLASSES)
-        said = one.prediction or (texts.NOT_JUDGED if one.status == "refused" else texts.NOT_READ)
+        not_said = texts.NOT_JUDGED if one.status == "refused" else texts.NOT_READ
+        said = texts.VERDICTS[one.verdict.call] if one.verdict else not_said
         why = " ".join(reason.message for reason in one.reasons)
         cells = "".join(
             f"<td>{escape(cell)}</td>" for cell in ("–" if place is None else f"{place:.1f}", said, *shares)

@@ -19,11 +19,9 @@ class Evidence(Protocol):
 
     Attributes:
         odds: float `[rows, columns]`, log-odds of malignant by each cell alone, up to a constant.
-        spoken: float `[rows, columns]`, what of the slice's malignant logit each cell accounts for (HiResCAM).
     """
 
     odds: np.ndarray
-    spoken: np.ndarray
 
     def logits(self, kept: np.ndarray) -> np.ndarray:
         """Logits `[k, classes]` of the slice by the cells in each of `k` masks, bool `[k, rows, columns]`."""
@@ -40,9 +38,6 @@ class EvidenceOfMaxima:
     def __init__(self, found: np.ndarray, weights: np.ndarray, bias: np.ndarray):
         self._cells, self._weights, self._bias = found.reshape(-1, found.shape[-1]), weights, bias
         self.odds = _odds(self._cells @ weights + bias).reshape(found.shape[:2])
-        largest = self._cells.argmax(axis=0)
-        shares = self._cells[largest, np.arange(len(weights))] * weights[:, MALIGNANT]
-        self.spoken = np.bincount(largest, shares, minlength=len(self._cells)).reshape(found.shape[:2])
 
     def logits(self, kept: np.ndarray) -> np.ndarray:
         """As `Evidence.logits`."""
@@ -56,7 +51,6 @@ class EvidenceOfSums:
     def __init__(self, logits: np.ndarray, shares: np.ndarray):
         self._logits, self._shares = logits, shares
         self.odds = shares[MALIGNANT] - np.delete(shares, MALIGNANT, axis=0).max(axis=0)
-        self.spoken = shares[MALIGNANT]
 
     def logits(self, kept: np.ndarray) -> np.ndarray:
         """As `Evidence.logits`."""

@@ -29,7 +29,7 @@ class Peak:
         cell: width and height of a cell.
         malignant: calibrated probability of the slice by this place alone, the others hidden; at most the slice's.
         strength: log-odds of the strongest cell above those of the slice's background.
-        share: of all that speaks for malignant on the slice, 0 to 1.
+        share: of the evidence above the background on the slice, summed over its cells, 0 to 1.
     """
 
     x: float
@@ -59,10 +59,9 @@ def find_peaks(evidence: Evidence, box: CropBox, calibration: Calibration, least
     kept = np.stack([background, np.ones_like(background), *(background | place.cells for place in places)])
     without, whole, *malignant = calibrate(evidence.logits(kept), calibration)[:, MALIGNANT].tolist()
     least = max(least, ADDS * without / (1 - without + ADDS * without))
-    spoken = np.maximum(evidence.spoken, 0)
-    total = float(spoken.sum()) or 1.0
+    positive = np.maximum(above, 0)
     return [
-        _on_slice(box, above, place, min(p, whole), float(spoken[place.cells].sum()) / total)
+        _on_slice(box, above, place, min(p, whole), float(positive[place.cells].sum() / positive.sum()))
         for place, p in zip(places, malignant, strict=True)
         if p >= least
     ]
