@@ -58,7 +58,11 @@ _SMALL = {"help_option_names": ["-h", "--help"]}
     help="Offer results as DICOM objects of the uploaded study, which name its patient. Not with --share.",
 )
 @click.option(
-    "--root-path", envvar="GRADIO_ROOT_PATH", show_envvar=True, help="Where a proxy serves the demo, such as /lung."
+    "--root-path",
+    envvar="GRADIO_ROOT_PATH",
+    show_envvar=True,
+    callback=lambda _context, _option, value: _root_path(value),
+    help="Where a proxy serves the demo, such as /lung.",
 )
 @click.option("--trust-host", multiple=True, metavar="NAME", help="Another name by which visitors reach the demo.")
 @click.option("--embed-in", multiple=True, metavar="ORIGIN", help="A site (https://...) that may show it in a frame.")
@@ -128,13 +132,19 @@ def main(auth, auth_file, model, share, public, dicom_results, log_level, **opti
     for name in (signal.SIGTERM, signal.SIGINT):
         signal.signal(name, end)
     try:
-        _serve(scratch, users, model, share, dicom_results, card, **options)
+        _serve(users, model, share, dicom_results, card, **options)
         threading.Event().wait()
     except OSError as error:
         raise click.ClickException(texts.CANT_START.format(reason=error.strerror or type(error).__name__)) from None
     finally:
         close_all()
         remove_scratch(scratch)
+
+
+def _root_path(given: str | None) -> str | None:
+    """`/lung`, however it was written; None for the root. A full address stays one."""
+    path = (given or "").strip().rstrip("/")
+    return path if not path or "://" in path else "/" + path.lstrip("/")
 
 
 def _users(auth: str | None, auth_file: Path | None) -> list[tuple[str, str]]:
@@ -155,7 +165,6 @@ def _users(auth: str | None, auth_file: Path | None) -> list[tuple[str, str]]:
 
 
 def _serve(
-    scratch,
     users,
     model,
     share,
@@ -175,21 +184,19 @@ def _serve(
     from demo.waiting import judge_elsewhere
 
     waiting = judge_elsewhere(model, max_concurrency)
-    from demo import intake
     from demo.examples import find_examples
-    from demo.gradio_internals import receive_uploads_with
     from demo.page import build_demo, look
     from demo.rules import make_rules
     from demo.server import keep_tidy, launch_settings, open_tunnel
 
-    receive_uploads_with(intake.receive)
     page = build_demo(waiting, find_examples(), card, dicom_results)
     page.queue(max_size=max_queue, default_concurrency_limit=max_concurrency)
     appearance = look()
     rules = make_rules(host, root_path, trust_host, embed_in, page, appearance.get("head", ""))
+    rules.trouble = waiting.trouble
     where = {"server_name": host, "server_port": port, "root_path": root_path, "auth": users or None}
     try:
-        _, local, _ = page.launch(**where, **appearance, **launch_settings(scratch, rules))
+        _, local, _ = page.launch(**where, **appearance, **launch_settings(rules))
     except OSError:
         ports = f"port {port}" if port else "ports 7860 to 7959"
         raise click.ClickException(
@@ -198,7 +205,7 @@ def _serve(
         ) from None
     click.echo(f"The demo is at {local} (Ctrl-C ends it).")
     waiting.start()
-    keep_tidy(page, scratch)
+    keep_tidy(page)
     if share:
         public = open_tunnel(page, rules)
         click.echo(texts.PUBLIC_LINK.format(link=public) if public else texts.NO_PUBLIC_LINK)

@@ -17,6 +17,37 @@ def receive_uploads_with(receive: Callable) -> None:
     gradio.routes.upload_fn = receive  # type: ignore[attr-defined]
 
 
+class NoOtherOrigins:
+    """In the place of Gradio's CORS middleware, which allows any origin with credentials under most host names."""
+
+    def __init__(self, app, **_):
+        self.app = app
+
+    async def __call__(self, scope, receive, send):
+        await self.app(scope, receive, send)
+
+
+def serve_with(protocol: type, most: int) -> None:
+    """Have Gradio's server speak `protocol`, with so many connections at most."""
+    import gradio.http_server
+
+    class Server(gradio.http_server.Server):
+        def __init__(self, config, *args, **options):
+            # What proxies say is for the guard to believe; the page needs no web sockets.
+            config.http, config.ws, config.limit_concurrency, config.proxy_headers = protocol, "none", most, False
+            super().__init__(config, *args, **options)
+
+    if gradio.http_server.Server.__module__ == "gradio.http_server":
+        gradio.http_server.Server = Server  # type: ignore[misc]
+
+
+def allow_no_other_origins() -> None:
+    """Pages of other sites can't read our answers. Call this before the app is made."""
+    import gradio.routes
+
+    gradio.routes.CustomCORSMiddleware = NoOtherOrigins  # type: ignore[assignment,attr-defined]
+
+
 def logged_in(app, cookies: str) -> bool:
     """As Gradio's `login_check`, which is a closure inside its routes."""
     if app.auth is None:
@@ -48,3 +79,8 @@ def drop_sessions(page, age: float, empty: Callable[[Any], bool]) -> None:
             if idle and (now - used).total_seconds() > age:
                 holder.session_data.pop(name, None)
                 holder.time_last_used.pop(name, None)
+
+
+def forget_uploads(page) -> None:
+    """Gradio keeps the name of each upload for ever, to delete files of ours that there aren't."""
+    page.upload_file_set.clear()

@@ -1,25 +1,15 @@
-"""What stands between the network and Gradio: which hosts, paths and sizes pass, and which headers go out."""
+"""What stands between the network and Gradio: which hosts, paths, bodies and files pass, and which headers go out."""
 
-import json
 import secrets
 from pathlib import PurePath
 
-from demo import texts
+from demo import routes, texts
+from demo.answers import Answer
 from demo.gradio_internals import logged_in
-from demo.outgoing import KINDS, outgoing
+from demo.incoming import Unacceptable, clean_call, clean_query, read_body
+from demo.outgoing import outgoing
+from demo.routes import FILE, UPLOAD
 from demo.rules import Rules
-
-API = "/gradio_api/"
-FILE = API + "file="
-# Gradio's routes that the page and `gradio_client` need. The rest (proxies, deep links, run history, monitoring,
-# component servers, recording, code assistants) is shut, whatever the installed release puts there.
-PAGE = ("/", "/config", "/config/", "/login", "/login/", "/logout", "/favicon.ico", "/robots.txt", "/theme.css")
-FOLDERS = ("/assets/", "/static/", FILE, API + "heartbeat/", API + "call/explain/")
-CALLS = (
-    *("app_id", "call/explain", "cancel", "info", "login_check", "openapi.json", "queue/data", "queue/join"),
-    *("reset", "startup-events", "theme.css", "upload", "upload_progress", "user"),
-)
-MAX_BODY = 2**20  # bytes of a request other than an upload
 
 
 class Guard:
@@ -33,114 +23,76 @@ class Guard:
             return await self.app(scope, receive, send)
         if scope["type"] != "http":  # Gradio needs no web sockets
             return await send({"type": "websocket.close", "code": 1008})
+        path = scope["path"].removeprefix((scope.get("root_path") or "").rstrip("/")) or "/"
         nonce = secrets.token_urlsafe(16)
-        answer = _Answer(send, self.rules.headers(nonce), nonce)
-        given = dict(scope["headers"])
-        host = given.get(b"host", b"").decode("latin-1")
-        path = scope["path"].removeprefix(scope.get("root_path") or "") or "/"
-        if not self.rules.trusts(host):
-            return await answer.plain(421, texts.UNTRUSTED_HOST)
-        if not allowed(path) or b"deep_link" in scope["query_string"]:
-            return await answer.plain(404, texts.NO_SUCH_PAGE)
-        if (
-            path.startswith(FILE)
-            and scope["method"] in ("GET", "HEAD")
-            and logged_in(scope["app"], given.get(b"cookie", b"").decode("latin-1"))
-        ):
-            data = outgoing.fetch(path.removeprefix(FILE))
-            if data is not None:
-                return await answer.file(data, PurePath(path), scope["method"] == "HEAD")
-        if path != API + "upload" and scope["method"] == "POST":
-            body = await _read(receive, given)
-            if body is None:
-                return await answer.plain(413, texts.BODY_TOO_LARGE)
-            receive = _replay(body, receive)
-            if _asks_for_download(body):
-                return await answer.plain(400, texts.NO_LINKS)
-        if path.rstrip("/") == "/login" and scope["method"] == "POST":
-
-            async def check():
-                await self.app(scope, receive, answer)
-                return answer.status
-
-            if not await self.rules.tries.attempt(check):
-                await answer.plain(429, texts.TOO_MANY_TRIES)
-            return None
-        return await self.app(scope, receive, answer)
-
-
-def allowed(path: str) -> bool:
-    """Whether a path (without the root path) is one that the page needs."""
-    if path in PAGE or path.startswith(FOLDERS):
-        return True
-    return path.startswith(API) and path.removeprefix(API).rstrip("/") in CALLS
-
-
-class _Answer:
-    """`send` of an ASGI call: adds the headers, and the nonce to the scripts of a page."""
-
-    def __init__(self, send, headers: dict[str, str], nonce: str):
-        self._send, self._headers, self._nonce = send, headers, nonce
-        self._start = None
-        self._page = b""
-        self.status = None
-
-    async def __call__(self, message):
-        if message["type"] == "http.response.start":
-            self.status = message["status"]
-            kept = [(name, value) for name, value in message["headers"] if name.decode().lower() not in self._headers]
-            added = [(name.encode(), value.encode()) for name, value in self._headers.items()]
-            message = message | {"headers": kept + added}
-            kind = dict(kept).get(b"content-type", b"")
-            if kind.startswith(b"text/html"):
-                self._start = message | {
-                    "headers": [item for item in message["headers"] if item[0] != b"content-length"]
-                }
-                return
-        elif self._start is not None and message["type"] == "http.response.body":
-            self._page += message.get("body", b"")
-            if message.get("more_body"):
-                return
-            page = self._page.replace(b"<script", f"<script nonce={self._nonce}".encode())
-            await self._send(self._start)
-            self._start, message = None, {"type": "http.response.body", "body": page}
-        await self._send(message)
-
-    async def file(self, data: bytes, path: PurePath, head_only: bool):
-        """Answer with a download."""
-        headers = [
-            (b"content-type", KINDS.get(path.suffix, "application/octet-stream").encode()),
-            (b"content-disposition", f'attachment; filename="{path.name}"'.encode()),
-            (b"content-length", str(len(data)).encode()),
-            (b"cache-control", b"no-store"),
-        ]
-        await self({"type": "http.response.start", "status": 200, "headers": headers})
-        await self({"type": "http.response.body", "body": b"" if head_only else data})
-
-    async def plain(self, status: int, text: str):
-        """Answer with a sentence."""
-        headers = [(b"content-type", b"text/plain; charset=utf-8")]
-        await self({"type": "http.response.start", "status": status, "headers": headers})
-        await self({"type": "http.response.body", "body": text.encode()})
-
-
-async def _read(receive, headers) -> bytes | None:
-    """The body, or None where it is too large."""
-    length = headers.get(b"content-length", b"0")
-    if not length.isdigit() or int(length) > MAX_BODY:
+        answer = Answer(send, self.rules.headers(nonce), nonce if path == "/" else None)
+        try:
+            await self._pass(scope, receive, answer, path)
+        except Unacceptable as error:
+            await answer.plain(error.status, error.sentence)
         return None
-    body = bytearray()
-    while True:
-        message = await receive()
-        body += message.get("body", b"")
-        if len(body) > MAX_BODY:
-            return None
-        if not message.get("more_body"):
-            return bytes(body)
+
+    async def _pass(self, scope, receive, answer: Answer, path: str) -> None:
+        """Answer a request, or have Gradio answer what is left of it. Raises `Unacceptable`."""
+        given, method = dict(scope["headers"]), scope["method"]
+        host = given.get(b"host", b"").decode("latin-1")
+        if not self.rules.trusts(host):
+            raise Unacceptable(421, texts.UNTRUSTED_HOST)
+        route = routes.found(method, path)
+        if route is None:
+            raise Unacceptable(404, texts.NO_SUCH_PAGE)
+        if not self.rules.is_of_ours(given.get(b"origin", b"").decode("latin-1"), host):
+            raise Unacceptable(403, texts.FOREIGN_ORIGIN)
+        if route in routes.NEEDS_MODEL and self.rules.trouble():
+            raise Unacceptable(503, texts.WORKER_GONE)
+        scope = scope | {
+            "query_string": clean_query(scope["query_string"]),
+            "headers": self.rules.clean_headers(scope["headers"]),
+        }
+        answer.stranger = not logged_in(scope["app"], given.get(b"cookie", b"").decode("latin-1"))
+        if path.startswith(FILE):
+            await self._give(scope, answer, path.removeprefix(FILE))
+        elif route == "/login":
+            await self._log_in(scope, receive, answer, given)
+        elif method == "POST" and route != UPLOAD:
+            body = clean_call(await read_body(receive, given))
+            await self.app(_with_body(scope, body), _replay(body, receive), answer)
+        else:
+            await self.app(scope, receive, answer)
+
+    async def _give(self, scope, answer: Answer, name: str) -> None:
+        """A file of ours; Gradio's own route would fetch any address, and serve what lies in its folder."""
+        data = None if answer.stranger else outgoing.fetch(name)
+        if data is None:
+            raise Unacceptable(404, texts.NO_SUCH_PAGE)
+        await answer.file(data, PurePath(name), scope["method"] == "HEAD")
+
+    async def _log_in(self, scope, receive, answer: Answer, given: dict[bytes, bytes]) -> None:
+        body = await read_body(receive, given)
+        said: list[dict] = []
+
+        async def keep(message) -> None:
+            said.append(message)
+
+        async def check() -> bool:
+            await self.app(scope, _replay(body, receive), keep)
+            return said[0]["status"] != 400
+
+        if not await self.rules.tries.attempt(check):
+            raise Unacceptable(429, texts.TOO_MANY_TRIES)
+        for message in said:
+            await answer(message)
+
+
+def _with_body(scope, body: bytes):
+    """The headers of a request whose body was written anew."""
+    kept = [item for item in scope["headers"] if item[0] not in (b"content-length", b"content-type")]
+    ours = [(b"content-length", str(len(body)).encode()), (b"content-type", b"application/json")]
+    return scope | {"headers": kept + ours}
 
 
 def _replay(body: bytes, receive):
-    """A `receive` that gives the body once more, then what comes after it."""
+    """A `receive` that gives a body, then what comes after it."""
     given = False
 
     async def again():
@@ -151,21 +103,3 @@ def _replay(body: bytes, receive):
         return {"type": "http.request", "body": body, "more_body": False}
 
     return again
-
-
-def _asks_for_download(body: bytes) -> bool:
-    """Whether a call names a file by a web address, which Gradio would fetch for whoever asks."""
-    try:
-        left = [json.loads(body)] if body[:1] in b"{[" else []
-    except ValueError:
-        return False  # Gradio says so itself
-    while left:
-        item = left.pop()
-        if isinstance(item, dict):
-            path = item.get("path")
-            if isinstance(path, str) and path.strip().lower().startswith(("http:", "https:")):
-                return True
-            left.extend(item.values())
-        elif isinstance(item, list):
-            left.extend(item)
-    return False

@@ -1,17 +1,17 @@
-"""Uploads live in memory, never on disk: what Gradio gets is a small file that holds a ticket.
+"""Uploads live in memory, never on disk: what Gradio gets is a ticket.
 
 Gradio writes an upload under the visitor's own file name into a folder named after its content, readable by
-anyone who has the address; two visitors with the same slice share the file. Here the bytes wait in memory for the
-one event that takes them, and the file under a neutral name holds only the ticket for them.
+anyone who has the address; two visitors with the same slice share the file, and whatever path a later request names is
+read. Here the bytes wait in memory for the one event that takes them, by a ticket that only the uploader was told.
 """
 
+import asyncio
+import re
 import secrets
-import shutil
 import sys
 import threading
 import time
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from demo import texts
 from lungcnn import UnreadableFileError
@@ -19,9 +19,31 @@ from lungcnn import UnreadableFileError
 MAX_FILE = 512 * 2**20  # a zip of a thin-slice chest CT: 700 slices of 512 x 512 in 16 bits are 350 MiB
 MAX_TOTAL = 1024 * 2**20
 MAX_FILES = 1000
-EXPIRY = 600  # seconds that an upload may wait for its event
-NAME = "upload"
-_TICKET = b"lungcnn-upload-"
+MAX_TICKETS = 20_000
+UNASKED = 120  # seconds that an upload may wait for a request that names it
+EXPIRY = 900  # seconds that one may wait which was named: the line may be long
+FORMS = 2**20  # bytes of an upload that aren't its files
+# An upload that stands still, or comes in so slowly that it is there to hold a place, is given up.
+IDLE_SECONDS, GRACE_SECONDS, SLOWEST = 15.0, 30.0, 16 * 2**10
+_OVERHEAD = 1024  # bytes that each upload costs besides its own
+TICKET = re.compile(r"upload-[0-9a-f]{32}")
+
+
+class Arrival:
+    """An upload on its way in. Attributes: received: bytes so far; since, last: monotonic times; ousted: give it up."""
+
+    def __init__(self) -> None:
+        self.received, self.ousted = 0, False
+        self.since = self.last = time.monotonic()
+
+    def is_slow(self, now: float) -> bool:
+        """Whether it only holds a place."""
+        age = now - self.since
+        return now - self.last > IDLE_SECONDS or (age > GRACE_SECONDS and self.received < SLOWEST * age)
+
+    def in_the_way(self, now: float) -> bool:
+        """Whether it goes first where there is no room for others."""
+        return now - self.last > 2 or (now - self.since > 10 and self.received < 16 * SLOWEST * (now - self.since))
 
 
 @dataclass
@@ -29,63 +51,96 @@ class Intake:
     """The uploads that wait: ticket to bytes.
 
     Attributes:
-        limit: bytes that may wait in all. expiry: seconds after which one that nobody took is dropped.
+        limit: bytes that may wait in all, those on their way in among them.
+        unasked, expiry: seconds after which one that nobody named, or nobody took, is dropped.
     """
 
     limit: int = MAX_TOTAL
+    unasked: float = UNASKED
     expiry: float = EXPIRY
-    _waiting: dict[bytes, tuple[float, bytes, Path]] = field(default_factory=dict)
-    _arriving: int = 0
+    _waiting: dict[str, tuple[float, bytes]] = field(default_factory=dict)
+    _named: set[str] = field(default_factory=set)
+    _arrivals: set[Arrival] = field(default_factory=set)
+    _total: int = 0
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def arrive(self, size: int) -> bool:
-        """Count bytes on their way in (negative: arrived or given up); False where no more may come."""
+    def begin(self) -> Arrival:
+        """An upload begins to come in."""
         self.drop_expired()
+        arrival = Arrival()
         with self._lock:
-            self._arriving += size
-            return self._arriving + sum(len(data) for _, data, _ in self._waiting.values()) <= self.limit
+            self._arrivals.add(arrival)
+        return arrival
 
-    def put(self, data: bytes, folder: Path) -> Path:
-        """Keep `data`; returns the path of a file in `folder` that stands for it. Raises `OSError` (disk full)."""
-        ticket = _TICKET + secrets.token_hex(16).encode()
-        path = folder / secrets.token_hex(16) / NAME
-        path.parent.mkdir(parents=True)
-        try:
-            path.write_bytes(ticket)
-        except OSError:
-            shutil.rmtree(path.parent, ignore_errors=True)
-            raise
+    def arrive(self, arrival: Arrival, size: int) -> bool:
+        """Count bytes of it; False where there is no room, or none for one so slow."""
+        now = time.monotonic()
         with self._lock:
-            self._waiting[ticket] = time.monotonic(), data, path
-        return path
+            if arrival.ousted:
+                return False
+            arrival.last = now
+            arrival.received += size
+            self._total += size
+            if self._total > self.limit:
+                self._make_room(arrival, now)
+            return self._total <= self.limit
 
-    def take(self, path: Path | str) -> bytes:
-        """The bytes of an upload, once; its file is deleted. A file that holds no ticket is read and deleted.
+    def end(self, arrival: Arrival) -> None:
+        """It has arrived, or was given up."""
+        with self._lock:
+            if arrival in self._arrivals:
+                self._arrivals.discard(arrival)
+                self._total -= arrival.received
 
-        Raises `UnreadableFileError` where the upload was taken before, has expired, or can't be opened.
+    def put(self, data: bytes) -> str:
+        """Keep `data`; returns the ticket for it."""
+        ticket = "upload-" + secrets.token_hex(16)
+        with self._lock:
+            while len(self._waiting) >= MAX_TICKETS:
+                self._forget(next(iter(self._waiting)))
+            self._waiting[ticket] = time.monotonic(), data
+            self._total += len(data) + _OVERHEAD
+        return ticket
+
+    def claim(self, ticket: str) -> None:
+        """A request names it: it may wait for as long as the line is."""
+        with self._lock:
+            if ticket in self._waiting:
+                self._named.add(ticket)
+
+    def take(self, ticket: str) -> bytes:
+        """The bytes of an upload, once.
+
+        Raises `UnreadableFileError` where it was taken before, has expired, or never was.
         """
-        path = Path(path)
-        try:
-            with path.open("rb") as stream:
-                ticket = stream.read(64)
-                if not ticket.startswith(_TICKET):
-                    return ticket + stream.read()
-            with self._lock:
-                _, data, _ = self._waiting.pop(ticket)
-            return data
-        except (OSError, KeyError):
-            raise UnreadableFileError(texts.UPLOAD_GONE) from None
-        finally:
-            _remove(path)
+        with self._lock:
+            if ticket not in self._waiting:
+                raise UnreadableFileError(texts.UPLOAD_GONE)
+            return self._forget(ticket)
 
     def drop_expired(self) -> None:
         """Forget what nobody came for."""
         now = time.monotonic()
         with self._lock:
-            old = [ticket for ticket, (since, _, _) in self._waiting.items() if now - since > self.expiry]
-            gone = [self._waiting.pop(ticket)[2] for ticket in old]
-        for path in gone:
-            _remove(path)
+            for ticket, (since, _) in list(self._waiting.items()):
+                if now - since > (self.expiry if ticket in self._named else self.unasked):
+                    self._forget(ticket)
+
+    def _forget(self, ticket: str) -> bytes:
+        _, data = self._waiting.pop(ticket)
+        self._named.discard(ticket)
+        self._total -= len(data) + _OVERHEAD
+        return data
+
+    def _make_room(self, newest: Arrival, now: float) -> None:
+        """Give up uploads that stand still, the largest first."""
+        others = [one for one in self._arrivals if one is not newest and one.in_the_way(now)]
+        for one in sorted(others, key=lambda one: -one.received):
+            if self._total <= self.limit:
+                break
+            self._arrivals.discard(one)
+            self._total -= one.received
+            one.ousted = True
 
     def __len__(self) -> int:
         return len(self._waiting)
@@ -95,36 +150,41 @@ intake = Intake()
 take = intake.take
 
 
-def _remove(path: Path) -> None:
-    try:
-        path.unlink(missing_ok=True)
-        if path.name == NAME:
-            path.parent.rmdir()
-    except OSError:
-        pass
-
-
 async def receive(request, upload_dir, max_file_size, upload_id, force_move=True, upload_progress=None):
     """In the place of `gradio.route_utils.upload_fn`, and with its arguments and result (paths, none to copy)."""
     from starlette.exceptions import HTTPException
     from starlette.formparsers import MultiPartParser
 
+    limit = min(max_file_size, MAX_FILE)
+    too_large = HTTPException(413, texts.UPLOAD_TOO_LARGE.format(limit=int(limit) >> 20))
     if not request.headers.get("content-type", "").startswith("multipart/form-data"):
         raise HTTPException(400, texts.UPLOAD_FORM)
+    length = request.headers.get("content-length", "0")
+    if not length.isdecimal() or int(length) > limit + FORMS:  # before it is read
+        raise too_large
     if upload_id and upload_progress:
         upload_progress.track(upload_id)
 
     class InMemory(MultiPartParser):
         spool_max_size = sys.maxsize
 
-    received = 0
+    arrival = intake.begin()
 
     async def measured():
-        nonlocal received
-        async for chunk in request.stream():
-            received += len(chunk)
-            if not intake.arrive(len(chunk)):
+        chunks = request.stream().__aiter__()
+        while True:
+            try:
+                chunk = await asyncio.wait_for(anext(chunks), IDLE_SECONDS)
+            except StopAsyncIteration:
+                return
+            except TimeoutError:
+                raise HTTPException(408, texts.TOO_SLOW) from None
+            if arrival.received + len(chunk) > limit + FORMS:
+                raise too_large
+            if not intake.arrive(arrival, len(chunk)):
                 raise HTTPException(503, texts.UPLOADS_FULL)
+            if arrival.is_slow(time.monotonic()):
+                raise HTTPException(408, texts.TOO_SLOW)
             yield chunk
 
     try:
@@ -133,14 +193,10 @@ async def receive(request, upload_dir, max_file_size, upload_id, force_move=True
             contents = [await item.read() for item in form.getlist("files") if hasattr(item, "read")]
         finally:
             await form.close()
-        limit = min(max_file_size, MAX_FILE)
         if any(len(data) > limit for data in contents):
-            raise HTTPException(413, texts.UPLOAD_TOO_LARGE.format(limit=int(limit) >> 20))
-        paths = [intake.put(data, Path(upload_dir)) for data in contents]
-    except OSError:
-        raise HTTPException(507, texts.DISK_FULL) from None
+            raise too_large
+        return [intake.put(data) for data in contents], [], []
     finally:
-        intake.arrive(-received)
+        intake.end(arrival)
         if upload_id and upload_progress:
             upload_progress.set_done(upload_id)
-    return paths, [], []

@@ -13,8 +13,9 @@ from demo.downloads import dicom_data, export_data
 from demo.events import PREDICTED, Events
 from demo.examples import Example
 from demo.line import Changes, Line
-from demo.outgoing import outgoing
+from demo.parts import icon, picture, upload_box
 from demo.plots import plots
+from demo.say import say
 from demo.visit import Turn, Visit
 from demo.waiting import JudgeInWaiting
 from lungcnn import CLASS_COLOURS, CLASSES, DEFAULT_METHOD, METHODS, ModelCard
@@ -98,11 +99,11 @@ def _layout(examples: list[Example], card: ModelCard | None, dicom_results: bool
     places["warming"] = html(elem_classes="warming-host")
     with gr.Row(elem_classes="start"):
         with gr.Column(scale=3, min_width=260):
-            places["upload"] = gr.File(label=texts.UPLOAD, height=132, elem_id="upload", file_count="multiple")
+            places["upload"] = upload_box(label=texts.UPLOAD, height=132, elem_id="upload", file_count="multiple")
         with gr.Column(scale=8, min_width=300, elem_classes="tight"):
             real = any(example.real for example in examples)
             strip = texts.EXAMPLES_REAL if real else texts.EXAMPLES
-            html(f'<p class="quiet">{strip}</p>', visible=bool(examples))
+            html(views.quiet(strip), visible=bool(examples))
             with gr.Row(elem_classes="examples"):
                 places["examples"] = [_example_button(example) for example in examples]
     with gr.Row(elem_classes="main"):
@@ -119,8 +120,7 @@ def _layout(examples: list[Example], card: ModelCard | None, dicom_results: bool
 
 
 def _example_button(example: Example) -> gr.Button:
-    # From memory: nothing that tidies the disk up can take it away.
-    return gr.Button(example.title, icon=outgoing.keep(example.thumbnail, "example.png"), size="sm")
+    return gr.Button(example.title, icon=icon(example.thumbnail, "example.png"), size="sm")
 
 
 def _series_panel() -> dict[str, Any]:
@@ -145,16 +145,16 @@ def _data_boxes() -> dict[str, Any]:
 
 def _take_away(dicom_results: bool) -> dict[str, Any]:
     with gr.Column(visible=False, elem_classes="take") as take:
-        html(f"<h2>{texts.TAKE}</h2>")
+        html(f"<h2>{say(texts.TAKE)}</h2>")
         with gr.Row(elem_classes="exports"):
             exports = {
-                kind: gr.Button(title, size="sm", elem_id=f"take-{kind}") for kind, (title, *_) in texts.EXPORTS.items()
+                kind: gr.Button(title, size="sm", elem_id=f"take-{kind}") for kind, title in texts.EXPORTS.items()
             }
-        html(f'<p class="quiet">{texts.TAKE_HINT}</p>')
+        html(views.quiet(texts.TAKE_HINT))
         places: dict[str, Any] = {"take": take, "exports": exports}
         if dicom_results:
             with gr.Row(elem_classes="exports of-dicom"):
-                places["dicom"] = gr.Button(texts.DICOM[0], size="sm", elem_id="take-dicom")
+                places["dicom"] = gr.Button(texts.DICOM, size="sm", elem_id="take-dicom")
                 places["dicom_hint"] = html(elem_id="dicom-hint")
     return places
 
@@ -165,7 +165,7 @@ def _side() -> dict[str, Any]:
         cancel = gr.Button(texts.CANCEL, size="sm", visible=False, elem_id="cancel")
         clear = gr.Button(texts.CLEAR, size="sm", visible=False, elem_id="clear")
     with gr.Column(visible=False, elem_classes="evidence") as evidence:
-        classes = [(texts.THE_PREDICTED, PREDICTED), *((name, name) for name in CLASSES)]
+        classes = [(texts.THE_PREDICTED, PREDICTED), *((texts.CLASS_NAMES[name], name) for name in CLASSES)]
         wanted = gr.Radio(classes, value=PREDICTED, label=texts.EXPLAIN_CLASS, elem_id="explain-class")
         methods = [(f"{method.title} ({method.source})", name) for name, method in METHODS.items()]
         method = gr.Dropdown(methods, value=DEFAULT_METHOD, label=texts.METHOD, filterable=False, elem_id="method")
@@ -257,6 +257,6 @@ def _wire(page: gr.Blocks, places: dict[str, Any], events: Events, line: Line, e
         inputs = [visit, places["settings"]]
         button.click(taken, inputs, [places["download"]], show_progress_on=[button], **PRIVATE)
 
-    api_inputs = [gr.File(visible=False), gr.Textbox("", visible=False), gr.Textbox(DEFAULT_METHOD, visible=False)]
-    api_outputs = [gr.JSON(visible=False), gr.Image(visible=False, format="png")]
+    api_inputs = [upload_box(visible=False), gr.Textbox("", visible=False), gr.Textbox(DEFAULT_METHOD, visible=False)]
+    api_outputs = [gr.JSON(visible=False), picture(visible=False)]
     gr.Button(visible=False).click(events.api, api_inputs, api_outputs, api_name="explain")

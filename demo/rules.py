@@ -10,10 +10,14 @@ import ipaddress
 import os
 import re
 import socket
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from urllib.parse import urlparse
 
 from demo.login import Tries
+
+_OWN = ("localhost", "127.0.0.1", "::1")
+_FORWARDED_HOST = b"x-forwarded-host"
 
 
 @dataclass
@@ -21,12 +25,13 @@ class Rules:
     """What one demo allows.
 
     Attributes:
-        hosts: names that may stand in the Host header besides addresses and this machine's own names; "*.name" for
-            all below a name.
+        hosts: names that were given: they may stand in the Host header, in the Origin header, and in what a proxy
+            says of the host, as this machine's own names may in the first alone; "*.name" for all below a name.
         any_address: whether numeric addresses pass (the demo listens on all of them).
         embedders: origins of pages that may show the demo in a frame.
         evaluates: whether the page has scripts that Gradio evaluates (`js=` of an event).
         scripts: sources of inline scripts that Gradio adds in the browser (`head=` of the page).
+        trouble: gives why nothing can be judged at the moment, or None.
     """
 
     hosts: set[str] = field(default_factory=set)
@@ -34,19 +39,41 @@ class Rules:
     embedders: tuple[str, ...] = ()
     evaluates: bool = False
     scripts: tuple[str, ...] = ()
+    trouble: Callable[[], Exception | None] = lambda: None
     tries: Tries = field(default_factory=Tries)
 
     def __post_init__(self):
-        self.hosts = {"localhost", "127.0.0.1", "::1", *map(str.lower, self.hosts)}
+        self.hosts = {*map(str.lower, self.hosts)}
+        self._own = {*_OWN}
         if self.any_address:
-            self.hosts |= {socket.gethostname().lower(), socket.getfqdn().lower()}
+            self._own |= {socket.gethostname().lower(), socket.getfqdn().lower()}
 
     def trusts(self, host: str) -> bool:
         """Whether a Host header names us: a page of another name must not reach us by rebinding it (DNS)."""
-        name = (urlparse(f"//{host}").hostname or "").lower().rstrip(".")
-        if name in self.hosts or any(name.endswith(h[1:]) for h in self.hosts if h.startswith("*.")):
+        name = _name(f"//{host}")
+        return name in self._own or self._is_given(name) or (self.any_address and _is_address(name))
+
+    def _is_given(self, name: str) -> bool:
+        return name in self.hosts or any(name.endswith(h[1:]) for h in self.hosts if h.startswith("*."))
+
+    def is_of_ours(self, origin: str, host: str) -> bool:
+        """Whether a request comes from a page of ours, as its Origin header says; what is no browser sends none."""
+        if not origin:
             return True
-        return self.any_address and _is_address(name)
+        return origin.partition("://")[2].lower() == host.lower() or self._is_given(_name(origin))
+
+    def clean_headers(self, headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+        """Without what claims that a proxy of another name forwarded it: Gradio would build addresses of it."""
+        given = dict(headers)
+        behind = {name: _name("//" + given.get(name, b"").decode("latin-1")) for name in (b"host", _FORWARDED_HOST)}
+        kept = {_FORWARDED_HOST} if self._is_given(behind[_FORWARDED_HOST]) else set()
+        if any(map(self._is_given, behind.values())):
+            kept.add(b"x-forwarded-proto")
+        return [
+            (name, value)
+            for name, value in headers
+            if name in kept or not (name.startswith(b"x-forwarded-") or name == b"forwarded")
+        ]
 
     def headers(self, nonce: str) -> dict[str, str]:
         """Of every answer."""
@@ -77,6 +104,14 @@ class Rules:
         return found if self.embedders else found | {"x-frame-options": "DENY"}
 
 
+def _name(address: str) -> str:
+    """The host in an address; "" where there is none, or nothing that could be one."""
+    try:
+        return (urlparse(address).hostname or "").lower().rstrip(".")
+    except ValueError:
+        return ""
+
+
 def _hashed(script: str) -> str:
     return f"'sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}'"
 
@@ -97,14 +132,14 @@ def make_rules(host: str, root_path: str | None = None, trusted=(), embedders=()
         trusted: further host names. embedders: origins whose pages may show the demo in a frame.
         page: the `gr.Blocks`, asked whether it needs scripts evaluated. head: what it adds to the head of the page.
     """
-    hosts = {*trusted, host}
-    if root_path and urlparse(root_path).hostname:
-        hosts.add(urlparse(root_path).hostname)
+    everywhere = host in ("0.0.0.0", "::", "[::]")  # noqa: S104
+    hosts = {*trusted, *([] if everywhere or host.strip("[]") in _OWN else [host.strip("[]")])}
+    if root_path and _name(root_path):
+        hosts.add(_name(root_path))
     if os.environ.get("SPACE_ID"):  # a Hugging Face Space: shown in a frame of its page
         hosts |= {"*.hf.space"}
         embedders = (*embedders, "https://huggingface.co", "https://*.hf.space")
     scripts = tuple(re.findall(r"<script>(.*?)</script>", head, re.DOTALL))
-    everywhere = host in ("0.0.0.0", "::", "[::]")  # noqa: S104
     return Rules(hosts, everywhere, tuple(embedders), evaluates_scripts(page), scripts)
 
 

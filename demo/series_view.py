@@ -8,6 +8,7 @@ from demo import texts
 from demo.views import percent
 from lungcnn import CLASSES, ModelCard, Reading, SeriesReport
 
+FINDINGS = 5  # listed at once
 # The plot is stretched to the page's width; its labels are not, so that they can be read on a phone.
 WIDTH, HEIGHT, MARGIN = 900, 100, 4
 
@@ -16,8 +17,8 @@ def overview(report: SeriesReport, reading: Reading, card: ModelCard | None) -> 
     """All about the series as a whole. Elements with `data-slice` lead to that slice (`viewer.js`)."""
     title = (texts.SERIES_TITLE if report.ordered else texts.LIST_TITLE).format(count=len(report.slices))
     parts = [f'<div class="series-head"><h2>{title}</h2>{_first(report)}</div>', profile(report, card)]
-    if report.result:
-        parts.append(f'<p id="series-result">{escape(report.result.sentence)}</p>')
+    if not report.reasons:
+        parts.append(_findings(report))
     remarks = [note.message for note in (*report.reasons, *report.notes)]
     aside = len(reading.set_aside)
     if aside:
@@ -38,6 +39,22 @@ def _first(report: SeriesReport) -> str:
         for index in report.suspicious
     )
     return f'<p class="first"><span class="quiet">{texts.LOOK_FIRST}</span> {buttons}</p>' if buttons else ""
+
+
+def _findings(report: SeriesReport) -> str:
+    """What persists over neighbouring slices, each with a button to its strongest slice."""
+    items = [
+        f'<li><button type="button" data-slice="{one.peak_slice}" class="jump">{one.peak_slice + 1} '
+        f"<span>({percent(one.malignant)})</span></button> {escape(one.sentence)}</li>"
+        for one in report.findings
+    ]
+    listed = f"<ol>{''.join(items[:FINDINGS])}</ol>" if items else ""
+    if more := items[FINDINGS:]:
+        listed += (
+            f"<details><summary>{texts.MORE_FINDINGS.format(count=len(more))}</summary>"
+            f'<ol start="{FINDINGS + 1}">{"".join(more)}</ol></details>'
+        )
+    return f'<div id="series-findings"><p>{escape(report.findings_in_words)}</p>{listed}</div>'
 
 
 def profile(report: SeriesReport, card: ModelCard | None) -> str:
@@ -104,7 +121,8 @@ def _table(report: SeriesReport) -> str:
     rows = []
     for index, (one, place) in enumerate(zip(report.slices, report.positions, strict=True)):
         shares = [percent(one.probabilities[name]) for name in CLASSES] if one.probabilities else ["–"] * len(CLASSES)
-        said = one.prediction or (texts.NOT_JUDGED if one.status == "refused" else texts.NOT_READ)
+        not_said = texts.NOT_JUDGED if one.status == "refused" else texts.NOT_READ
+        said = texts.VERDICTS[one.verdict.call] if one.verdict else not_said
         why = " ".join(reason.message for reason in one.reasons)
         cells = "".join(
             f"<td>{escape(cell)}</td>" for cell in ("–" if place is None else f"{place:.1f}", said, *shares)

@@ -1,29 +1,32 @@
 """How the page is served: launch settings that keep it offline, quiet and private."""
 
-import contextlib
 import logging
 import threading
 import time
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlparse
 
 from demo import gradio_internals
 from demo.guard import Guard
-from demo.intake import MAX_FILE
+from demo.intake import MAX_FILE, intake, receive
 from demo.rules import Rules
 
 log = logging.getLogger("demo")
 
 
-def launch_settings(scratch: Path | None = None, rules: Rules | None = None) -> dict[str, Any]:
+def launch_settings(rules: Rules | None = None) -> dict[str, Any]:
     """Keyword arguments of `launch` on which privacy and security rest; how the page looks is `page.look`.
 
     Args:
-        scratch: our private folder, the only one from which files are served.
         rules: what the guard lets pass; None for a demo on this machine alone.
     """
     from starlette.middleware import Middleware
+
+    from demo.connections import Connection, most_connections
+
+    gradio_internals.allow_no_other_origins()
+    gradio_internals.receive_uploads_with(receive)
+    gradio_internals.serve_with(Connection, most_connections())
 
     return {
         "footer_links": [],
@@ -40,8 +43,6 @@ def launch_settings(scratch: Path | None = None, rules: Rules | None = None) -> 
         "share": False,
         "num_workers": 0,
         **gradio_internals.NO_SELF_TEST,
-        "allowed_paths": [str(scratch)] if scratch else None,
-        "blocked_paths": [str(path) for path in _never_served() if not scratch or path not in scratch.parents],
         "app_kwargs": {
             "middleware": [Middleware(Guard, rules=rules or Rules())],
             "docs_url": None,
@@ -49,11 +50,6 @@ def launch_settings(scratch: Path | None = None, rules: Rules | None = None) -> 
             "openapi_url": None,
         },
     }
-
-
-def _never_served() -> list[Path]:
-    root = Path(__file__).parent.parent
-    return [root, Path.home() / ".ssh", Path("/etc"), Path("/proc"), Path("/sys")]
 
 
 def open_tunnel(page, rules: Rules) -> str | None:
@@ -68,24 +64,27 @@ def open_tunnel(page, rules: Rules) -> str | None:
     return found._replace(scheme="https").geturl()
 
 
-def keep_tidy(page, scratch: Path, every: float = 30, age: float = 60) -> None:
+def keep_tidy(page, every: float = 30, age: float = 60) -> None:
     """Forget what nobody comes for, for as long as the demo runs.
 
-    Uploads and results that were not fetched, the empty files that Gradio makes of each upload, and sessions in which
-    nothing is shown.
+    Uploads and results that were not fetched, sessions in which nothing is shown, and what Gradio notes of uploads.
     """
-    from demo.intake import intake
     from demo.outgoing import outgoing
+
+    chores = (
+        intake.drop_expired,
+        outgoing.drop_expired,
+        lambda: gradio_internals.drop_sessions(page, age, lambda visit: visit.empty),
+        lambda: gradio_internals.forget_uploads(page),
+    )
 
     def sweep():
         while True:
             time.sleep(every)
-            intake.drop_expired()
-            outgoing.drop_expired()
-            gradio_internals.drop_sessions(page, age, lambda visit: visit.empty)
-            for path in scratch.glob("tmp*"):
-                with contextlib.suppress(OSError):
-                    if path.stat().st_size == 0 and time.time() - path.stat().st_mtime > age:
-                        path.unlink()
+            for chore in chores:
+                try:
+                    chore()
+                except Exception as error:  # noqa: BLE001 - one that fails must not end the others
+                    log.error("unexpected %s while tidying up", type(error).__name__)
 
     threading.Thread(target=sweep, daemon=True).start()

@@ -11,10 +11,13 @@ import numpy as np
 
 from lungcnn.classes import CLASSES, class_index
 from lungcnn.errors import JudgingError, LungCNNError, Reason, RefusalError, UsageError, told_as
+from lungcnn.explaining.evidence import Evidence, evidence_of
+from lungcnn.explaining.evidence_scale import EvidenceScale
 from lungcnn.explaining.explainer import Explainer
 from lungcnn.explaining.explanation import explanation_of
 from lungcnn.explaining.faithfulness import check_explanation
 from lungcnn.explaining.methods import DEFAULT_METHOD, explanation_method
+from lungcnn.explaining.peaks import find_peaks
 from lungcnn.gate.prepared import Prepared, prepare, prepare_slice
 from lungcnn.model.calibration import calibrate, prediction_set
 from lungcnn.model.card import ModelCard
@@ -23,6 +26,8 @@ from lungcnn.model.opening import open_engine
 from lungcnn.reading.ct_slice import CTSlice
 from lungcnn.reading.loading import open_source
 from lungcnn.reading.series import Series
+from lungcnn.results.series_findings import find_findings, least_probability
+from lungcnn.results.series_places import SlicePeaks
 from lungcnn.results.series_report import SeriesReport, series_report
 from lungcnn.results.slice_report import ModelInfo, SliceReport, failed
 from lungcnn.system import usable_cores
@@ -33,6 +38,9 @@ UNCALIBRATED = Reason(
     "The model is uncalibrated: its probabilities say which class is likeliest, not how likely it is, and no class is "
     "ruled out.",
 )
+# What is said of a slice, and of its cells where that was asked for. What asks: crops to logits, features, evidence.
+_Said = tuple[SliceReport, Evidence | None]
+_Ask = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray, Sequence[Evidence | None]]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,34 +95,55 @@ class Pipeline:
         maps = self.explainer.maps(method, anatomy.crop, found)
         layer = "input" if chosen.gradient_of_input else self.classifier.layer
         explanation = explanation_of(maps, label, anatomy, ct_slice.spacing, method=method, layer=layer)
+        explanation = replace(explanation, strengths=self._strengths(method, maps))
         if checks:
             tested = check_explanation(self.classifier, anatomy, found, chosen, maps[label], label)
             explanation = replace(explanation, faithfulness=tested)
         return replace(report, explanation=explanation)
+
+    def _strengths(self, method: str, maps: np.ndarray) -> dict[str, str]:
+        """How strong the evidence is by class, as far as the card tells; maps float32 `[classes, rows, columns]`."""
+        scale = EvidenceScale.from_card(self.card.evidence)
+        if scale is None or scale.layer != self.classifier.layer:
+            return {}
+        peaks = zip(self.card.classes, maps.max(axis=(1, 2)), strict=True)
+        found = {name: scale.strength(method, label, float(peak)) for label, (name, peak) in enumerate(peaks)}
+        return {name: strength for name, strength in found.items() if strength}
 
     def judge(self, prepared: Sequence[Prepared]) -> list[SliceReport]:
         """Judge slices that are prepared, in one batch, without explanations: what `run` says of them otherwise.
 
         One that the network fails on gets a report with status "error", and the others theirs.
         """
-        try:
-            return self._judge(prepared)
-        except Exception:  # noqa: BLE001 - which of them it was, and what, is found out one by one
-            return [self._judge_alone(one) for one in prepared]
+        return [report for report, _ in self._judge_all(prepared, self._features)]
 
-    def _judge_alone(self, one: Prepared) -> SliceReport:
+    def _judge_all(self, prepared: Sequence[Prepared], ask: _Ask) -> list[_Said]:
+        try:
+            return self._judge(prepared, ask)
+        except Exception:  # noqa: BLE001 - which of them it was, and what, is found out one by one
+            return [self._judge_alone(one, ask) for one in prepared]
+
+    def _judge_alone(self, one: Prepared, ask: _Ask) -> _Said:
         try:
             with told_as(JudgingError):
-                return self._judge([one])[0]
+                return self._judge([one], ask)[0]
         except LungCNNError as error:
-            return self._stopped(one, error)
+            return self._stopped(one, error), None
 
-    def _judge(self, prepared: Sequence[Prepared]) -> list[SliceReport]:
+    def _judge(self, prepared: Sequence[Prepared], ask: _Ask) -> list[_Said]:
         crops = [one.crop for one in prepared if one.crop is not None]
-        said = iter(zip(*self.classifier.features(np.stack(crops)), strict=True) if crops else ())
-        return [
-            self._stopped(one, one.error) if one.crop is None else self._judged(one, *next(said)) for one in prepared
-        ]
+        answers = iter(zip(*ask(np.stack(crops)), strict=True) if crops else ())
+        said: list[_Said] = []
+        for one in prepared:
+            if one.crop is None:
+                said.append((self._stopped(one, one.error), None))
+            else:
+                logits, features, evidence = next(answers)
+                said.append((self._judged(one, logits, features), evidence))
+        return said
+
+    def _features(self, crops: np.ndarray):
+        return *self.classifier.features(crops), [None] * len(crops)
 
     def _judged(self, one: Prepared, logits: np.ndarray, features: np.ndarray) -> SliceReport:
         """What is said of a slice that the gate admitted, before any explanation.
@@ -133,6 +162,7 @@ class Pipeline:
             prediction=CLASSES[int(p.argmax())],
             probabilities={name: float(value) for name, value in zip(CLASSES, p, strict=True)},
             prediction_set=prediction_set(p, self.card.calibration),
+            operating_point=self.card.calibration.malignant_threshold,
             model=self._model,
             index=one.index,
             ct_slice=one.shown,
@@ -160,7 +190,7 @@ class Pipeline:
     def run_series(
         self, series: Series, on_slice: Callable[[SliceReport], None] = lambda report: None, workers: int | None = None
     ) -> SeriesReport:
-        """Judge the slices of a series, and the series as a whole; slices are decoded ahead of the network.
+        """Judge the slices of a series, and find what persists over them; slices are decoded ahead of the network.
 
         Args:
             on_slice: called with the report of each slice, in order, as it comes; what it raises ends the series.
@@ -170,16 +200,25 @@ class Pipeline:
             A report without explanations: `run_read(series.slices[i].read)` makes those of the slices looked at.
         """
         reports: list[SliceReport] = []
+        judged: list[SlicePeaks] = []
+        operating_point = self.card.calibration.malignant_threshold
+        least = least_probability(operating_point)
         with ThreadPoolExecutor(workers or usable_cores()) as pool:
             ahead = _ahead(pool, lambda one: prepare(one.read, one.frame), series.slices)
             try:
                 for batch in _batches(ahead):
-                    for report in self.judge(batch):
+                    said = self._judge_all(batch, partial(evidence_of, self.classifier))
+                    for one, (report, evidence) in zip(batch, said, strict=True):
+                        if report.status == "ok" and evidence is not None and one.box is not None:
+                            # Of what the network found, a series keeps a few numbers a slice.
+                            peaks = tuple(find_peaks(evidence, one.box, self.card.calibration, least))
+                            judged.append(SlicePeaks(len(reports), peaks, one.box.columns, one.spacing, one.facts))
                         reports.append(report)
                         on_slice(report)
             finally:
                 pool.shutdown(wait=False, cancel_futures=True)
-        return series_report(series, reports, self.card)
+        findings = find_findings(judged, series.positions, series.spacing_mm, operating_point)
+        return series_report(series, reports, findings, self._model)
 
     def run_file(self, path_or_bytes, **options) -> Iterator[SliceReport]:
         """Yield a report for every frame of a file; a file that can't be read gives one that says so.

@@ -19,8 +19,9 @@ from lungcnn.evaluation.baselines import BASELINES, Material, probabilities
 from lungcnn.evaluation.localization import locate, summarise_findings
 from lungcnn.evaluation.metrics import RESAMPLES, Predictions, cross_calibrated, summarise, with_intervals
 from lungcnn.evaluation.model_card import model_card
-from lungcnn.evaluation.series_rule_fit import fit_series_rule
 from lungcnn.evaluation.targets import dataset_targets, outline_targets, phantom_targets, series_calls
+from lungcnn.evaluation.warning_rates import rates_out_of_fold
+from lungcnn.explaining.evidence_scale import fit_evidence_scale
 from lungcnn.explaining.explainer import Explainer
 from lungcnn.explaining.weight_randomisation import randomisation_test
 from lungcnn.gate.familiarity import fit_familiarity
@@ -103,7 +104,7 @@ def run_training(
         targets = phantom_targets() + (outline_targets(plan.outlines) if plan.outlines else [])
         figures["localization"] |= summarise_findings(locate(Explainer(classifier), targets), plan.resamples)
     if plan.outlines:
-        figures["other_scanner"] = series_calls(classifier, plan.outlines)
+        figures["other_scanner"] = series_calls(classifier, plan.outlines, familiarity)
     figures["sanity"] = randomisation_test(network)
     path = save_model(
         network,
@@ -113,8 +114,8 @@ def run_training(
             "training": _what_it_learnt_from(crop_set, recipe, plan),
             "versions": {"python": platform.python_version(), **{name: _version(name) for name in _PACKAGES}},
             "figures": figures,
-            "series": found.series_rule,
             "familiarity": familiarity,
+            "evidence": fit_evidence_scale(classifier, crop_set.crops, crop_set.labels).as_dict(),
         },
         crops=crop_set.crops[:: max(1, len(crop_set.slices) // _COMPARED)],
     )
@@ -130,12 +131,11 @@ class _OutOfFold:
     """What the folds' networks told of slices that they had not seen.
 
     Attributes:
-        calibration, series_rule: fitted on them, for the network that is saved. figures: as in `evaluation.json`.
+        calibration: fitted on them, for the network that is saved. figures: as in `evaluation.json`.
         features: of each fold's network, those of its training slices and of its held-out ones.
     """
 
     calibration: Calibration = field(default_factory=Calibration)
-    series_rule: dict = field(default_factory=dict)
     figures: dict = field(default_factory=dict)
     features: list[tuple[np.ndarray, np.ndarray]] = field(default_factory=list)
 
@@ -161,8 +161,9 @@ def _out_of_fold(
     # The first seed's networks explain: a slice counts once.
     logits = [logits_of(blocked, plan.seeds[0], explain), *(logits_of(blocked, seed) for seed in plan.seeds[1:])]
     runs = [cross_calibrated(part, labels, cases, blocked) for part in logits]
-    rule, measured = fit_series_rule(runs, blocked, plan.resamples)
-    figures = {"blocked": summarise(runs, crop_set.sure_lesions, plan.resamples), "series": measured}
+    figures = {"blocked": summarise(runs, crop_set.sure_lesions, plan.resamples)}
+    answered = runs[0].p.argmax(axis=1) == labels
+    figures["unlike_training"] = rates_out_of_fold(features, [answered[blocked == fold] for fold in np.unique(blocked)])
     if plan.localization:
         figures["localization"] = summarise_findings(findings, plan.resamples)
     if plan.leaky:
@@ -172,7 +173,7 @@ def _out_of_fold(
         folds = {"blocked": blocked, "random_leaky": mixed}
         figures["baselines"] = _measure_baselines(crop_set, folds, plan, checkpoints)
     calibration = fit_calibration(np.concatenate(logits), np.tile(labels, count), np.tile(cases, count))
-    return _OutOfFold(calibration, rule.as_dict(), figures, features)
+    return _OutOfFold(calibration, figures, features)
 
 
 def _what_it_learnt_from(crop_set: CropSet, recipe: Recipe, plan: Plan) -> dict:

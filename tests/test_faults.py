@@ -65,7 +65,7 @@ def test_pages_and_frames_are_all_judged(shipped, faults):
     assert len(reports(shipped, faults("stack7.tif"))) == 7
     (series,) = read_series({"stack7.tif": faults("stack7.tif")}).series
     report = shipped.run_series(series)
-    assert (len(report.slices), report.result, report.reasons[0].code) == (7, None, "list_of_pictures")
+    assert (len(report.slices), report.findings, report.reasons[0].code) == (7, (), "list_of_pictures")
     (series,) = read_series(faults("enhanced_900x22.dcm")).series
     assert (len(series), {report.reasons[0].code for report in shipped.run_series(series).slices}) == (
         900,

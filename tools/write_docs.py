@@ -19,6 +19,7 @@ from lungcnn.evaluation.sentences import (
     shortcut_sentence,
     split_in_words,
     sure_lesions_sentence,
+    warning_sentence,
 )
 from lungcnn.evaluation.tables import baselines_table, confusion_table, figures_table, markdown_table
 
@@ -73,6 +74,10 @@ def sure_lesions() -> str:
 
 def other_scanner() -> str:
     return other_scanner_sentence(evaluation()["other_scanner"])
+
+
+def unlike_training() -> str:
+    return warning_sentence(evaluation())
 
 
 def localization() -> str:
@@ -141,6 +146,22 @@ def gate() -> str:
         "on them, and they are refused. The one picture that is admitted and labelled as no chest shows the ends of "
         f"both lungs. The network's features refuse {far['refused']} of the {far['slices']} chests, and "
         f"{far['warned']} get the warning that they are unlike the training slices."
+    )
+
+
+def findings() -> str:
+    found = measured("findings")
+    lidc = found["lidc"]
+    rows = []
+    for name, one in [("LIDC-0001, whole", {"kind": "tumour", **lidc}), *found["other_scanners"].items()]:
+        place = "" if one["kind"] != "tumour" else f"{one['rank']}" if one["rank"] else "not among them"
+        highest = "" if one["malignant_false"] is None else f"{one['malignant_false']:.2f}"
+        rows.append([name, one["kind"], f"{one['judged']} / {one['slices']}", place, f"{one['false_above']}", highest])
+    headings = ["series", "", "judged", "the tumour's place", "others above the operating point", "highest of those"]
+    return (
+        "`python tools/finding_figures.py ../shared/data`, with the model that ships. The bounds of findings were set "
+        "on phantoms and looking at LIDC-0001; the other series are the few slices of a patient that are at hand, "
+        "often far apart, which no whole series is like.\n\n" + markdown_table(headings, rows)
     )
 
 

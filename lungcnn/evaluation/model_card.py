@@ -3,13 +3,14 @@
 import re
 from importlib import resources
 
-from lungcnn.evaluation.reports import localization_tables, series_paragraphs
+from lungcnn.evaluation.reports import localization_tables
 from lungcnn.evaluation.sentences import (
     other_scanner_sentence,
     sanity_sentence,
     shortcut_sentence,
     split_in_words,
     sure_lesions_sentence,
+    warning_sentence,
 )
 from lungcnn.evaluation.tables import baselines_table, confusion_table, figures_table
 from lungcnn.model.card import IQ_OTH_NCCD, ModelCard
@@ -30,7 +31,7 @@ def model_card(card: ModelCard) -> str:
         "localization": "",
         "sanity": "",
         "other_scanner": "",
-        "series": "",
+        "unlike_training": warning_sentence(figures),
         "figures": split_in_words(figures, len(training["seeds"])) + "\n\n" + figures_table(figures),
         "confusion": confusion_table(figures["blocked"]["confusion_slice"]),
     }
@@ -40,8 +41,6 @@ def model_card(card: ModelCard) -> str:
     if "localization" in figures:
         found = localization_tables(figures["localization"])
         sections["localization"] = _section("Does the heatmap point at the lesion?", found)
-    if "series" in figures and card.series:
-        sections["series"] = _section("Whole series", *series_paragraphs(card.series, figures["series"]))
     if "sanity" in figures:
         sections["sanity"] = _section("Sanity of the heatmaps", sanity_sentence(figures["sanity"]))
     if "other_scanner" in figures:

@@ -3,16 +3,6 @@
 from lungcnn.evaluation.localization import TITLES, method_titles
 from lungcnn.evaluation.tables import confusion_table, markdown_table, summary_table, with_interval
 from lungcnn.explaining.methods import DEFAULT_METHOD, METHODS
-from lungcnn.results.series_rule import TITLES as RULE_TITLES
-
-SERIES_SHOWN = {
-    "auc_malignant": "ROC AUC, malignant versus rest",
-    "average_precision_malignant": "Average precision, malignant",
-    "sensitivity_malignant": "Sensitivity for malignant, at the operating point",
-    "specificity_malignant": "Specificity for malignant, at the operating point",
-    "ece": "Expected calibration error",
-    "brier": "Brier score (0 to 1)",
-}
 
 
 def localization_tables(summary: dict) -> str:
@@ -39,25 +29,6 @@ def localization_tables(summary: dict) -> str:
             f"{with_interval(better)} of them.",
         ]
     return "\n\n".join(parts)
-
-
-def series_paragraphs(rule: dict, measured: dict) -> list[str]:
-    """How a series is judged, and a Markdown table of how that does on cases that took no part in it."""
-    fewest, middle, most = measured["slices_per_case"]
-    losses = ", ".join(f"{RULE_TITLES[name]} {loss:.3f}" for name, loss in measured["candidates"].items())
-    text = (
-        f"The malignant probability of a series is the {RULE_TITLES[rule['rule']]}, put on a logistic curve; from "
-        f"{rule['threshold']:.2f} it is called malignant. The rule was chosen by log loss out of fold ({losses}), and "
-        f"the curve fitted, by case. In the table, each fold's cases are judged by a rule chosen without them: "
-        f"{measured['cases']} cases of {fewest} to {most} slices (median {middle}), which the dataset's makers picked. "
-        "A longer series is thinned to that length, from each start, and the mean is given: not measured, and said so."
-    )
-    rows = [
-        [SERIES_SHOWN[name], with_interval(measured["figures"][name])]
-        for name in SERIES_SHOWN
-        if name in measured["figures"]
-    ]
-    return [text, markdown_table(["", "Unseen cases"], rows)]
 
 
 def evaluation_report(evaluation) -> str:

@@ -75,3 +75,23 @@ def sure_lesions_sentence(blocked: dict) -> str:
         + ", and ".join(parts)
         + "."
     )
+
+
+def warning_sentence(figures: dict) -> str:
+    """How often the warning "unlike the training slices" falls, by right and wrong answers; empty if not measured."""
+    parts = [
+        f"{where} on {_of(found['right'])} right and {_of(found['wrong'])} wrong answers"
+        for where, found in (
+            ("on slices of unseen patients", figures.get("unlike_training")),
+            ("on a series of another scanner", figures.get("other_scanner", {}).get("unlike_training")),
+        )
+        if found
+    ]
+    if not parts:
+        return ""
+    return f"The warning that a slice is unlike the training slices falls {'; '.join(parts)}."
+
+
+def _of(counts: dict) -> str:
+    share = f" ({counts['warned'] / counts['slices']:.1%})" if counts["slices"] else ""
+    return f"{counts['warned']} of {counts['slices']}{share}"

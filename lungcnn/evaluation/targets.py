@@ -9,7 +9,9 @@ import numpy as np
 from lungcnn.classes import MALIGNANT
 from lungcnn.dataset.crops import CropSet
 from lungcnn.evaluation.lidc import outlined_slices
+from lungcnn.evaluation.warning_rates import rates
 from lungcnn.gate.examine import admit
+from lungcnn.gate.familiarity import Familiarity
 from lungcnn.preprocessing.anatomy import Anatomy
 from lungcnn.preprocessing.lung_crop import CROP_SIZE
 from lungcnn.reading.ct_slice import CTSlice
@@ -78,20 +80,27 @@ def outline_targets(folder: Path) -> list[Target]:
     return [_target("outlines", folder.name, anatomy, lesion) for anatomy, lesion in outlined if lesion.any()]
 
 
-def series_calls(classifier, folder: Path) -> dict:
+def series_calls(classifier, folder: Path, familiarity: Familiarity | None = None) -> dict:
     """How often a network calls slices of another scanner malignant: through the outlined nodule, and away from it.
 
     Args:
-        classifier: `Classifier`. folder: as `outline_targets`.
+        classifier: `Classifier`. folder: as `outline_targets`. familiarity: of that network.
 
     Returns:
-        `{"through": {"slices", "called"}, "away": {...}}`; slices that the gate refuses don't count.
+        `{"through": {"slices", "called"}, "away": {...}}`; slices that the gate refuses don't count. With
+        `familiarity` also "unlike_training": as `warning_rates.rates`, malignant being right through the nodule alone.
     """
-    counts = {"through": {"slices": 0, "called": 0}, "away": {"slices": 0, "called": 0}}
-    for anatomy, lesion in outlined_slices(folder, every=True):
-        entry = counts["through" if lesion.any() else "away"]
-        entry["slices"] += 1
-        entry["called"] += int(classifier(anatomy.crop[None]).probabilities[0].argmax() == MALIGNANT)
+    outlined = list(outlined_slices(folder, every=True))
+    through = np.array([lesion.any() for _, lesion in outlined], bool)
+    said = [classifier(anatomy.crop[None]) for anatomy, _ in outlined]
+    called = np.array([one.probabilities[0].argmax() == MALIGNANT for one in said], bool)
+    counts: dict = {
+        name: {"slices": int(chosen.sum()), "called": int(called[chosen].sum())}
+        for name, chosen in (("through", through), ("away", ~through))
+    }
+    if familiarity and said:
+        distances = familiarity.distance(np.concatenate([one.features for one in said]))
+        counts["unlike_training"] = rates(distances > familiarity.warn, called == through)
     return counts
 
 

@@ -87,13 +87,16 @@ def fit_familiarity(layer: str, folds: Sequence[tuple[np.ndarray, np.ndarray]], 
             thresholds come from the latter. Empty for none.
         features: of the network that is saved, on the slices that it was trained on.
     """
-    distances = []
-    for known, held_out in folds:
-        mean, whitening = _gaussian(known)
-        distances.append(np.linalg.norm((_scaled(held_out) - mean) @ whitening, axis=1))
+    distances = [held_out_distances(known, held_out) for known, held_out in folds]
     mean, whitening = _gaussian(features)
     warn = float(np.percentile(np.concatenate(distances), WARN_PERCENTILE))
     return Familiarity(layer, _coded(mean), _coded(whitening), warn, REFUSE_FACTOR * warn)
+
+
+def held_out_distances(known: np.ndarray, held_out: np.ndarray) -> np.ndarray:
+    """Distances float `[n]` of the features `[n, channels]` of slices from those that their network was trained on."""
+    mean, whitening = _gaussian(known)
+    return np.linalg.norm((_scaled(held_out) - mean) @ whitening, axis=1)
 
 
 def _coded(values: np.ndarray) -> str:

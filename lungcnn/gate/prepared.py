@@ -4,13 +4,15 @@ Nothing here needs TensorFlow, so that threads and processes can work ahead of t
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
 
 from lungcnn.errors import JudgingError, LungCNNError, Reason, told_as
 from lungcnn.gate.examine import Examination, examine
+from lungcnn.preprocessing.lung_crop import CropBox
+from lungcnn.reading.acquisition import SliceFacts
 from lungcnn.reading.ct_slice import CTSlice
 from lungcnn.reading.loading import open_source
 
@@ -24,6 +26,7 @@ class Prepared:
         index: its frame's index in its file.
         warnings: of the slice.
         error: what stopped it: a `RefusalError` for a slice that is not to be judged.
+        box: where the crop lies on the slice. spacing, facts: of the slice, as `CTSlice` has them.
         examination: the gate's, of a slice that will be shown; else None, which keeps what waits for the network small.
     """
 
@@ -31,6 +34,9 @@ class Prepared:
     index: int = 0
     warnings: tuple[Reason, ...] = ()
     error: LungCNNError | None = None
+    box: CropBox | None = None
+    spacing: tuple[float, float] | None = None
+    facts: SliceFacts | None = None
     examination: Examination | None = None
 
     @property
@@ -46,14 +52,16 @@ def prepare(read: Callable[[], CTSlice], index: int = 0) -> Prepared:
             found = prepare_slice(read())
     except LungCNNError as error:
         return Prepared(None, index, error=error)
-    return Prepared(found.crop, found.index, found.warnings, found.error)
+    return replace(found, examination=None)
 
 
 def prepare_slice(ct_slice: CTSlice) -> Prepared:
     """A slice that is decoded already, with the gate's examination."""
     found = examine(ct_slice)
-    crop = found.anatomy.crop if found.anatomy else None
-    return Prepared(crop, ct_slice.frame, found.warnings, found.refusal, found)
+    crop, box = (found.anatomy.crop, found.anatomy.box) if found.anatomy else (None, None)
+    return Prepared(
+        crop, ct_slice.frame, found.warnings, found.refusal, box, ct_slice.spacing, ct_slice.facts, examination=found
+    )
 
 
 def prepare_file(path_or_bytes) -> Iterator[Prepared]:

@@ -38,7 +38,8 @@ class ModelCard:
         versions: of the packages that made the model.
         figures: from cross-validation; empty where none was run.
         familiarity: how far from the training slices' features a slice may lie; None: not checked.
-        series: the rule for whole series (`series_rule.SeriesRule`); empty where none was fitted.
+    evidence: dict = field(default_factory=dict)
+        evidence: how large the maps of training slices are (`evidence_scale.EvidenceScale`); empty where not measured.
         onnx_sha256: of the same network as `<model>.onnx`, which runs without TensorFlow; None where there is none.
     """
 
@@ -53,7 +54,7 @@ class ModelCard:
     versions: dict = field(default_factory=dict)
     figures: dict = field(default_factory=dict)
     familiarity: Familiarity | None = None
-    series: dict = field(default_factory=dict)
+    evidence: dict = field(default_factory=dict)
     onnx_sha256: str | None = None
 
     @property
@@ -119,6 +120,7 @@ def load_card(model: Path) -> ModelCard:
         calibration = dict(fields.pop("calibration"))
         thresholds = calibration.pop("set_thresholds")
         familiarity = fields.pop("familiarity", None)
+        fields.pop("series", None)  # a rule for whole series, of cards before version 0.5
         plain: dict[str, Any] = {
             name: tuple(value) if isinstance(value, list) else value for name, value in fields.items()
         }

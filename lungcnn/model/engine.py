@@ -16,12 +16,15 @@ class Engine(Protocol):
         layer: name of the convolution whose map explains. cells: rows and columns of that map.
         size: rows and columns of a crop.
         bias: logits float32 `[classes]` of an all-zero map, or None where the logits don't depend on the map alone.
+        weights: float32 `[channels, classes]`, from the map's maxima to the logits less `bias`; None where the network
+            reads its map in another way.
     """
 
     layer: str
     cells: tuple[int, int]
     size: tuple[int, int]
     bias: np.ndarray | None
+    weights: np.ndarray | None
 
     def logits(self, crops: np.ndarray) -> np.ndarray:
         """Logits float32 `[n, classes]`."""

@@ -6,6 +6,8 @@ from lungcnn.classes import CLASSES
 from lungcnn.errors import ModelStructureError
 from lungcnn.model.calibration import Calibration, calibrate
 from lungcnn.model.keras_graph import Structure, lay_flat
+from lungcnn.model.linear_head import linear_head
+from lungcnn.model.network import LAST_CONVOLUTION
 
 # By how much a probability may differ from that of the model as loaded; half precision rounds more.
 LARGEST_DIFFERENCE, LARGEST_IN_HALF_PRECISION = 1e-3, 0.02
@@ -26,6 +28,7 @@ class KerasEngine:
         self._structure = lay_flat(network, layer)
         self.layer, self.size, self.bias = self._structure.layer, self._structure.size, self._structure.bias
         self.cells = tuple(self._structure.tapped.outputs[0].shape[1:3])
+        self.weights = _head_weights(network) if self.layer == LAST_CONVOLUTION else None
         self._explained, self._bare, self._mapped = _compile(self._structure)
         self._compare(network)
 
@@ -65,6 +68,13 @@ class KerasEngine:
                     f"{np.abs(found - expected).max():.3f} apart): a layer keeps something beside its configuration "
                     "and weights, or isn't the same twice. Give a model of Keras' own layers."
                 )
+
+
+def _head_weights(network) -> np.ndarray | None:
+    try:
+        return linear_head(network)[0]
+    except ModelStructureError:
+        return None
 
 
 def _batch(crops: np.ndarray) -> np.ndarray:

@@ -46,7 +46,9 @@ class OnnxEngine:
             _, rows, columns, _ = self._session.get_inputs()[0].shape
             self.size: tuple[int, int] = (rows, columns)
             self.bias: np.ndarray | None
-            found, self._weights, self.bias = self._run((MAP, WEIGHTS, BIAS), np.zeros((1, *self.size), np.float32))
+            self.weights: np.ndarray | None
+            found, self._head, self.bias = self._run((MAP, WEIGHTS, BIAS), np.zeros((1, *self.size), np.float32))
+            self.weights = self._head
         except Exception as error:  # noqa: BLE001 - onnxruntime raises kinds of its own
             raise ModelFileError(
                 f"onnxruntime could not open {path.name} ({type(error).__name__}). Fetch the model again, or train one."
@@ -74,7 +76,7 @@ class OnnxEngine:
     def explained(self, crops):
         """As `Engine.explained`."""
         logits, found = self.mapped(crops)
-        return logits, found, closed_form_gradients(found, self._weights)
+        return logits, found, closed_form_gradients(found, self._head)
 
     def keras_graph(self) -> Structure:
         """As `Engine.keras_graph`."""

@@ -6,19 +6,25 @@ from functools import partial
 
 from lungcnn.classes import CLASSES
 from lungcnn.explaining.methods import METHODS
+from lungcnn.explaining.sentences import STRENGTHS
 from lungcnn.results.export import View, draw_view
 from lungcnn.results.png import encode_png
 from lungcnn.results.rendering import render_slice
+from lungcnn.results.series_report import SeriesReport
 from lungcnn.results.slice_report import DISCLAIMER, SliceReport
 
+FINDINGS = 3  # told of a series, the most suspicious first: it stays one page
 SUBJECT = "Explainable classification of a chest-CT slice"
 
 
-def export_report(report: SliceReport, view: View | None = None, day: date | None = None) -> bytes:
+def export_report(
+    report: SliceReport, view: View | None = None, day: date | None = None, series: SeriesReport | None = None
+) -> bytes:
     """One A4 page: slice, overlay, probabilities, checks, model, date, and what it is not for; text can be selected.
 
     Args:
         day: the date on the page; None for today.
+        series: the report of the slice's series, whose first findings are told.
 
     Returns:
         The PDF's bytes. The file's metadata name no author, machine or time: the same input gives the same bytes.
@@ -47,7 +53,7 @@ def export_report(report: SliceReport, view: View | None = None, day: date | Non
         invariant=1,
         pageCompression=1,
     )
-    story = _story(report, view, day or date.today(), A4[0] - 2 * margin)
+    story = _story(report, view, day or date.today(), A4[0] - 2 * margin, series)
     document.build(story, onFirstPage=partial(_footer, margin=margin))
     return stream.getvalue()
 
@@ -62,11 +68,12 @@ def _styles() -> dict:
         "small": ParagraphStyle("small", text, fontSize=8, leading=10.5, textColor=HexColor("#475569")),
         "title": ParagraphStyle("title", text, fontName="Helvetica-Bold", fontSize=15, leading=19),
         "head": ParagraphStyle("head", text, fontName="Helvetica-Bold", fontSize=10, leading=13, spaceBefore=8),
+        "verdict": ParagraphStyle("verdict", text, fontName="Helvetica-Bold", fontSize=11, leading=14, spaceBefore=6),
         "notice": ParagraphStyle("notice", text, fontName="Helvetica-Bold", textColor=HexColor("#9a3412")),
     }
 
 
-def _story(report: SliceReport, view: View, day: date, width: float) -> list:
+def _story(report: SliceReport, view: View, day: date, width: float, series: SeriesReport | None) -> list:
     from reportlab.platypus import Paragraph, Spacer
 
     styles = _styles()
@@ -85,10 +92,15 @@ def _story(report: SliceReport, view: View, day: date, width: float) -> list:
         reasons = " ".join(_escaped(reason.message) for reason in report.reasons)
         story += [line("Not judged", "head"), line(reasons)]
     else:
+        if report.verdict:
+            story.append(line(_escaped(report.verdict.sentence), "verdict"))
         story += [line("Probabilities", "head"), _bars(report, width, styles)]
         if report.set_in_words:
             story.append(line(_escaped(report.set_in_words)))
         story += [line("Checks of the heatmap", "head"), *(line(text) for text in _checks(report))]
+    if series is not None and not series.reasons:
+        story += [line("Findings in the series", "head"), line(_escaped(series.findings_in_words))]
+        story += [line(f"• {_escaped(finding.sentence)}") for finding in series.findings[:FINDINGS]]
     if report.warnings:
         story.append(line("Remarks", "head"))
         story += [line(f"• {_escaped(warning.message)}") for warning in report.warnings]
@@ -163,6 +175,8 @@ def _checks(report: SliceReport) -> list[str]:
     if explanation.cell_mm:
         size = " of {:.0f} x {:.0f} mm".format(*explanation.cell_mm)
     lines.append(f"Strongest at x {x:.0f}, y {y:.0f} (pixels). The map has {cells} cells{size}: a region, not an edge.")
+    if explanation.strength:
+        lines.append(STRENGTHS[explanation.strength].format(name=explanation.class_name))
     if checks is None:
         return [*lines, "The heatmap was not checked."]
     numbers = [

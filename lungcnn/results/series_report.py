@@ -8,40 +8,18 @@ import numpy as np
 
 from lungcnn.classes import CLASSES
 from lungcnn.errors import Reason
-from lungcnn.model.card import ModelCard
 from lungcnn.reading.series import Series
-from lungcnn.results.series_rule import TITLES, SeriesRule
+from lungcnn.results.finding import Finding
 from lungcnn.results.slice_report import ModelInfo, SliceReport
 
 SUSPICIOUS, APART_MM, APART_SLICES = 5, 10.0, 3
-NO_RULE = Reason("no_series_rule", "The model's card holds no rule for series: there is no result for the whole.")
 NOTHING_JUDGED = Reason("nothing_judged", "No slice of the series could be judged: see the reasons of its slices.")
 PICTURES = Reason("list_of_pictures", "Pictures don't say that they are of one patient: each is judged by itself.")
-
-
-@dataclass(frozen=True)
-class SeriesResult:
-    """What is said of the series as a whole.
-
-    Attributes:
-        malignant: calibrated probability that the case is malignant. called_malignant: at or above `threshold`.
-        rule: name of the rule in `series_rule.RULES`. judged: number of slices that it rests on.
-    """
-
-    malignant: float
-    called_malignant: bool
-    threshold: float
-    rule: str
-    judged: int
-
-    @property
-    def sentence(self) -> str:
-        """The result in words."""
-        side = "at or above" if self.called_malignant else "below"
-        return (
-            f"Malignant probability of the series {self.malignant:.2f}, {side} the operating point "
-            f"{self.threshold:.2f} ({TITLES[self.rule]}; {self.judged} judged)."
-        )
+NO_SPACING = Reason(
+    "no_spacing",
+    "The files state no pixel spacing: what lies at one place was told by shares of the slice's width, and findings "
+    "have no extent across and down.",
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,8 +31,9 @@ class SeriesReport:
         slices: a report for each slice, from the feet to the head, without explanations: `Pipeline.run` makes
             those of a slice that is looked at.
         positions: mm along the normal, None where unknown.
-        result: of the whole; None where nothing was judged, for pictures, or where the model's card holds no rule.
-        reasons: why there is no result. notes: what to know of the series, such as gaps and dropped duplicates.
+        findings: what speaks for malignant at one place over neighbouring slices, the most suspicious first. None of
+            pictures, which don't say that they are of one patient.
+        reasons: why there can be no findings. notes: what to know of the series, such as gaps and dropped duplicates.
         spacing_mm: the usual distance between slices, or None.
         ordered: whether the slices are one patient's, in order; pictures don't say so.
     """
@@ -62,7 +41,7 @@ class SeriesReport:
     status: str
     slices: tuple[SliceReport, ...]
     positions: tuple[float | None, ...]
-    result: SeriesResult | None = None
+    findings: tuple[Finding, ...] = ()
     reasons: tuple[Reason, ...] = ()
     notes: tuple[Reason, ...] = ()
     spacing_mm: float | None = None
@@ -90,6 +69,17 @@ class SeriesReport:
                 chosen.append(int(index))
         return tuple(chosen)
 
+    @property
+    def findings_in_words(self) -> str:
+        """How many findings there are, in a sentence."""
+        count, high = len(self.findings), sum(one.above_operating_point is True for one in self.findings)
+        if not count:
+            return "No findings: no place speaks for malignant over neighbouring slices."
+        words = "1 finding" if count == 1 else f"{count} findings"
+        if self.findings[0].above_operating_point is None:
+            return f"{words}, the most suspicious first."
+        return f"{words}, {high} above the operating point, the most suspicious first."
+
     def _apart(self, one: int, other: int) -> bool:
         if not self.ordered:
             return True
@@ -104,7 +94,7 @@ class SeriesReport:
             "status": self.status,
             "reasons": [asdict(reason) for reason in self.reasons],
             "notes": [asdict(note) for note in self.notes],
-            "result": self.result and {**asdict(self.result), "malignant": round(self.result.malignant, 6)},
+            "findings": [finding.to_json() for finding in self.findings],
             "suspicious": list(self.suspicious),
             "spacing_mm": self.spacing_mm,
             "slices": [
@@ -115,41 +105,25 @@ class SeriesReport:
         }
 
 
-def series_report(series: Series, reports: Sequence[SliceReport], card: ModelCard) -> SeriesReport:
-    """The report of a series from those of its slices."""
-    rule = SeriesRule.from_card(card.series)
-    malignant = [report.probabilities["malignant"] for report in reports if report.probabilities]
-    result: SeriesResult | None = None
+def series_report(
+    series: Series, reports: Sequence[SliceReport], findings: tuple[Finding, ...], model: ModelInfo
+) -> SeriesReport:
+    """The report of a series from those of its slices, and from what was found to persist over them."""
+    judged = any(report.status == "ok" for report in reports)
+    findings = findings if series.ordered else ()
     reasons: tuple[Reason, ...] = ()
-    notes = series.notes
-    if not malignant:
+    if not judged:
         reasons = (NOTHING_JUDGED,)
     elif not series.ordered:
         reasons = (PICTURES,)
-    elif rule is None:
-        reasons = (NO_RULE,)
-    else:
-        p = rule.probability(np.array(malignant))
-        result = SeriesResult(p, p >= rule.threshold, rule.threshold, rule.rule, len(malignant))
-        if len(malignant) > rule.slices[1]:
-            notes += (_longer_than_measured(rule, len(malignant)),)
     return SeriesReport(
-        status="ok" if malignant else "refused",
+        status="ok" if judged else "refused",
         slices=tuple(reports),
         positions=series.positions,
-        result=result,
+        findings=findings,
         reasons=reasons,
-        notes=notes,
+        notes=series.notes + (NO_SPACING,) * any(one.extent_mm[0] is None for one in findings),
         spacing_mm=series.spacing_mm,
-        model=ModelInfo(card.name, card.sha256),
+        model=model,
         ordered=series.ordered,
-    )
-
-
-def _longer_than_measured(rule: SeriesRule, judged: int) -> Reason:
-    return Reason(
-        "longer_than_measured",
-        f"The rule for series was fitted on cases of {rule.slices[0]} to {rule.slices[1]} slices. So one in "
-        f"{rule.stride(judged)} of the {judged} judged here was taken, from each start, and the mean is given; how "
-        "well that does on whole series was not measured.",
     )

@@ -22,6 +22,8 @@ from conftest import ROOT, dicom_bytes, missing
 from demo_process import Demo
 from pypdf import PdfReader
 
+from demo import routes
+from demo.routes import API
 from lungcnn import COLOUR_MAPS, SIGNS, WINDOWS, LungCNNError, colour_table, load_slice, render_overlay
 from lungcnn.windowing import to_grey
 
@@ -60,13 +62,14 @@ class Watch:
     """Everything a page asks for and complains about."""
 
     def __init__(self, page):
-        self.hosts, self.errors, self.posts = set(), [], []
+        self.hosts, self.errors, self.posts, self.asked = set(), [], [], set()
         page.on("request", self._request)
         page.on("console", lambda m: self.errors.append(m.text) if m.type == "error" else None)
         page.on("pageerror", lambda error: self.errors.append(str(error)))
 
     def _request(self, request):
         self.hosts.add(urlparse(request.url).hostname)
+        self.asked.add((request.method, urlparse(request.url).path))
         if request.method == "POST":
             self.posts.append(request.url)
 
@@ -186,7 +189,10 @@ def set_value(page, selector, value):
 
 def test_before_the_model_is_there_visitors_are_told_and_stand_in_line(chromium, tmp_path, monkeypatch):
     from demo.examples import find_examples
+    from demo.judge import ReadHere
     from demo.page import build_demo, look
+    from demo.rules import make_rules
+    from demo.server import launch_settings
     from demo.waiting import JudgeInWaiting
 
     monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
@@ -196,10 +202,11 @@ def test_before_the_model_is_there_visitors_are_told_and_stand_in_line(chromium,
         loaded.wait()
         raise LungCNNError("This model never comes.")
 
-    waiting = JudgeInWaiting(load, load_slice)
+    waiting = JudgeInWaiting(load, ReadHere())
     waiting.start()
     demo = build_demo(waiting, find_examples()[:1], at_work=3)
-    _, url, _ = demo.launch(prevent_thread_lock=True, quiet=True, server_port=free_port(), **look())
+    rules = make_rules("127.0.0.1", page=demo, head=look()["head"])
+    _, url, _ = demo.launch(server_port=free_port(), **look(), **launch_settings(rules))
     try:
         pages = [chromium.new_page() for _ in range(4)]
         for page in pages:
@@ -219,7 +226,7 @@ def test_before_the_model_is_there_visitors_are_told_and_stand_in_line(chromium,
         loaded.set()
         for page in pages:
             page.wait_for_selector("#message", timeout=WAIT)
-            assert "This model never comes." in page.inner_text("#message")
+            assert "This model never comes." in page.text_content("#message")
             page.wait_for_selector("#warming", state="detached")
             page.close()
     finally:
@@ -480,7 +487,7 @@ def test_class_and_method_switch_without_a_new_upload(page):
     page.click(".examples button >> nth=2")  # what was chosen stays
     checked(page)
     says(page, "#ct-caption", "Evidence for benign · HiResCAM")
-    page.get_by_label("the predicted class").check()
+    page.get_by_label("the most probable class").check()
     page.wait_for_function(
         "() => document.querySelector('#prediction') && document.querySelector('#ct-caption').innerText === "
         "`Evidence for ${document.querySelector('#prediction').innerText} · HiResCAM`",
@@ -597,17 +604,17 @@ def test_a_broken_file_a_picture_and_a_refused_one(page):
     example(page)
     drop(page, ("slice.dcm", (ROOT / "LICENSE").read_bytes()))
     page.wait_for_selector("#message", timeout=WAIT)
-    assert "This file is a text file. Accepted are CT slices as DICOM" in page.inner_text("#message")
+    assert "This file is a text file. Accepted are CT slices as DICOM" in page.text_content("#message")
     assert page.query_selector("#probabilities") is None
     drop(page, ("cut.dcm", MASS.read_bytes()[:90_000]))
-    page.wait_for_function("() => document.querySelector('#message')?.innerText.includes('damaged')", timeout=WAIT)
+    page.wait_for_function("() => document.querySelector('#message')?.textContent.includes('damaged')", timeout=WAIT)
     assert "empty" in page.get_attribute("#ct", "class")
     assert not page.is_visible("#ct-left"), "nothing of the last slice stays"
     assert not page.is_visible("#ct-scale")
 
     choose(page, EXAMPLES / "carina-normal.png")
     checked(page)
-    assert "uncalibrated" in page.inner_text("#notes")
+    assert "states no HU" in page.inner_text("#notes")
     assert page.is_disabled("#ct-centre")
     assert page.is_disabled("input[value=bone]")
     assert page.is_visible("#ct-uncalibrated")
@@ -617,8 +624,8 @@ def test_a_broken_file_a_picture_and_a_refused_one(page):
     noise = np.random.default_rng(0).integers(0, 255, (256, 256)).astype(np.uint8)
     drop(page, ("noise.png", cv2.imencode(".png", noise)[1].tobytes()))
     page.wait_for_selector("#message", timeout=WAIT)
-    assert "was not judged" in page.inner_text("#message")
-    assert "Accepted" in page.inner_text("#message")
+    assert "was not judged" in page.text_content("#message")
+    assert "Accepted" in page.text_content("#message")
     image = canvas(page)  # still shown, without a heatmap
     assert image.std() > 20
     assert colourful(image) == 0
@@ -645,7 +652,7 @@ def test_every_example_is_judged_or_refused(page):
         assert canvas(page).std() > 20
         numbers = [float(row.get_attribute("data-probability")) for row in page.query_selector_all("#probabilities li")]
         if "refused" in button.inner_text():
-            assert "was not judged" in page.inner_text("#message")
+            assert "was not judged" in page.text_content("#message")
         else:
             judged += 1
             assert sum(numbers) == pytest.approx(1, abs=0.001)
@@ -752,7 +759,7 @@ def test_long_work_can_be_cancelled_and_the_page_cleared(page, actions):
     do, _ = actions["series"]
     do(page)
     page.wait_for_selector(".steps .now:has-text('of 30')", timeout=WAIT)
-    page.click("#cancel")
+    page.eval_on_selector("#cancel", "e => e.click()")  # at once: the series may be done in a second
     page.wait_for_selector("#result:has-text('Cancelled')", timeout=WAIT)
     page.wait_for_timeout(1500)
     assert page.query_selector("#series-table") is None or not page.is_visible("#series")
@@ -941,3 +948,19 @@ def test_screenshot_script_writes_a_picture_of_a_phantom(tmp_path):
     subprocess.run([sys.executable, "-m", "demo.screenshot", "--out", str(out)], cwd=ROOT, check=True)
     assert cv2.imread(str(out)).shape == (900, 1440, 3)
     assert out.stat().st_size < 500_000
+
+
+def test_the_page_asks_for_what_is_open_and_little_is_open_besides(page):
+    drop(page, MASS)
+    checked(page)
+    page.click("#take-overlay")
+    page.wait_for_timeout(500)
+    asked = {routes.found(*one) for one in page.watch.asked}
+    assert None not in asked, [one for one in page.watch.asked if routes.found(*one) is None]
+    elsewhere = {  # what a browser has no use for here
+        "the API's client": {"/config", API + "/info", API + "/call/explain", API + "/call/explain/{name}"},
+        "passwords": {"/login", "/logout"},
+        "icon, trouble, start": {"/favicon.ico", *(API + part for part in ("/app_id", "/cancel", "/reset"))},
+        "Gradio itself": {API + "/startup-events"},
+    }
+    assert set(routes.OPEN) - asked == set().union(*elsewhere.values())

@@ -13,10 +13,10 @@ import pydicom
 import pytest
 from conftest import ROOT, dicom_bytes
 from test_dicom_results import contents, errors_of
-from test_page import ask, last, phantom_bytes, ready, written
+from test_page import ask, last, phantom_bytes, ready, uploaded
 
 from demo import texts
-from demo.downloads import dicom_data
+from demo.downloads import FILES, dicom_data
 from demo.events import Events
 from demo.judge import JudgeHere
 from demo.page import build_demo
@@ -52,16 +52,16 @@ def after(events, name, *values, **choices) -> Visit:
 
 def objects(html) -> dict:
     """The zip that the browser is given, opened: name to object."""
-    assert f'data-name="{texts.DICOM[1]}"' in html
+    assert f'data-name="{FILES["dicom"][0]}"' in html
     content = base64.b64decode(re.search(r">\w+:([^<]+)</div>", html)[1])
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         return {name: pydicom.dcmread(io.BytesIO(archive.read(name))) for name in archive.namelist()}
 
 
-def test_without_the_option_no_bytes_are_held_and_there_is_no_button(pipeline, phantom, tmp_path):
+def test_without_the_option_no_bytes_are_held_and_there_is_no_button(pipeline, phantom):
     plain = Events(ready(pipeline), pipeline.card)
-    one = after(plain, "upload", written(tmp_path, phantom_bytes(phantom, **STUDY)))
-    files = written(tmp_path, *(phantom_bytes(phantom, z, **STUDY) for z in (0, 5)))
+    one = after(plain, "upload", uploaded(phantom_bytes(phantom, **STUDY)))
+    files = uploaded(*(phantom_bytes(phantom, z, **STUDY) for z in (0, 5)))
     several = after(plain, "upload", files)
     example = after(plain, "example", MASS)
     for visit in (one, several, example):
@@ -77,10 +77,10 @@ def test_without_the_option_no_bytes_are_held_and_there_is_no_button(pipeline, p
 
 def test_the_zip_holds_results_of_the_patients_study(offering, judge, tmp_path):
     data, visit, source = MASS.read_bytes(), Visit(), pydicom.dcmread(MASS)
-    shown = last(ask(offering, visit, "upload", written(tmp_path, data)))
+    shown = last(ask(offering, visit, "upload", uploaded(data)))
     assert visit.shown.source == data
     assert shown["dicom"]["visible"]
-    assert "name and identifiers of the upload's patient" in shown["dicom_hint"]
+    assert "name and identifiers of the upload" in shown["dicom_hint"]
     assert list(tmp_path.iterdir()) == []
     made = objects(dicom_data(visit.shown, judge))
     assert list(made) == NAMES
@@ -104,9 +104,9 @@ def test_a_phantom_and_what_is_explained_now(offering, judge):
     assert "hires-cam map for benign" in objects(dicom_data(visit.shown, judge))["result-sc.dcm"].DerivationDescription
 
 
-def test_of_a_series_the_slice_that_is_shown(offering, judge, phantom, tmp_path):
+def test_of_a_series_the_slice_that_is_shown(offering, judge, phantom):
     files = [phantom_bytes(phantom, z, **STUDY) for z in (0, 5, 10)]
-    visit = after(offering, "upload", written(tmp_path, *files))
+    visit = after(offering, "upload", uploaded(*files))
     for number in (1, 3):
         ask(offering, visit, "scroll", number)
         made = objects(dicom_data(visit.shown, judge))
@@ -133,13 +133,13 @@ def report_of(pipeline, phantom_slice):
     return pipeline.run(phantom_slice, checks=False)
 
 
-def test_what_cannot_be_made_is_told_in_a_sentence(offering, judge, phantom, tmp_path, caplog, recwarn):
+def test_what_cannot_be_made_is_told_in_a_sentence(offering, judge, phantom, caplog, recwarn):
     caplog.set_level(logging.DEBUG)
     with pytest.raises(gr.Error, match="nothing to take away"):
         dicom_data(Shown(), judge)
     visit = Visit()
     png = (ROOT / "examples" / "carina-normal.png").read_bytes()
-    picture = last(ask(offering, visit, "upload", written(tmp_path, png)))
+    picture = last(ask(offering, visit, "upload", uploaded(png)))
     assert visit.shown.source is None
     assert not picture["dicom"]["visible"]
     assert texts.DICOM_PICTURE in picture["dicom_hint"]
@@ -152,17 +152,17 @@ def test_what_cannot_be_made_is_told_in_a_sentence(offering, judge, phantom, tmp
         stored = (phantom.hu + 1024).astype(np.int16)
         with pydicom.config.disable_value_validation():
             file = dicom_bytes(stored, spacing=phantom.spacing, **elements)
-        visit = after(offering, "upload", written(tmp_path, file))
+        visit = after(offering, "upload", uploaded(file))
         with pytest.raises(gr.Error, match=message) as told:
             dicom_data(visit.shown, judge)
         assert "MARKER" not in str(told.value)
     assert "MARKER" not in caplog.text + "".join(str(one.message) for one in recwarn)
 
 
-def test_a_missing_heatmap_is_told(offering, judge, phantom, tmp_path, monkeypatch):
+def test_a_missing_heatmap_is_told(offering, judge, phantom, monkeypatch):
     said = []
     monkeypatch.setattr(gr, "Info", said.append)
     file = phantom_bytes(phantom, **STUDY | {"FrameOfReferenceUID": None})
-    visit = after(offering, "upload", written(tmp_path, file))
+    visit = after(offering, "upload", uploaded(file))
     assert list(objects(dicom_data(visit.shown, judge))) == NAMES[:2]
     assert said == [texts.DICOM_NO_MAP]

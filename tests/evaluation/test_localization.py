@@ -9,9 +9,12 @@ import pytest
 from lungcnn.errors import DatasetError
 from lungcnn.evaluation.localization import locate, mean_by_case, summarise_findings
 from lungcnn.evaluation.reports import localization_tables
+from lungcnn.evaluation.sentences import warning_sentence
 from lungcnn.evaluation.targets import Target, dataset_targets, outline_targets, phantom_targets, series_calls
+from lungcnn.evaluation.warning_rates import rates_out_of_fold
 from lungcnn.explaining.explainer import Explainer
 from lungcnn.explaining.weight_randomisation import randomisation_test
+from lungcnn.gate.familiarity import fit_familiarity
 from lungcnn.phantoms.bundled import draw, to_dicom
 
 
@@ -119,6 +122,27 @@ def test_calls_of_a_series_count_through_the_nodule_and_away_from_it(tmp_path, p
     found = series_calls(lambda crops: SimpleNamespace(probabilities=p), tmp_path)
     called = int(malignant)
     assert found == {"through": {"slices": 1, "called": called}, "away": {"slices": 1, "called": called}}
+    features = np.ones((1, 8), np.float32)
+    far = fit_familiarity("conv5", [(features * [[1], [2], [3]], features * 99)], features * [[1], [2], [3]])
+    network = lambda crops: SimpleNamespace(probabilities=p, features=features * 500)  # noqa: E731
+    told = series_calls(network, tmp_path, far)["unlike_training"]
+    # Right through the nodule where it is called malignant, and away from it where it isn't: one of each.
+    assert told == {"right": {"slices": 1, "warned": 1}, "wrong": {"slices": 1, "warned": 1}}
+
+
+def test_the_warnings_rate_among_right_and_wrong_answers():
+    rng = np.random.default_rng(0)
+    known, usual, odd = (rng.uniform(1, high, (size, 6)) for high, size in ((3, 300), (3, 200), (90, 20)))
+    folds = [(known, np.concatenate([usual[:100], odd])), (known, usual[100:])]
+    right = [np.repeat([True, False], (100, 20)), np.ones(100, bool)]
+    # The first fold's threshold comes from the second, where nothing is odd.
+    found = rates_out_of_fold(folds, right)
+    assert found["wrong"] == {"slices": 20, "warned": 20}
+    assert found["right"]["slices"] == 200
+    assert found["right"]["warned"] <= 4
+    assert warning_sentence({"unlike_training": found}).endswith("wrong answers.")
+    assert "20 of 20 (100.0%) wrong" in warning_sentence({"unlike_training": found})
+    assert warning_sentence({"other_scanner": {}}) == ""
 
 
 def test_folders_without_outlines(tmp_path):

@@ -15,7 +15,6 @@ from lungcnn.classes import CLASSES
 from lungcnn.cli import main
 from lungcnn.errors import Reason, UsageError
 from lungcnn.phantoms.bundled import draw
-from lungcnn.pipeline import Pipeline
 from lungcnn.reading.loading import load_slice
 from lungcnn.reading.series_reader import read_series
 from lungcnn.results.dicom.files import dicom_files, to_bytes
@@ -23,8 +22,9 @@ from lungcnn.results.dicom.kinds import KINDS, parse_kinds
 from lungcnn.results.dicom.results import DicomResults
 from lungcnn.results.dicom.secondary_capture import with_notice
 from lungcnn.results.dicom.source import Judged, NotDicomError
+from lungcnn.results.finding import Finding
 from lungcnn.results.rendering import render_overlay
-from lungcnn.results.series_rule import SeriesRule
+from lungcnn.results.verdict import VERDICTS
 from lungcnn.serving.many_files import look_at
 
 MASS = ROOT / "examples" / "arch-spiculated-mass.dcm"
@@ -146,6 +146,7 @@ def test_the_report_holds_what_was_said(made, judged):
     assert numbers["DELETION_AUC"] == pytest.approx(checks.deletion_auc, abs=1e-6)
     assert numbers["IN_LUNGS"] == pytest.approx(checks.in_lungs, abs=1e-6)
     assert coded["PREDICTION"] == [report.prediction.title()]
+    assert coded["VERDICT"] == [VERDICTS[report.verdict.call]]
     assert coded["PREDICTION_SET"] == [name.title() for name in report.prediction_set]
     assert coded["GATE"] == ["Accepted with warnings" if report.warnings else "Accepted"]
     assert coded["BETTER_THAN_RND"] == ["Yes" if checks.better_than_random else "No"]
@@ -305,11 +306,10 @@ def stack(places, **elements) -> list[bytes]:
 
 
 def test_a_series_gives_one_report_one_map_and_a_capture_a_slice(shipped, tmp_path):
-    rule = SeriesRule("maximum", 1.0, 0.0, 0.5, 0.9, (2, 5))
-    pipeline = Pipeline(shipped.classifier, replace(shipped.card, series=rule.as_dict()), shipped.explainer)
     (series,) = read_series(stack(range(0, 30, 5))).series
-    report = pipeline.run_series(series)
-    looked_at, _ = look_at(pipeline, series, report, checks=False)
+    finding = Finding((1, 4), (5.0, 20.0), 4, (210.5, 180.0), (200, 170, 220, 190), (14.0, 15.5, 20.0), 0.91, True, 0.8)
+    report = replace(shipped.run_series(series), findings=(finding,))
+    looked_at, _ = look_at(shipped, series, report, checks=False)
     made = DicomResults().of_series(looked_at, report)
     kinds = [kind for kind, _ in made]
     assert kinds == ["sc"] * len(report.suspicious) + ["sr", "pm"]
@@ -317,9 +317,13 @@ def test_a_series_gives_one_report_one_map_and_a_capture_a_slice(shipped, tmp_pa
     for one in by_kind.values():
         assert errors_of(one, tmp_path) == []
     numbers, coded = contents(opened(by_kind["sr"]))
-    assert numbers["P_SERIES"] == pytest.approx(report.result.malignant, abs=1e-6)
-    assert numbers["JUDGED"] == 6
-    assert coded["CALLED"] == ["Yes" if report.result.called_malignant else "No"]
+    assert (numbers["JUDGED"], numbers["FINDINGS"]) == (6, 1)
+    assert (numbers["P_FINDING"], numbers["SHARE"]) == (0.91, 0.8)
+    assert (numbers["PEAK_X"], numbers["PEAK_Y"]) == (210.5, 180)
+    assert [numbers[f"EXTENT_{way}"] for way in ("ACROSS", "DOWN", "ALONG")] == [14, 15.5, 20]
+    assert (numbers["POSITION_LOWEST"], numbers["POSITION_HIGHEST"]) == (5, 20)
+    assert coded["ABOVE"] == ["Yes"]
+    assert finding.sentence in [item.value for item in opened(by_kind["sr"]).iterall() if item.VR == "UT"]
     frames = opened(by_kind["pm"])
     assert frames.NumberOfFrames == len(report.suspicious)
     places = [
@@ -415,7 +419,8 @@ def test_the_command_for_series(untrained, tmp_path):
     (record,) = (json.loads(line) for line in result.stdout.splitlines())
     assert [one["file"] for one in record["slices"]] == ["1.dcm", "2.dcm", "0.dcm"]
     assert [one["position_mm"] for one in record["slices"]] == [0, 5, 10]
-    assert record["reasons"][0]["code"] == "no_series_rule"
+    assert record["reasons"] == []
+    assert isinstance(record["findings"], list)
     assert [path.name for path in (tmp_path / "d").iterdir()] == ["series1-sr.dcm"]
     assert len(list((tmp_path / "o").iterdir())) == len(record["suspicious"])
     assert "set aside: note.txt: This file is a text file" in result.stderr

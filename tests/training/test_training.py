@@ -239,14 +239,17 @@ def test_a_training_run_writes_model_card_and_figures(crop_set, tmp_path, monkey
     assert text == model_card(card)
     assert f"{written['blocked']['slice']['auc_malignant']['value']:.3f}" in text
     assert "Majority class" in text
-    assert card.series["rule"] in written["series"]["candidates"]
-    assert f"{written['series']['figures']['auc_malignant']['value']:.3f}" in text.split("### Whole series")[1]
+    assert "A series gets no probability of its own" in text
     assert "Does the heatmap point at the lesion?" in text
     assert {"inserted", "phantoms"} <= set(written["localization"])
     assert written["localization"]["inserted"]["slices"] > 10, "of both seeds"
     assert written["sanity"]["layers"][0] == "logits"
     assert written["localization"]["outlines"]["slices"] == written["other_scanner"]["through"]["slices"] == 1
     assert "of 1 slices through it are called malignant" in text
+    warned = written["unlike_training"]
+    assert warned["right"]["slices"] + warned["wrong"]["slices"] == 18
+    assert f"{warned['right']['warned']} of {warned['right']['slices']}" in text.split("The warning that")[1]
+    assert "on a series of another scanner on " in text
     assert "*Leaky*" in text
     assert "IQ-OTH/NCCD" not in text
     assert card.dataset == "18 slices with a case list of their own"

@@ -28,12 +28,13 @@ def class_code(name: str) -> CodedConcept:
     return CodedConcept.from_code(codes.SCT.Benign if name == "benign" else codes.SCT.Malignant)
 
 
-def number(value_of: str, meaning: str, value: float) -> Measurement:
-    """A number without a unit, under a code of ours."""
+def number(value_of: str, meaning: str, value: float, in_mm: bool = False) -> Measurement:
+    """A number under a code of ours, in mm or without a unit."""
     from highdicom.sr import Measurement
     from pydicom.sr.codedict import codes
 
-    return Measurement(name=code(value_of, meaning), value=round(float(value), 6), unit=codes.UCUM.NoUnits)
+    unit = codes.UCUM.Millimeter if in_mm else codes.UCUM.NoUnits
+    return Measurement(name=code(value_of, meaning), value=round(float(value), 6), unit=unit)
 
 
 def answer(value_of: str, question: str, value: CodedConcept | Code) -> QualitativeEvaluation:

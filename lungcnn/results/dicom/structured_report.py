@@ -10,8 +10,10 @@ from lungcnn.errors import Reason
 from lungcnn.results.dicom.coded import answer, class_code, code, number, yes_or_no
 from lungcnn.results.dicom.provenance import MANUFACTURER, maker
 from lungcnn.results.dicom.source import Source
+from lungcnn.results.finding import Finding
 from lungcnn.results.series_report import SeriesReport
 from lungcnn.results.slice_report import DISCLAIMER, ModelInfo, SliceReport
+from lungcnn.results.verdict import VERDICTS
 
 if TYPE_CHECKING:
     from highdicom.sr import (
@@ -32,7 +34,7 @@ _CHECKS = {
     "in_lungs": "Share of the map in the lungs",
     "stability": "Stability of the map",
 }
-_VERDICTS = {"ok": "Accepted", "refused": "Refused", "error": "Could not be read"}
+_GATE = {"ok": "Accepted", "refused": "Refused", "error": "Could not be read"}
 
 
 def structured_report(
@@ -44,7 +46,7 @@ def structured_report(
     from pydicom.sr.coding import Code
 
     model = sources[0].model
-    groups = [] if series_report is None else [_series_group(series_report, model)]
+    groups = [] if series_report is None else _series_groups(series_report, model)
     groups += [_slice_group(source, f"Slice {number}") for number, source in enumerate(sources, 1)]
     content = MeasurementReport(
         observation_context=_observer(model),
@@ -109,18 +111,35 @@ def _group(
     return made
 
 
-def _series_group(report: SeriesReport, model: ModelInfo) -> MeasurementsAndQualitativeEvaluations:
+def _series_groups(report: SeriesReport, model: ModelInfo) -> list[MeasurementsAndQualitativeEvaluations]:
+    """The series, and each of its findings."""
     answers, sentences = _said("NOTE", "What to know of the series", [*report.reasons, *report.notes])
-    numbers = []
-    if report.result is not None:
-        called = yes_or_no(report.result.called_malignant)
-        answers.append(answer("CALLED", "Is the series called malignant?", called))
-        numbers = [
-            number("P_SERIES", "Probability that the series is malignant", report.result.malignant),
-            number("THRESHOLD", "Operating point of the series", report.result.threshold),
-            number("JUDGED", "Number of slices judged", report.result.judged),
-        ]
-    return _group("Series", model, numbers, answers, sentences)
+    judged = sum(one.status == "ok" for one in report.slices)
+    numbers = [number("JUDGED", "Number of slices judged", judged)]
+    if not report.reasons:
+        numbers.append(number("FINDINGS", "Number of findings", len(report.findings)))
+    groups = [_group("Series", model, numbers, answers, sentences)]
+    return groups + [_finding_group(one, f"Finding {count}", model) for count, one in enumerate(report.findings, 1)]
+
+
+def _finding_group(finding: Finding, name: str, model: ModelInfo) -> MeasurementsAndQualitativeEvaluations:
+    numbers = [
+        number("P_FINDING", "Probability of malignant", finding.malignant),
+        number("SHARE", "Share of its slice's evidence", finding.evidence_share),
+        number("PEAK_X", "Strongest at x, in pixels", finding.peak_xy[0]),
+        number("PEAK_Y", "Strongest at y, in pixels", finding.peak_xy[1]),
+    ]
+    for title, value in zip(("across", "down", "along"), finding.extent_mm, strict=True):
+        if value is not None:
+            numbers.append(number(f"EXTENT_{title.upper()}", f"Extent {title}", value, in_mm=True))
+    for title, value in zip(("lowest", "highest"), finding.position_mm or (), strict=False):
+        numbers.append(number(f"POSITION_{title.upper()}", f"Position of the {title} slice", value, in_mm=True))
+    answers = []
+    if finding.above_operating_point is not None:
+        reached = yes_or_no(finding.above_operating_point)
+        answers.append(answer("ABOVE", "Is it at or above the operating point?", reached))
+    words = _said("FINDING", "Finding", [Reason("finding", finding.sentence)])[1]
+    return _group(name, model, numbers, answers, words)
 
 
 def _slice_group(source: Source, name: str) -> MeasurementsAndQualitativeEvaluations:
@@ -145,35 +164,44 @@ def _numbers(report: SliceReport) -> list[Measurement]:
 
 
 def _answers(report: SliceReport) -> tuple[list[QualitativeEvaluation], list[TextContentItem]]:
-    verdict = _VERDICTS[report.status]
+    gate = _GATE[report.status]
     if report.status == "ok" and report.warnings:
-        verdict = "Accepted with warnings"
-    made = [answer("GATE", "May the model judge this slice?", code(verdict, verdict))]
+        gate = "Accepted with warnings"
+    made = [answer("GATE", "May the model judge this slice?", code(gate, gate))]
+    said = []
+    if report.verdict:
+        made.append(
+            answer("VERDICT", "Is the slice flagged?", code(report.verdict.call, VERDICTS[report.verdict.call]))
+        )
+        said = [_in_words("VERDICT_TEXT", "Is the slice flagged, and why", report.verdict.sentence)]
     reasons, why = _said("REASON", "Why the slice was not judged", report.reasons)
     warnings, mind = _said("WARNING", "What to keep in mind", report.warnings)
     made += reasons + warnings
     if report.prediction:
         made.append(answer("PREDICTION", "Most probable class", class_code(report.prediction)))
     made += [
-        answer("PREDICTION_SET", "Class that can't be ruled out", class_code(name))
+        answer("PREDICTION_SET", "Class in the prediction set", class_code(name))
         for name in report.prediction_set or ()
     ]
     checks = report.explanation and report.explanation.faithfulness
     if checks:
         better = yes_or_no(checks.better_than_random)
         made.append(answer("BETTER_THAN_RND", "Is the map better than random?", better))
-    return made, why + mind
+    return made, said + why + mind
 
 
 def _said(
     value: str, title: str, reasons: Iterable[Reason]
 ) -> tuple[list[QualitativeEvaluation], list[TextContentItem]]:
     """Each reason as a code for machines and as its sentence, which a code's meaning is too short for."""
-    from highdicom.sr import RelationshipTypeValues, TextContentItem
-
     codes, sentences = [], []
     for reason in reasons:
         codes.append(answer(value, title, code(reason.code, reason.code.replace("_", " ").capitalize())))
-        name = code(f"{value}_TEXT", f"{title}, in words")
-        sentences.append(TextContentItem(name, reason.message, RelationshipTypeValues.CONTAINS))
+        sentences.append(_in_words(f"{value}_TEXT", f"{title}, in words", reason.message))
     return codes, sentences
+
+
+def _in_words(value: str, title: str, sentence: str) -> TextContentItem:
+    from highdicom.sr import RelationshipTypeValues, TextContentItem
+
+    return TextContentItem(code(value, title), sentence, RelationshipTypeValues.CONTAINS)
