@@ -58,7 +58,11 @@ _SMALL = {"help_option_names": ["-h", "--help"]}
     help="Offer results as DICOM objects of the uploaded study, which name its patient. Not with --share.",
 )
 @click.option(
-    "--root-path", envvar="GRADIO_ROOT_PATH", show_envvar=True, help="Where a proxy serves the demo, such as /lung."
+    "--root-path",
+    envvar="GRADIO_ROOT_PATH",
+    show_envvar=True,
+    callback=lambda _context, _option, value: _root_path(value),
+    help="Where a proxy serves the demo, such as /lung.",
 )
 @click.option("--trust-host", multiple=True, metavar="NAME", help="Another name by which visitors reach the demo.")
 @click.option("--embed-in", multiple=True, metavar="ORIGIN", help="A site (https://...) that may show it in a frame.")
@@ -135,6 +139,12 @@ def main(auth, auth_file, model, share, public, dicom_results, log_level, **opti
     finally:
         close_all()
         remove_scratch(scratch)
+
+
+def _root_path(given: str | None) -> str | None:
+    """`/lung`, however it was written; None for the root. A full address stays one."""
+    path = (given or "").strip().rstrip("/")
+    return path if not path or "://" in path else "/" + path.lstrip("/")
 
 
 def _users(auth: str | None, auth_file: Path | None) -> list[tuple[str, str]]:
