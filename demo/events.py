@@ -10,9 +10,11 @@ from pathlib import Path
 import gradio as gr
 
 from demo import intake, series_view, texts, viewer, views
+from demo.examples import Truth, truth_of
 from demo.feed import SliceFeed
 from demo.line import Changes, Steps
 from demo.outgoing import give
+from demo.trust import trust
 from demo.visit import Shown, Stack, Superseded, Turn, Visit
 from demo.waiting import JudgeInWaiting
 from demo.worker.deposits import Upload
@@ -91,16 +93,19 @@ class Events:
     def example(self, visit: Visit, turn: Turn, path: Path, wanted: str, method: str) -> Steps:
         """A bundled slice."""
         yield _step("read")
-        yield from self._judge_alone(visit, turn, self._waiting.reader.load_slice(path), path, wanted, method)
+        ct_slice = self._waiting.reader.load_slice(path)
+        yield from self._judge_alone(visit, turn, ct_slice, path, wanted, method, truth_of(path.stem))
 
     def another(self, visit: Visit, turn: Turn, number: int | None, wanted: str, method: str) -> Steps:
         """Another series of the same upload."""
+        visit.check_held()
         stack = visit.shown.stack
         if stack is not None and number is not None:
             yield from self._judge_series(visit, turn, stack.upload, stack.reading, int(number), wanted, method)
 
     def scroll(self, visit: Visit, turn: Turn, place: str | None, wanted: str, method: str) -> Steps:
         """The slice of the series at which the browser came to rest: `NAME/NUMBER`, counted from 1."""
+        visit.check_held()
         stack, (name, _, number) = visit.shown.stack, (place or "").partition("/")
         if stack is not None and name == stack.name and number.isdecimal():
             index = min(max(int(number) - 1, 0), len(stack.series) - 1)
@@ -109,6 +114,7 @@ class Events:
 
     def explain(self, visit: Visit, turn: Turn, wanted: str, method: str) -> Steps:
         """The slice that is shown, explained for a class by a method, and the explanation checked."""
+        visit.check_held()
         if visit.shown.judged:
             yield self._shown(self._run(visit, turn, wanted, method))
 
@@ -146,18 +152,26 @@ class Events:
         except Superseded:
             return
         except LungCNNError as error:
-            yield from _failed(visit, turn, texts.REFUSED if isinstance(error, RefusalError) else texts.ERROR, error)
+            title = texts.REFUSED if isinstance(error, RefusalError) else texts.ERROR
+            yield from _failed(visit, turn, views.stopped(title, error))
         except Exception as error:  # noqa: BLE001 - the last line of defence: no traceback reaches a visitor
             log.error("unexpected %s while judging a slice", type(error).__name__)
-            yield from _failed(visit, turn, texts.FAILED_TITLE, texts.FAILED)
+            yield from _failed(visit, turn, views.message(texts.FAILED_TITLE, texts.FAILED))
 
     # ------------------------------------------------------------ how it is done
 
     def _judge_alone(
-        self, visit: Visit, turn: Turn, ct_slice: CTSlice, content: bytes | Path | None, wanted: str, method: str
+        self,
+        visit: Visit,
+        turn: Turn,
+        ct_slice: CTSlice,
+        content: bytes | Path | None,
+        wanted: str,
+        method: str,
+        truth: Truth | None = None,
     ) -> Steps:
         """Show, judge, check: the picture is there before the network has spoken."""
-        shown = visit.show(turn, Shown(ct_slice, source=self._source(ct_slice, content)))
+        shown = visit.show(turn, Shown(ct_slice, source=self._source(ct_slice, content), truth=truth))
         yield _step("judge" if self._waiting.ready else "model") | {"slice": viewer.slice_data(shown)}
         shown = self._run(visit, turn, wanted, method, checks=False)
         again = {"slice": viewer.slice_data(shown)} if shown.corrected else {}
@@ -202,7 +216,7 @@ class Events:
         except LungCNNError as error:
             where = texts.WHICH_SLICE.format(number=index + 1, count=len(stack.series))
             visit.show(turn, Shown(index=index, stack=stack))
-            said = {"outcome": views.message(f"{where}: {texts.ERROR}", str(error))}
+            said: Changes = {"outcome": views.stopped(texts.ERROR, error, where)}
             yield said | _UNJUDGED | {"slice": viewer.slice_data(visit.shown, method)}
             return
         visit.show(turn, Shown(ct_slice, None, index, stack, self._source(ct_slice, content)))
@@ -213,12 +227,14 @@ class Events:
         """Judge the slice that is shown."""
         shown = visit.shown
         turn.check()
+        visit.check_held()
         if shown.given is None:
             raise Superseded
-        return visit.show(
-            turn,
-            replace(shown, report=self._waiting.get().run(shown.given, wanted or None, method=method, checks=checks)),
-        )
+        report = self._waiting.get().run(shown.given, wanted or None, method=method, checks=checks)
+        shown = replace(shown, report=report)
+        # Of what is refused no pixels are kept.
+        visit.show(turn, shown if shown.judged else Shown(index=shown.index, stack=shown.stack))
+        return shown
 
     def _read(self, upload: Upload, number: int, index: int) -> tuple[CTSlice, bytes | None]:
         return self._waiting.reader.read_slice(upload, number, index, self._dicom_results)
@@ -232,7 +248,7 @@ class Events:
         report, stack = shown.report, shown.stack
         where = texts.WHICH_SLICE.format(number=shown.index + 1, count=len(stack.series)) if stack else ""
         outcome: Changes = {
-            "outcome": views.result(report, where),
+            "outcome": views.result(report, where, shown.truth),
             "panel": gr.update(visible=stack is not None),
             "cancel": _HIDDEN,
             "clear": _VISIBLE,
@@ -241,11 +257,11 @@ class Events:
             return outcome | _UNJUDGED
         return outcome | {
             "map": viewer.map_data(shown),
-            "trust": views.trust(report, self._card, pending),
+            "trust": trust(report, self._card, pending),
             "evidence": _VISIBLE,
             "take": _VISIBLE,
             "dicom": gr.update(visible=shown.source is not None),
-            "dicom_hint": f'<p class="quiet">{texts.DICOM_PICTURE if shown.source is None else texts.DICOM_HINT}</p>',
+            "dicom_hint": views.quiet(texts.DICOM_PICTURE if shown.source is None else texts.DICOM_HINT),
         }
 
 
@@ -263,9 +279,9 @@ def _step(name: str, detail: str = "") -> Changes:
     return {"outcome": views.working(name, detail), "panel": _HIDDEN} | _NO_RESULT | {"cancel": _VISIBLE}
 
 
-def _failed(visit: Visit, turn: Turn, title: str, text: object) -> Steps:
+def _failed(visit: Visit, turn: Turn, said: str) -> Steps:
     try:
         visit.show(turn, Shown())
     except Superseded:
         return
-    yield {"outcome": views.message(title, str(text))} | _NO_RESULT | _NOTHING
+    yield {"outcome": said} | _NO_RESULT | _NOTHING

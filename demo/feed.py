@@ -14,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from demo import texts, viewer, views
 from demo.packing import pack
+from demo.trust import trust
 from demo.visit import Shown
 from demo.waiting import JudgeInWaiting
 from demo.worker.deposits import Upload
@@ -56,12 +57,12 @@ class SliceFeed:
             given, _ = self._waiting.reader.read_slice(self._upload, self._number, index)
             report = self._waiting.get().run(given, None, method=_quick(method), checks=False)
         except LungCNNError as error:
-            message = views.message(f"{where}: {texts.ERROR}", str(error))
+            message = views.stopped(texts.ERROR, error, where)
             return _framed({"slice": None, "map": None, "result": message, "trust": ""})
         shown = Shown(given, report, index)
         name = viewer.name_in(self.name, index)
         about, hu = viewer.slice_facts(shown.ct_slice or given, name, self.name)
-        said = {"result": views.result(report, where), "trust": views.trust(report, self._card, pending=True)}
+        said = {"result": views.result(report, where), "trust": trust(report, self._card, pending=True)}
         made = viewer.map_facts(shown, name) if _quick(method) == method else None
         place = self._positions[index]
         return _framed({"slice": about | {"place": place}, "map": made} | said, pack(hu))

@@ -7,14 +7,16 @@ from typing import Any
 
 import gradio as gr
 
-from demo import texts, viewer, views
+from demo import catalogue, texts, viewer, views
 from demo.about import measured, weighed
+from demo.catalogue import label
 from demo.downloads import dicom_data, export_data
 from demo.events import PREDICTED, Events
 from demo.examples import Example
 from demo.line import Changes, Line
 from demo.parts import icon, picture, upload_box
 from demo.plots import plots
+from demo.say import say
 from demo.viewer_frame import frame
 from demo.viewer_script import viewer_script
 from demo.visit import Turn, Visit
@@ -27,6 +29,7 @@ _IN_ORDER: dict[str, Any] = {"concurrency_id": "page", "concurrency_limit": None
 AT_WORK = 16  # visitors whose slices are read, judged or waited for at the same time; the worker has its own measure
 SESSION_SECONDS = 1800
 CSS = [Path(__file__).parent / name for name in ("style.css", "viewer.css")]
+LANGUAGE_SCRIPT = Path(__file__).parent / "language.js"
 
 
 def build_demo(
@@ -85,7 +88,8 @@ def look() -> dict[str, Any]:
         "theme": gr.themes.Base(primary_hue="sky", neutral_hue="slate", font=system, font_mono=mono),
         "css": ":root { " + " ".join(f"--{name}: {colour};" for name, colour in CLASS_COLOURS.items()) + " }",
         "css_paths": CSS,
-        "head": f"<script>{viewer_script()}</script>",
+        "head": f"<script>{LANGUAGE_SCRIPT.read_text(encoding='utf-8')}</script><script>{viewer_script()}</script>",
+        "i18n": catalogue.i18n(),
     }
 
 
@@ -95,15 +99,18 @@ def look() -> dict[str, Any]:
 def _layout(examples: list[Example], card: ModelCard | None, dicom_results: bool) -> dict[str, Any]:
     """The page's parts by the names under which events change or ask them."""
     places: dict[str, Any] = {"visit": gr.State(Visit(), time_to_live=SESSION_SECONDS)}
+    gr.Markdown(label(catalogue.LANGUAGE), elem_id="language", elem_classes="data-host")
     html(views.head(dicom_results))
     places["warming"] = html(elem_classes="warming-host")
     with gr.Row(elem_classes="start"):
         with gr.Column(scale=3, min_width=260):
-            places["upload"] = upload_box(label=texts.UPLOAD, height=132, elem_id="upload", file_count="multiple")
+            places["upload"] = upload_box(
+                label=label(texts.UPLOAD), height=132, elem_id="upload", file_count="multiple"
+            )
         with gr.Column(scale=8, min_width=300, elem_classes="tight"):
             real = any(example.real for example in examples)
             strip = texts.EXAMPLES_REAL if real else texts.EXAMPLES
-            html(f'<p class="quiet">{strip}</p>', visible=bool(examples))
+            html(views.quiet(strip), visible=bool(examples))
             with gr.Row(elem_classes="examples"):
                 places["examples"] = [_example_button(example) for example in examples]
     with gr.Row(elem_classes="main"):
@@ -112,7 +119,7 @@ def _layout(examples: list[Example], card: ModelCard | None, dicom_results: bool
             places |= _series_panel() | _data_boxes() | _take_away(dicom_results)
         with gr.Column(scale=4, min_width=280, elem_classes="side"):
             places |= _side()
-    with gr.Accordion(texts.ABOUT_TITLE, open=False, elem_id="about"):
+    with gr.Accordion(label(texts.ABOUT_TITLE), open=False, elem_id="about"):
         gr.Markdown(measured(card), elem_classes="about")
         html(plots(card), elem_classes="about")
         gr.Markdown(weighed(card), elem_classes="about")
@@ -120,14 +127,14 @@ def _layout(examples: list[Example], card: ModelCard | None, dicom_results: bool
 
 
 def _example_button(example: Example) -> gr.Button:
-    return gr.Button(example.title, icon=icon(example.thumbnail, "example.png"), size="sm")
+    return gr.Button(label(example.title), icon=icon(example.thumbnail, "example.png"), size="sm")
 
 
 def _series_panel() -> dict[str, Any]:
     with gr.Column(visible=False, elem_classes="series-panel") as panel:
         return {
             "panel": panel,
-            "which": gr.Dropdown([], label=texts.WHICH_SERIES, visible=False, filterable=False, elem_id="which"),
+            "which": gr.Dropdown([], label=label(texts.WHICH_SERIES), visible=False, filterable=False, elem_id="which"),
             "overview": html(elem_id="series"),
         }
 
@@ -145,16 +152,17 @@ def _data_boxes() -> dict[str, Any]:
 
 def _take_away(dicom_results: bool) -> dict[str, Any]:
     with gr.Column(visible=False, elem_classes="take") as take:
-        html(f"<h2>{texts.TAKE}</h2>")
+        html(f"<h2>{say(texts.TAKE)}</h2>")
         with gr.Row(elem_classes="exports"):
             exports = {
-                kind: gr.Button(title, size="sm", elem_id=f"take-{kind}") for kind, (title, *_) in texts.EXPORTS.items()
+                kind: gr.Button(label(title), size="sm", elem_id=f"take-{kind}")
+                for kind, title in texts.EXPORTS.items()
             }
-        html(f'<p class="quiet">{texts.TAKE_HINT}</p>')
+        html(views.quiet(texts.TAKE_HINT))
         places: dict[str, Any] = {"take": take, "exports": exports}
         if dicom_results:
             with gr.Row(elem_classes="exports of-dicom"):
-                places["dicom"] = gr.Button(texts.DICOM[0], size="sm", elem_id="take-dicom")
+                places["dicom"] = gr.Button(label(texts.DICOM), size="sm", elem_id="take-dicom")
                 places["dicom_hint"] = html(elem_id="dicom-hint")
     return places
 
@@ -163,13 +171,16 @@ def _side() -> dict[str, Any]:
     html('<div id="here-result"></div>', elem_classes="here-host")
     outcome = html(views.result(), elem_id="result")
     with gr.Row(elem_classes="acts"):
-        cancel = gr.Button(texts.CANCEL, size="sm", visible=False, elem_id="cancel")
-        clear = gr.Button(texts.CLEAR, size="sm", visible=False, elem_id="clear")
+        cancel = gr.Button(label(texts.CANCEL), size="sm", visible=False, elem_id="cancel")
+        clear = gr.Button(label(texts.CLEAR), size="sm", visible=False, elem_id="clear")
     with gr.Column(visible=False, elem_classes="evidence") as evidence:
-        classes = [(texts.THE_PREDICTED, PREDICTED), *((name, name) for name in CLASSES)]
-        wanted = gr.Radio(classes, value=PREDICTED, label=texts.EXPLAIN_CLASS, elem_id="explain-class")
+        classes = [(texts.THE_PREDICTED, PREDICTED), *((texts.CLASS_NAMES[name], name) for name in CLASSES)]
+        choices = [(str(label(text)), name) for text, name in classes]
+        wanted = gr.Radio(choices, value=PREDICTED, label=label(texts.EXPLAIN_CLASS), elem_id="explain-class")
         methods = [(f"{method.title} ({method.source})", name) for name, method in METHODS.items()]
-        method = gr.Dropdown(methods, value=DEFAULT_METHOD, label=texts.METHOD, filterable=False, elem_id="method")
+        method = gr.Dropdown(
+            methods, value=DEFAULT_METHOD, label=label(texts.METHOD), filterable=False, elem_id="method"
+        )
     return {
         "outcome": outcome,
         "cancel": cancel,

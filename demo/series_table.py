@@ -38,7 +38,11 @@ def _why_not(one: SliceReport) -> str:
 
 
 def _said(one: SliceReport) -> str:
-    return one.prediction or (texts.NOT_JUDGED if one.status == "refused" else texts.NOT_READ)
+    return texts.VERDICTS[one.verdict.call] if one.verdict else _not_said(one)
+
+
+def _not_said(one: SliceReport) -> str:
+    return texts.NOT_JUDGED if one.status == "refused" else texts.NOT_READ
 
 
 def _fold(run: int, group: list[int], why: str, report: SeriesReport) -> str:

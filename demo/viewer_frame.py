@@ -5,7 +5,10 @@ import json
 from html import escape
 
 from demo import texts
+from demo.say import attribute, say
 from lungcnn import CLASSES, COLOUR_MAPS, SIGNS, WINDOWS, colour_table
+
+_SIDES = "".join(f'<span id="ct-{side}" class="ct-side" hidden></span>' for side in ("left", "right", "top", "bottom"))
 
 
 def frame() -> str:
@@ -15,44 +18,40 @@ def frame() -> str:
     attributes = {"windows": windows, "colours": colours, "signs": SIGNS, "texts": texts.VIEWER}
     data = " ".join(f'data-{name}="{escape(json.dumps(value))}"' for name, value in attributes.items())
     return (
-        f'<section id="ct" class="empty plain keys" data-tool="move" aria-label="{texts.VIEWER_LABEL}" {data}>'
+        f'<section id="ct" class="empty plain keys" data-tool="move" {data}'
+        f"{attribute('aria-label', texts.VIEWER_LABEL)}>"
         f'{_heatmap_bar()}<div class="ct-screen">{_stage()}{_classes()}</div>{_stack_bar()}{_picture_bar()}</section>'
     )
 
 
 def _heatmap_bar() -> str:
-    colour_maps = "".join(
-        f'<option value="{name}">{escape(texts.COLOUR_MAPS.get(name, name))}</option>' for name in COLOUR_MAPS
-    )
+    colour_maps = "".join(_option(name, texts.COLOUR_MAPS.get(name, name)) for name in COLOUR_MAPS)
     return (
         '<div class="ct-row">'
         + _choice("ct-mode", texts.MODE_LABEL, texts.MODES, "overlay")
         + _switch("ct-heat", texts.HEATMAP, texts.HEATMAP_HINT, True)
         + _switch("ct-signed", texts.SIGNED, texts.SIGNED_HINT)
         + _switch("ct-contour", texts.CONTOUR, texts.CONTOUR_HINT)
-        + f'<label class="ct-field"><span>{texts.OPACITY}</span>'
+        + f'<label class="ct-field">{say(texts.OPACITY)}'
         '<input id="ct-opacity" type="range" min="0" max="100" value="60" autocomplete="off">'
         '<output id="ct-opacity-value" for="ct-opacity">60 %</output></label>'
-        f'<label class="ct-field"><span>{texts.COLOURS}</span>'
-        f'<select id="ct-colours" autocomplete="off">{colour_maps}</select></label></div>'
+        f'<select id="ct-colours"{_hint(texts.COLOURS)} autocomplete="off">{colour_maps}</select></div>'
     )
 
 
 def _stage() -> str:
-    sides_of = "".join(f'<span id="ct-{side}" class="ct-side" hidden></span>' for side in ("left", "right"))
-    sides_of += "".join(f'<span id="ct-{side}" class="ct-side" hidden></span>' for side in ("top", "bottom"))
     return (
-        f'<div id="ct-stage" tabindex="0" role="group" aria-label="{texts.STAGE_LABEL}" '
-        f'aria-describedby="ct-keys"><canvas id="ct-canvas" role="img" aria-label="{texts.EMPTY_VIEW}"></canvas>'
-        f'<p class="ct-empty">{texts.EMPTY_VIEW}</p>'
+        f'<div id="ct-stage" tabindex="0" role="group"{attribute("aria-label", texts.STAGE_LABEL)} '
+        'aria-describedby="ct-keys">'
+        f'<canvas id="ct-canvas" role="img"{attribute("aria-label", texts.EMPTY_VIEW)}></canvas>'
+        f'<p class="ct-empty">{say(texts.EMPTY_VIEW)}</p>'
         '<div class="ct-corner ct-tl"><strong id="ct-place"></strong><strong id="ct-caption"></strong>'
         '<span id="ct-cells"></span><span id="ct-peak-text"></span></div>'
         '<div class="ct-corner ct-bl"><span id="ct-cursor"></span><span id="ct-level"></span></div>'
         '<div id="ct-scale" hidden></div>'
         '<div id="ct-bar" hidden><canvas id="ct-gradient" aria-hidden="true"></canvas><span id="ct-most"></span>'
-        '<span id="ct-half"></span><span id="ct-least"></span><span id="ct-unit"></span></div>'
-        f"{sides_of}"
-        f'<div id="ct-handle" role="slider" tabindex="0" aria-label="{texts.SWIPE_LABEL}" aria-valuemin="0" '
+        f'<span id="ct-half"></span><span id="ct-least"></span><span id="ct-unit"></span></div>{_SIDES}'
+        f'<div id="ct-handle" role="slider" tabindex="0"{attribute("aria-label", texts.SWIPE_LABEL)} aria-valuemin="0" '
         'aria-valuemax="100" aria-valuenow="50" hidden></div></div>'
     )
 
@@ -60,53 +59,55 @@ def _stage() -> str:
 def _classes() -> str:
     """The maps of all classes, small and side by side; each chooses its class."""
     buttons = "".join(
-        f'<button type="button" data-class="{name}" aria-pressed="false" title="{texts.CLASS_HINT.format(name=name)}">'
+        f'<button type="button" data-class="{name}" aria-pressed="false">'
         '<canvas width="240" height="240" aria-hidden="true"></canvas>'
-        f'<span><strong>{name}</strong> <span class="share"></span></span><span class="most"></span></button>'
+        f'<span><strong>{say(texts.CLASS_NAMES[name])}</strong> <span class="share"></span></span>'
+        '<span class="most"></span></button>'
         for name in CLASSES
     )
-    return f'<div id="ct-classes" role="group" aria-label="{texts.CLASSES_LABEL}">{buttons}</div>'
+    return f'<div id="ct-classes" role="group"{_hint(texts.CLASSES_LABEL)}>{buttons}</div>'
 
 
 def _stack_bar() -> str:
     """What moves through a series."""
     return (
-        '<div class="ct-row" id="ct-stack" hidden>'
-        f'<button type="button" id="ct-play" aria-pressed="false" title="{texts.VIEWER["play"]}" '
-        f'aria-label="{texts.CINE}">▶</button>'
-        f'<input id="ct-slice" type="range" min="1" max="2" value="1" aria-label="{texts.SLICE}" autocomplete="off">'
-        '<output id="ct-count" for="ct-slice"></output></div>'
+        f'<div class="ct-row" id="ct-stack" hidden><button type="button" id="ct-play" aria-pressed="false"'
+        f"{_hint(texts.CINE)}>▶</button>"
+        f'<input id="ct-slice" type="range" min="1" max="2" value="1"{attribute("aria-label", texts.SLICE)} '
+        'autocomplete="off"><output id="ct-count" for="ct-slice"></output></div>'
     )
 
 
 def _picture_bar() -> str:
     windows = {name: texts.WINDOWS.get(name, name.capitalize()) for name in (*WINDOWS, "file")}
     buttons = "".join(
-        f'<button type="button" id="ct-{name}" aria-label="{label}" title="{label}">{sign}</button>'
+        f'<button type="button" id="ct-{name}"{_hint(label)}>{sign}</button>'
         for name, sign, label in (("out", "−", texts.ZOOM_OUT), ("in", "+", texts.ZOOM_IN))
     )
     return (
         '<div class="ct-row">'
         + _choice("ct-window", texts.WINDOW, windows, "lung")
         + "".join(
-            f'<label class="ct-field"><abbr title="{title}">{short}</abbr>'
-            f'<input id="{name}" type="number" step="10" {limits} autocomplete="off"></label>'
+            f'<label class="ct-field"><abbr{attribute("title", title)}>{short}</abbr>'
+            f'<input id="{name}" type="number" step="10" {limits}{attribute("aria-label", title)} autocomplete="off">'
+            "</label>"
             for name, short, title, limits in (
                 ("ct-centre", "C", texts.CENTRE, 'min="-2000" max="4000" value="-600"'),
                 ("ct-width", "W", texts.WIDTH, 'min="1" max="8000" value="1500"'),
             )
         )
-        + f'<span id="ct-uncalibrated" hidden>{texts.UNCALIBRATED}</span>'
+        + f'<span id="ct-uncalibrated" hidden>{say(texts.UNCALIBRATED)}</span>'
+        + _choice("ct-tool", texts.TOOL_LABEL, texts.TOOLS, "move")
         + '<div class="ct-end">'
+        + _switch("ct-invert", texts.INVERT, texts.INVERT_HINT)
         + _switch("ct-peak", texts.PEAK, texts.PEAK_HINT, True)
         + _switch("ct-grid", texts.GRID, texts.GRID_HINT)
-        + _choice("ct-tool", texts.TOOL_LABEL, texts.TOOLS, "move")
-        + _switch("ct-invert", texts.INVERT, texts.INVERT_HINT)
         + f'<span class="ct-zoom">{buttons}<output id="ct-zoom">100 %</output>'
-        f'<button type="button" id="ct-fit">{texts.FIT}</button>'
-        f'<button type="button" id="ct-reset" title="{texts.RESET_HINT}">{texts.RESET}</button>'
-        f'<button type="button" id="ct-help" aria-expanded="true" aria-controls="ct-keys">{texts.HELP}</button></span>'
-        f'</div></div><p id="ct-keys"><span class="of-stack">{texts.KEYS_STACK} </span>{texts.KEYS}</p>'
+        f'<button type="button" id="ct-fit">{say(texts.FIT)}</button>'
+        f'<button type="button" id="ct-reset"{attribute("title", texts.RESET_HINT)}>{say(texts.RESET)}</button>'
+        f'<button type="button" id="ct-help" aria-expanded="true" aria-controls="ct-keys">{say(texts.HELP)}</button>'
+        '</span></div></div><p id="ct-keys">'
+        f'<span class="of-stack">{say(texts.KEYS_STACK)} </span>{say(texts.KEYS)}</p>'
     )
 
 
@@ -114,14 +115,25 @@ def _choice(name: str, label: str, options: dict[str, str], value: str) -> str:
     """Radio buttons that look like one segmented button."""
     items = "".join(
         f'<label><input type="radio" name="{name}" value="{key}" autocomplete="off"'
-        f"{' checked' if key == value else ''}><span>{title}</span></label>"
+        f"{' checked' if key == value else ''}><span>{say(title)}</span></label>"
         for key, title in options.items()
     )
-    return f'<div class="ct-choice" role="radiogroup" aria-label="{label}">{items}</div>'
+    return f'<div class="ct-choice" role="radiogroup"{attribute("aria-label", label)}>{items}</div>'
 
 
 def _switch(name: str, label: str, hint: str, on: bool = False) -> str:
     return (
-        f'<label class="ct-switch" title="{escape(hint)}"><input id="{name}" type="checkbox" autocomplete="off"'
-        f"{' checked' if on else ''}><span>{label}</span></label>"
+        f'<label class="ct-switch"{attribute("title", hint)}><input id="{name}" type="checkbox" autocomplete="off"'
+        f"{' checked' if on else ''}><span>{say(label)}</span></label>"
     )
+
+
+def _option(value: str, label: str) -> str:
+    key = getattr(label, "key", "")
+    marked = f' data-t="{key}"' if key else ""
+    return f'<option value="{value}"{marked}>{escape(label)}</option>'
+
+
+def _hint(text: str) -> str:
+    """What a control without letters is called, for eyes and ears."""
+    return attribute("aria-label", text) + attribute("title", text)

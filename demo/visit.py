@@ -10,8 +10,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from demo import texts
+from demo.examples import Truth
+from demo.holding import holding
 from demo.worker.deposits import Upload
-from lungcnn import CTSlice, Reading, Series, SeriesReport, SliceReport
+from lungcnn import CTSlice, Reading, Series, SeriesReport, SliceReport, UnreadableFileError
 
 if TYPE_CHECKING:
     from demo.feed import SliceFeed
@@ -79,6 +82,7 @@ class Shown:
         report: what is said of it; None as long as nothing is.
         index: its place in `stack`, the series, if there is one.
         source: the DICOM file of the slice, where the operator offers DICOM results; else None.
+        truth: what was drawn, for a bundled phantom.
         name: a random one for the slice, which ties maps to it.
     """
 
@@ -87,6 +91,7 @@ class Shown:
     index: int = 0
     stack: Stack | None = None
     source: bytes | Path | None = field(default=None, repr=False)
+    truth: Truth | None = None
     name: str = field(default_factory=lambda: secrets.token_hex(8))
 
     @property
@@ -102,6 +107,14 @@ class Shown:
         return shown is not given and (shown is None or given is None or not np.array_equal(shown.hu, given.hu))
 
     @property
+    def size(self) -> int:
+        """Bytes that it holds: files and pixels."""
+        slices = (self.given, self.report.ct_slice if self.report else None)
+        pixels = {id(one): one.hu.nbytes for one in slices if one is not None}
+        file = len(self.source) if isinstance(self.source, bytes) else 0
+        return sum(pixels.values()) + file + (self.stack.upload.size if self.stack else 0)
+
+    @property
     def judged(self) -> bool:
         """Whether there are probabilities."""
         return self.report is not None and self.report.status == "ok"
@@ -112,11 +125,13 @@ class Visit:
 
     Attributes:
         shown: what is on the page. turn: what he asked for last.
+        dropped: whether what was on the page is no longer held, to make room for others.
     """
 
     def __init__(self) -> None:
         self.shown = Shown()
         self.turn = Turn()
+        self.dropped = False
         self._lock = threading.Lock()
         self._files: set[str] = set()
 
@@ -147,5 +162,16 @@ class Visit:
         """Put something on the page. Raises `Superseded` where the turn is over."""
         with self._lock:
             turn.check()
-            self.shown = shown
+            self.shown, self.dropped = shown, False
+        holding.note(self, shown.size)
         return shown
+
+    def drop(self) -> None:
+        """Hold nothing any more: there is no room for it."""
+        with self._lock:
+            self.shown, self.dropped = Shown(), True
+
+    def check_held(self) -> None:
+        """Raises `UnreadableFileError` where what he asks about is no longer held."""
+        if self.dropped:
+            raise UnreadableFileError(texts.DROPPED)

@@ -1,7 +1,6 @@
 """The one way through: crop, classify, explain, check, report. Nothing else calls these in sequence."""
 
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
@@ -12,6 +11,7 @@ import numpy as np
 from lungcnn.classes import CLASSES, class_index
 from lungcnn.errors import JudgingError, LungCNNError, Reason, RefusalError, UsageError, told_as
 from lungcnn.explaining.evidence import Evidence, evidence_of
+from lungcnn.explaining.evidence_scale import EvidenceScale
 from lungcnn.explaining.explainer import Explainer
 from lungcnn.explaining.explanation import explanation_of
 from lungcnn.explaining.faithfulness import check_explanation
@@ -30,6 +30,7 @@ from lungcnn.results.series_places import SlicePeaks
 from lungcnn.results.series_report import SeriesReport, series_report
 from lungcnn.results.slice_report import ModelInfo, SliceReport, failed
 from lungcnn.system import usable_cores
+from lungcnn.working_ahead import ahead_of, batches
 
 BATCH = 32
 UNCALIBRATED = Reason(
@@ -94,10 +95,20 @@ class Pipeline:
         maps = self.explainer.maps(method, anatomy.crop, found)
         layer = "input" if chosen.gradient_of_input else self.classifier.layer
         explanation = explanation_of(maps, label, anatomy, ct_slice.spacing, method=method, layer=layer)
+        explanation = replace(explanation, strengths=self._strengths(method, maps))
         if checks:
             tested = check_explanation(self.classifier, anatomy, found, chosen, maps[label], label)
             explanation = replace(explanation, faithfulness=tested)
         return replace(report, explanation=explanation)
+
+    def _strengths(self, method: str, maps: np.ndarray) -> dict[str, str]:
+        """How strong the evidence is by class, as far as the card tells; maps float32 `[classes, rows, columns]`."""
+        scale = EvidenceScale.from_card(self.card.evidence)
+        if scale is None or scale.layer != self.classifier.layer:
+            return {}
+        peaks = zip(self.card.classes, maps.max(axis=(1, 2)), strict=True)
+        found = {name: scale.strength(method, label, float(peak)) for label, (name, peak) in enumerate(peaks)}
+        return {name: strength for name, strength in found.items() if strength}
 
     def judge(self, prepared: Sequence[Prepared]) -> list[SliceReport]:
         """Judge slices that are prepared, in one batch, without explanations: what `run` says of them otherwise.
@@ -151,6 +162,7 @@ class Pipeline:
             prediction=CLASSES[int(p.argmax())],
             probabilities={name: float(value) for name, value in zip(CLASSES, p, strict=True)},
             prediction_set=prediction_set(p, self.card.calibration),
+            operating_point=self.card.calibration.malignant_threshold,
             model=self._model,
             index=one.index,
             ct_slice=one.shown,
@@ -192,9 +204,9 @@ class Pipeline:
         operating_point = self.card.calibration.malignant_threshold
         least = least_probability(operating_point)
         with ThreadPoolExecutor(workers or usable_cores()) as pool:
-            ahead = _ahead(pool, lambda one: prepare(one.read, one.frame), series.slices)
+            ahead = ahead_of(pool, lambda one: prepare(one.read, one.frame), series.slices, limit=3 * BATCH)
             try:
-                for batch in _batches(ahead):
+                for batch in batches(ahead, BATCH):
                     said = self._judge_all(batch, partial(evidence_of, self.classifier))
                     for one, (report, evidence) in zip(batch, said, strict=True):
                         if report.status == "ok" and evidence is not None and one.box is not None:
@@ -236,25 +248,3 @@ class Pipeline:
             raise
         except LungCNNError as error:
             return failed(error, index=index, model=self._model)
-
-
-def _ahead(pool: ThreadPoolExecutor, work: Callable, items: Iterable, limit: int = 3 * BATCH) -> Iterator:
-    """Results in order, at most `limit` of them worked out ahead of the one asked for: memory stays bounded."""
-    waiting: deque = deque()
-    for item in items:
-        waiting.append(pool.submit(work, item))
-        if len(waiting) >= limit:
-            yield waiting.popleft().result()
-    while waiting:
-        yield waiting.popleft().result()
-
-
-def _batches(items: Iterable, size: int = BATCH) -> Iterator[list]:
-    batch = []
-    for item in items:
-        batch.append(item)
-        if len(batch) == size:
-            yield batch
-            batch = []
-    if batch:
-        yield batch

@@ -1,5 +1,5 @@
 // The series as a film, to and fro between its ends, until anything else is done with it.
-import { el, now, say } from "./state.js";
+import { el, now } from "./state.js";
 import { step } from "./stack.js";
 
 const FRAME_MS = 100;
@@ -28,5 +28,4 @@ function mark() {
   const button = el("ct-play");
   button.setAttribute("aria-pressed", String(Boolean(timer)));
   button.textContent = timer ? "⏸" : "▶";
-  button.title = say(timer ? "pause" : "play");
 }

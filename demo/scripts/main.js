@@ -3,6 +3,7 @@ import { bytes, el, now } from "./state.js";
 import { listenClasses } from "./class_choice.js";
 import { listenControls } from "./controls.js";
 import { listenDrops, save } from "./files.js";
+import { redraw } from "./drawing.js";
 import { panes, toScreen } from "./geometry.js";
 import { listenKeys } from "./keys.js";
 import { startLinks } from "./links.js";
@@ -72,6 +73,7 @@ function start() {
   watch("map-data", takeMap);
   watch("download-data", (text) => text && save(el("download-data")));
   startLinks();
+  document.addEventListener("lungcnn:language", redraw);
   window.ctViewer = { toScreen: (x, y, pane = 0) => toScreen(panes()[pane], x, y), drawn: slicesDrawn, ruler: () => now.ruler && lengthOf(now.ruler) };
   return true;
 }

@@ -18,7 +18,15 @@ export const el = (id) => document.getElementById(id);
 
 export const attribute = (name) => JSON.parse(el("ct").dataset[name]);
 
-export const say = (name, values = {}) => attribute("texts")[name].replace(/\{(\w+)\}/g, (_, key) => values[key]);
+const filled = (text, values) => text.replace(/\{(\w+)\}/g, (_, key) => values[key]);
+
+// A text by its name among the viewer's, in the page's language (`language.js`).
+export function say(name, values = {}) {
+  const english = filled(attribute("texts")[name], values);
+  return window.lungcnnTold?.(`viewer.${name}`, values, english) ?? english;
+}
+
+export const className = (name) => window.lungcnnTold?.(`class_names.${name}`, {}, name) ?? name;
 
 export const number = (value) => String(+value.toPrecision(2)).replace("-", "−");
 

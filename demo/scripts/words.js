@@ -1,5 +1,5 @@
 // Everything that is written over or around the picture.
-import { el, now, number, say, whole } from "./state.js";
+import { className, el, now, number, say, whole } from "./state.js";
 import { CONTOUR_LEVEL, colours, evidenceAt, isSigned, signs } from "./layers.js";
 import { mode, scaleOf, toSlice } from "./geometry.js";
 import { peak } from "./maps.js";
@@ -13,7 +13,7 @@ export function describe(pane) {
   const { slice, map } = now;
   const { centre, width } = windowNow();
   const found = map && peak(map, now.chosen);
-  const name = map ? map.classes[now.chosen] : "";
+  const name = map ? className(map.classes[now.chosen]) : "";
   el("ct-place").textContent = place();
   el("ct-caption").textContent = map ? say(isSigned() ? "caption_signed" : "caption", { name, method: map.title }) : "";
   allowSigned();

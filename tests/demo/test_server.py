@@ -18,7 +18,7 @@ from conftest import ROOT
 from demo_process import API, Demo, file_data
 
 from demo import routes, texts
-from demo.__main__ import main
+from demo.__main__ import _root_path, main
 from demo.gradio_internals import drop_sessions
 from demo.intake import Intake
 from demo.login import Tries
@@ -77,18 +77,20 @@ def test_paths_of_the_page_pass(method, path):
     assert routes.found(method, path)
 
 
-def test_wrong_passwords_make_the_next_try_wait():
+async def wrong():
+    return False
+
+
+async def right():
+    return True
+
+
+def test_wrong_passwords_are_answered_later_and_later():
     now, slept = [0.0], []
 
     async def sleep(seconds):
         slept.append(seconds)
         now[0] += seconds
-
-    async def wrong():
-        return 400
-
-    async def right():
-        return 200
 
     async def story():
         tries = Tries(lambda: now[0], sleep)
@@ -96,29 +98,43 @@ def test_wrong_passwords_make_the_next_try_wait():
             assert await tries.attempt(wrong)
         await tries.attempt(right)
         now[0] += 10_000
-        await tries.attempt(right)
+        await tries.attempt(wrong)
 
     asyncio.run(story())
-    assert slept == [0, 0, 0, 1, 2, 4, 8, 8, 8, 0]
+    assert slept == [0, 0, 0, 1, 2, 4, 8, 8, 0]
 
 
-def test_tries_are_taken_one_at_a_time_and_the_line_is_short():
-    running, most = [0], [0]
+def test_a_right_password_gets_in_while_many_guess_and_guessers_are_slow():
+    checked = []
 
-    async def check():
-        running[0] += 1
-        most[0] = max(most[0], running[0])
+    async def guess():
+        checked.append(time.monotonic())
+        return False
+
+    async def slow():
         await asyncio.sleep(0.01)
-        running[0] -= 1
-        return 200
+        return True
 
     async def story():
-        tries = Tries()
-        return await asyncio.gather(*(tries.attempt(check) for _ in range(30)))
+        tries = Tries(sleep=lambda seconds: asyncio.sleep(seconds / 20))
+        for _ in range(8):
+            await tries.attempt(guess)
+        guessing = [asyncio.ensure_future(tries.attempt(guess)) for _ in range(12)]
+        await asyncio.sleep(0)
+        start = time.monotonic()
+        assert await tries.attempt(right)
+        waited = time.monotonic() - start
+        for one in guessing[:4]:
+            one.cancel()  # who hangs up holds his place all the same
+        await asyncio.gather(*guessing, return_exceptions=True)
+        flood = await asyncio.gather(*(tries.attempt(slow) for _ in range(300)))
+        return waited, flood
 
-    answered = asyncio.run(story())
-    assert most == [1]
-    assert sum(answered) == 8
+    waited, flood = asyncio.run(story())
+    assert waited < 2 * 8 / 20
+    assert sum(flood) == 208, "the line has an end"
+    late = checked[8:]
+    assert max(late) - min(late) >= 8 / 20, "eight at a time"
 
 
 # ---------------------------------------------------------------- uploads and results in memory
@@ -467,6 +483,13 @@ def test_a_second_demo_on_the_same_port_is_told(served, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    ("given", "taken"), [("/", ""), ("lung/", "/lung"), ("/lung", "/lung"), ("https://ct.example/lung/", None)]
+)
+def test_a_root_path_may_be_written_in_any_way(given, taken):
+    assert _root_path(given) == (given.rstrip("/") if taken is None else taken)
+
+
 @pytest.mark.slow
 def test_it_starts_as_a_file_too_as_on_hugging_face_spaces(tmp_path):
     space = {"SPACE_ID": "someone/lung"}
@@ -489,12 +512,15 @@ def test_login_and_sharing_without_a_network(tmp_path):
         for path in ("/config", API + "info", API + "queue/data?session_hash=x"):
             assert visitor.get(path).status_code == 401, path
         assert visitor.post(API + "upload", files={"files": ("x", b"x")}).status_code == 401
-        assert "auth_required" in visitor.get("/").text
+        page = visitor.get("/").text
+        assert "auth_required" in page
+        assert "/explain" not in page
+        assert "malignant" not in page
         start = time.monotonic()
         for _ in range(4):
             wrong = visitor.post("/login", data={"username": "reader", "password": "wrong"})
             assert wrong.status_code == 400
-        assert time.monotonic() - start > 1
+        assert time.monotonic() - start >= 1
         assert visitor.post("/login", data={"username": "reader", "password": "c0rrect horse"}).status_code == 200
         assert "De-identified images only" in visitor.get("/config").text
         record, overlay = visitor.explain(EXAMPLE.read_bytes())

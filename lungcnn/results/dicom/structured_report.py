@@ -13,6 +13,7 @@ from lungcnn.results.dicom.source import Source
 from lungcnn.results.finding import Finding
 from lungcnn.results.series_report import SeriesReport
 from lungcnn.results.slice_report import DISCLAIMER, ModelInfo, SliceReport
+from lungcnn.results.verdict import VERDICTS
 
 if TYPE_CHECKING:
     from highdicom.sr import (
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
         MeasurementsAndQualitativeEvaluations,
         ObservationContext,
         QualitativeEvaluation,
+        SourceImageForMeasurementGroup,
         TextContentItem,
     )
     from pydicom import Dataset
@@ -33,7 +35,7 @@ _CHECKS = {
     "in_lungs": "Share of the map in the lungs",
     "stability": "Stability of the map",
 }
-_VERDICTS = {"ok": "Accepted", "refused": "Refused", "error": "Could not be read"}
+_GATE = {"ok": "Accepted", "refused": "Refused", "error": "Could not be read"}
 
 
 def structured_report(
@@ -45,7 +47,7 @@ def structured_report(
     from pydicom.sr.coding import Code
 
     model = sources[0].model
-    groups = [] if series_report is None else _series_groups(series_report, model)
+    groups = [] if series_report is None else _series_groups(series_report, sources)
     groups += [_slice_group(source, f"Slice {number}") for number, source in enumerate(sources, 1)]
     content = MeasurementReport(
         observation_context=_observer(model),
@@ -110,18 +112,25 @@ def _group(
     return made
 
 
-def _series_groups(report: SeriesReport, model: ModelInfo) -> list[MeasurementsAndQualitativeEvaluations]:
-    """The series, and each of its findings."""
+def _series_groups(report: SeriesReport, sources: Sequence[Source]) -> list[MeasurementsAndQualitativeEvaluations]:
+    """The series, and each of its findings, with its slice where that is among the sources."""
+    model = sources[0].model
     answers, sentences = _said("NOTE", "What to know of the series", [*report.reasons, *report.notes])
     judged = sum(one.status == "ok" for one in report.slices)
     numbers = [number("JUDGED", "Number of slices judged", judged)]
     if not report.reasons:
         numbers.append(number("FINDINGS", "Number of findings", len(report.findings)))
     groups = [_group("Series", model, numbers, answers, sentences)]
-    return groups + [_finding_group(one, f"Finding {count}", model) for count, one in enumerate(report.findings, 1)]
+    images = {source.number: [_image(source)] for source in sources}
+    return groups + [
+        _finding_group(one, f"Finding {count}", model, images.get(one.peak_slice))
+        for count, one in enumerate(report.findings, 1)
+    ]
 
 
-def _finding_group(finding: Finding, name: str, model: ModelInfo) -> MeasurementsAndQualitativeEvaluations:
+def _finding_group(
+    finding: Finding, name: str, model: ModelInfo, images: list | None
+) -> MeasurementsAndQualitativeEvaluations:
     numbers = [
         number("P_FINDING", "Probability of malignant", finding.malignant),
         number("SHARE", "Share of its slice's evidence", finding.evidence_share),
@@ -138,17 +147,19 @@ def _finding_group(finding: Finding, name: str, model: ModelInfo) -> Measurement
         reached = yes_or_no(finding.above_operating_point)
         answers.append(answer("ABOVE", "Is it at or above the operating point?", reached))
     words = _said("FINDING", "Finding", [Reason("finding", finding.sentence)])[1]
-    return _group(name, model, numbers, answers, words)
+    return _group(name, model, numbers, answers, words, images)
 
 
 def _slice_group(source: Source, name: str) -> MeasurementsAndQualitativeEvaluations:
+    answers, sentences = _answers(source.report)
+    return _group(name, source.model, _numbers(source.report), answers, sentences, [_image(source)])
+
+
+def _image(source: Source) -> SourceImageForMeasurementGroup:
     from highdicom.sr import SourceImageForMeasurementGroup
 
-    ct_slice, header = source.ct_slice, source.header
-    frames = [ct_slice.frame + 1] if ct_slice.frames > 1 else None
-    image = SourceImageForMeasurementGroup(header.SOPClassUID, header.SOPInstanceUID, frames)
-    answers, sentences = _answers(source.report)
-    return _group(name, source.model, _numbers(source.report), answers, sentences, [image])
+    frames = [source.ct_slice.frame + 1] if source.ct_slice.frames > 1 else None
+    return SourceImageForMeasurementGroup(source.header.SOPClassUID, source.header.SOPInstanceUID, frames)
 
 
 def _numbers(report: SliceReport) -> list[Measurement]:
@@ -163,35 +174,44 @@ def _numbers(report: SliceReport) -> list[Measurement]:
 
 
 def _answers(report: SliceReport) -> tuple[list[QualitativeEvaluation], list[TextContentItem]]:
-    verdict = _VERDICTS[report.status]
+    gate = _GATE[report.status]
     if report.status == "ok" and report.warnings:
-        verdict = "Accepted with warnings"
-    made = [answer("GATE", "May the model judge this slice?", code(verdict, verdict))]
+        gate = "Accepted with warnings"
+    made = [answer("GATE", "May the model judge this slice?", code(gate, gate))]
+    said = []
+    if report.verdict:
+        made.append(
+            answer("VERDICT", "Is the slice flagged?", code(report.verdict.call, VERDICTS[report.verdict.call]))
+        )
+        said = [_in_words("VERDICT_TEXT", "Is the slice flagged, and why", report.verdict.sentence)]
     reasons, why = _said("REASON", "Why the slice was not judged", report.reasons)
     warnings, mind = _said("WARNING", "What to keep in mind", report.warnings)
     made += reasons + warnings
     if report.prediction:
         made.append(answer("PREDICTION", "Most probable class", class_code(report.prediction)))
     made += [
-        answer("PREDICTION_SET", "Class that can't be ruled out", class_code(name))
+        answer("PREDICTION_SET", "Class in the prediction set", class_code(name))
         for name in report.prediction_set or ()
     ]
     checks = report.explanation and report.explanation.faithfulness
     if checks:
         better = yes_or_no(checks.better_than_random)
         made.append(answer("BETTER_THAN_RND", "Is the map better than random?", better))
-    return made, why + mind
+    return made, said + why + mind
 
 
 def _said(
     value: str, title: str, reasons: Iterable[Reason]
 ) -> tuple[list[QualitativeEvaluation], list[TextContentItem]]:
     """Each reason as a code for machines and as its sentence, which a code's meaning is too short for."""
-    from highdicom.sr import RelationshipTypeValues, TextContentItem
-
     codes, sentences = [], []
     for reason in reasons:
         codes.append(answer(value, title, code(reason.code, reason.code.replace("_", " ").capitalize())))
-        name = code(f"{value}_TEXT", f"{title}, in words")
-        sentences.append(TextContentItem(name, reason.message, RelationshipTypeValues.CONTAINS))
+        sentences.append(_in_words(f"{value}_TEXT", f"{title}, in words", reason.message))
     return codes, sentences
+
+
+def _in_words(value: str, title: str, sentence: str) -> TextContentItem:
+    from highdicom.sr import RelationshipTypeValues, TextContentItem
+
+    return TextContentItem(code(value, title), sentence, RelationshipTypeValues.CONTAINS)
