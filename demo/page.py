@@ -260,7 +260,7 @@ def _wire(page: gr.Blocks, places: dict[str, Any], events: Events, line: Line, e
     places["cancel"].click(event(events.cancel), [visit], outputs, **quick)
     places["clear"].click(event(events.clear), [visit], outputs, **quick)
     # A series is scrolled through in the browser, which tells where that came to rest.
-    places["place"].input(event(events.scroll), [visit, places["place"], *choices], outputs, **quick)
+    places["place"].change(event(events.scroll), [visit, places["place"], *choices], outputs, **quick)
 
     for kind, button in places["exports"].items():
 

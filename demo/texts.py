@@ -353,12 +353,12 @@ UNTRUSTED_HOST = (
 )
 NO_SUCH_PAGE = "There is nothing here."
 BODY_TOO_LARGE = "This request is too large. Files go through the upload."
-BUSY = "Too much is being fetched at once. Try again in a second."
 NO_LINKS = "Files are accepted as uploads only, not as links to elsewhere."
 LINE_FULL = "Queue is full. Max size is {most} and size is {now}. Try again in a minute."
 TOO_MUCH = "You have {count} things under way, the most that one visitor may have. Wait for some of them."
 TOO_MANY_TRIES = "Too many people are trying to log in. Wait a minute, then try again."
 UPLOAD_FORM = "Uploads are sent as multipart/form-data, in fields named files."
+BUSY = "Too much is being fetched at once. Try again in a second."
 UPLOADS_FULL = "Too many uploads are waiting. Try again in a minute."
 NO_UPLOAD = "A file is named by what its upload was answered with, not by a path."
 BAD_CALL = "This is not a call that the demo knows. See docs/serving.md for its API."

@@ -60,7 +60,7 @@ def _classes() -> str:
     """The maps of all classes, small and side by side; each chooses its class."""
     buttons = "".join(
         f'<button type="button" data-class="{name}" aria-pressed="false">'
-        '<canvas width="240" height="240" aria-hidden="true"></canvas>'
+        '<canvas width="128" height="128" aria-hidden="true"></canvas>'
         f'<span><strong>{say(texts.CLASS_NAMES[name])}</strong> <span class="share"></span></span>'
         '<span class="most"></span></button>'
         for name in CLASSES

@@ -71,7 +71,7 @@ function drawPane(context, pane, withHeat) {
   context.translate(x, y);
   context.scale(s, s * now.slice.aspect);
   context.imageSmoothingEnabled = s < 6;
-  context.imageSmoothingQuality = "high";
+  context.imageSmoothingQuality = now.moving ? "low" : "high";
   context.drawImage(grey(), 0, 0);
   if (withHeat && el("ct-contour").checked) {
     const path = outline();
@@ -147,7 +147,6 @@ function drawClasses() {
     const tall = height * slice.aspect;
     const s = Math.min(side / width, side / tall);
     const place = [(side - width * s) / 2, (side - tall * s) / 2, width * s, tall * s];
-    context.imageSmoothingQuality = "medium";
     context.drawImage(picture, left, top, width, height, ...place);
     context.globalAlpha = el("ct-opacity").value / 100;
     context.drawImage(cellsOf(index), ...place);

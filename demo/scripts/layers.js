@@ -6,18 +6,29 @@ import { inverted, windowNow } from "./windows.js";
 export const CONTOUR_LEVEL = 0.5;
 const made = { grey: null, greyKey: "", heat: null, heatKey: "", values: null, outline: null };
 
-export const colours = () => bytes(attribute("colours")[el("ct-colours").value]);
+const tables = {};
+
+export function colours() {
+  const name = el("ct-colours").value;
+  return (tables[name] ??= bytes(attribute("colours")[name]));
+}
 
 // For and against the class, in the colours of `lungcnn.SIGNS`.
 export const signs = () => attribute("signs");
 
 export const isSigned = () => Boolean(now.map && now.map.signed && el("ct-signed").checked && !el("ct-contour").checked);
 
-function layer(columns, rows) {
+const layers = {};
+
+// A canvas of a name, made once for each size: new ones for each slice cost more than the drawing. `data` is its pixels.
+function layer(name, columns, rows) {
+  const old = layers[name];
+  if (old && old.canvas.width === columns && old.canvas.height === rows) return old;
   const canvas = document.createElement("canvas");
   canvas.width = columns;
   canvas.height = rows;
-  return canvas;
+  const context = canvas.getContext("2d");
+  return (layers[name] = { canvas, context, image: context.createImageData(columns, rows) });
 }
 
 export function grey() {
@@ -28,10 +39,7 @@ export function grey() {
   const low = centre - width / 2;
   const gain = 255 / width;
   const flip = inverted() ? 255 : 0;
-  const same = made.grey && made.grey.width === slice.columns && made.grey.height === slice.rows;
-  const canvas = same ? made.grey : layer(slice.columns, slice.rows);
-  const context = canvas.getContext("2d");
-  const image = context.createImageData(slice.columns, slice.rows);
+  const { canvas, context, image } = layer("grey", slice.columns, slice.rows);
   const pixels = new Uint32Array(image.data.buffer);
   for (let i = 0; i < pixels.length; i++) {
     const level = Math.max(0, Math.min(255, ((slice.hu[i] - low) * gain + 0.5) | 0)) ^ flip;
@@ -68,9 +76,8 @@ export function heat() {
   const key = heatKey();
   if (key === made.heatKey) return made.heat;
   const values = spread(now.map, now.chosen, slice);
-  const canvas = layer(slice.columns, slice.rows);
-  const context = canvas.getContext("2d");
-  const image = context.createImageData(slice.columns, slice.rows);
+  const { canvas, context, image } = layer("heat", slice.columns, slice.rows);
+  image.data.fill(0);
   const paint = painter();
   for (let i = 0; i < values.length; i++) if (values[i]) paint(values[i], image.data, 4 * i);
   context.putImageData(image, 0, 0);
@@ -90,9 +97,8 @@ export const evidenceAt = (x, y) => (now.map && made.heatKey === heatKey() ? mad
 // The cells of one class as a small picture, in the colours of the map.
 export function cellsOf(index) {
   const { rows, columns, cells } = now.map;
-  const canvas = layer(columns, rows);
-  const context = canvas.getContext("2d");
-  const image = context.createImageData(columns, rows);
+  const { canvas, context, image } = layer("cells", columns, rows);
+  image.data.fill(0);
   const paint = painter();
   for (let i = 0; i < rows * columns; i++) paint(cells[index * rows * columns + i], image.data, 4 * i);
   context.putImageData(image, 0, 0);

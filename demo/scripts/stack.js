@@ -1,7 +1,7 @@
 // A series in the browser: slices are fetched ahead with all that is said of them, and scrolled through without the server,
 // which hears where scrolling came to rest and then checks the heatmap there.
 import { clamp, el, now, say } from "./state.js";
-import { draw } from "./drawing.js";
+import { draw, redraw } from "./drawing.js";
 import { tell } from "./panel.js";
 import { unpack } from "./pixels.js";
 import { markSlice } from "./series.js";
@@ -12,6 +12,7 @@ const AT_ONCE = 3;
 const KEPT = 96 * 2 ** 20; // bytes of pixels
 const FAR = 40; // with more slices than this to go, some are passed over
 const REST_MS = 250;
+const STILL_MS = 120; // after which a slice is drawn at its best
 const AGAIN_MS = 1000;
 
 const records = new Map(); // index to {slice, map, result, trust}
@@ -22,6 +23,7 @@ let leap = false; // straight to the goal, not slice by slice
 let settled = -1; // the slice that the server speaks of
 let walking = 0;
 let rest = 0;
+let still = 0;
 let drawn = 0;
 
 export const slicesDrawn = () => drawn;
@@ -115,6 +117,7 @@ function show(record) {
   if (record.slice) {
     showSlice(record.slice);
     showMap(record.map);
+    now.moving = true;
     allow();
     draw();
   } else showNothing();
@@ -130,6 +133,11 @@ function arrived() {
   const { index } = now.stack;
   clearTimeout(rest);
   rest = 0;
+  clearTimeout(still);
+  still = setTimeout(() => {
+    now.moving = false;
+    redraw();
+  }, STILL_MS);
   tell(index === settled ? null : records.get(index));
   if (index !== settled) settle();
 }

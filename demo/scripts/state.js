@@ -12,11 +12,14 @@ export const now = {
   cursor: null, // the pointer's place on the stage
   ruler: null, // {slice, from, to} in the slice's pixels
   stack: null, // the series: {token, count, index, ordered}
+  moving: false, // scrolled through: drawn quickly, and once more at rest
 };
 
 export const el = (id) => document.getElementById(id);
 
-export const attribute = (name) => JSON.parse(el("ct").dataset[name]);
+const parsed = {};
+
+export const attribute = (name) => (parsed[name] ??= JSON.parse(el("ct").dataset[name]));
 
 const filled = (text, values) => text.replace(/\{(\w+)\}/g, (_, key) => values[key]);
 
