@@ -51,14 +51,14 @@ def _metrics_table(columns: dict[str, dict]) -> str:
         for name, title in SHOWN_METRICS.items()
         if name in first
     ]
-    return markdown_table(["", *columns], rows)
+    return markdown_table(["figure", *columns], rows)
 
 
 def baselines_table(figures: dict, ours: str = "**This model**") -> str:
     """Markdown table of the baselines beside the model: unseen patients first, random folds named leaky."""
     kinds = [kind for kind in ("blocked", "random_leaky") if kind in figures]
     entries = [*figures["baselines"].values(), {"title": ours, **{kind: figures[kind]["slice"] for kind in kinds}}]
-    header, rows = [""], []
+    header, rows = ["model"], []
     for kind in kinds:
         where = "unseen patients" if kind == "blocked" else "*leaky* random split"
         header += [f"Balanced accuracy, {where}", f"Malignant AUC, {where}"]
