@@ -54,6 +54,14 @@ def test_a_lesion_of_several_cells_is_one_place_and_covers_them():
     assert peak.bottom - peak.top == pytest.approx(60, abs=10)
 
 
+def test_what_fills_a_third_of_the_map_is_a_place_though_it_is_most_of_the_background():
+    mass = {(row, column): 2.0 + 0.01 * (row == column == 7) for row in range(3, 12) for column in range(3, 12)}
+    evidence, found = evidence_of(mass)
+    (peak,) = find_peaks(evidence, BOX, Calibration(), 0.1)
+    assert peak.malignant == pytest.approx(p_of(found), abs=1e-6)
+    assert (peak.x, peak.y) == (100 + 7.5 * 20, 40 + 7.5 * 20)
+
+
 def test_a_slice_without_places_has_none_and_one_that_is_all_alike_too():
     assert find_peaks(evidence_of({})[0], BOX, Calibration(), 0.0) == []
     faint, _ = evidence_of({(3, 10): 0.05})
