@@ -181,7 +181,7 @@ def _serve(
 
     page = build_demo(waiting, find_examples(), card, dicom_results)
     page.queue(max_size=max_queue, default_concurrency_limit=max_concurrency)
-    appearance = look()
+    appearance = look(card)
     rules = make_rules(host, root_path, trust_host, embed_in, page, appearance.get("head", ""))
     where = {"server_name": host, "server_port": port, "root_path": root_path, "auth": users or None}
     try:

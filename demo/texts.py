@@ -134,13 +134,13 @@ CONFIDENCE_WHAT = (
 )
 
 OPERATING_TITLE = "The operating point"
-OPERATING_ABOVE = "Malignant {share} lies above the operating point of {threshold}: called positive."
-OPERATING_BELOW = "Malignant {share} lies below the operating point of {threshold}: called negative."
+OPERATING_ABOVE = "{name} {share} lies above the operating point of {threshold}: called positive."
+OPERATING_BELOW = "{name} {share} lies below the operating point of {threshold}: called negative."
 OPERATING_FIGURES = "On unseen patients: sensitivity {sensitivity}, specificity {specificity} by slice."
 OPERATING_NONE = "No operating point was chosen for this model."
 OPERATING_WHAT = (
-    "A threshold on the probability of malignant turns it into yes or no. It was set where nine of ten malignant "
-    "slices of unseen patients lie above it, and therefore gives many false alarms. Source: the model's card, "
+    "A threshold on the probability of the suspicious class turns it into yes or no. It was set where nine of ten of "
+    "its slices of unseen patients lie above it, and therefore gives many false alarms. Source: the model's card, "
     "out-of-fold predictions; it was chosen on the same slices as its figures, which flatters them a little."
 )
 
@@ -173,10 +173,10 @@ PICTURE = "Picture (in the order of their names)"
 WHICH_SERIES = "Series in the upload, the longest first"
 ONE_SERIES = "{number}: {count} slices{spacing}"
 SPACING = ", {mm:g} mm apart"
-LOOK_FIRST = "Look first at slice (probability of malignant)"
+LOOK_FIRST = "Look first at slice (probability of {name})"
 PROFILE_LABEL = "Probabilities of the three classes along the series; the slice slider gives each slice's numbers"
 FEET, HEAD = "feet", "head"
-THRESHOLD_LEGEND = "dotted line: the operating point for malignant"
+THRESHOLD_LEGEND = "dotted line: the operating point for {name}"
 ALL_SLICES = "All slices"
 TABLE_HEAD = ("Slice", "mm", "Predicted")
 TABLE_REMARKS = "Remarks"

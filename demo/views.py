@@ -3,7 +3,7 @@
 from html import escape
 
 from demo import texts
-from lungcnn import CLASSES, DISCLAIMER, Explanation, ModelCard, Reason, SliceReport
+from lungcnn import DISCLAIMER, Explanation, ModelCard, Reason, SliceReport
 
 UNLIKE_TRAINING = "unlike_training"
 
@@ -81,13 +81,12 @@ def notice(title: str, text: str) -> str:
 def bars(probabilities: dict[str, float], prediction: str) -> str:
     """Probabilities as a list of labelled bars, in the fixed order of the classes."""
     rows = []
-    for name in CLASSES:
-        share = probabilities[name]
+    for name, share in probabilities.items():
         mark = ' class="predicted"' if name == prediction else ""
         rows.append(
             f'<li{mark} data-class="{name}" data-probability="{share:.4f}"><span class="name">{name}</span>'
             f'<span class="track" aria-hidden="true">'
-            f'<span class="fill {name}" style="width: {100 * share:.1f}%"></span></span>'
+            f'<span class="fill of-{name}" style="width: {100 * share:.1f}%"></span></span>'
             f'<span class="number">{escape(percent(share))}</span></li>'
         )
     return f'<ul id="probabilities" class="bars">{"".join(rows)}</ul>'
@@ -112,7 +111,7 @@ def trust(report: SliceReport | None, card: ModelCard | None, pending: bool = Fa
         _gate(report),
         _training(report, card),
         _confidence(report.probabilities[report.prediction], card),
-        _operating(report.probabilities["malignant"], card),
+        _operating(report, card),
         _heatmap(report.explanation, pending),
     ]
     return f'<section class="trust"><h2>{texts.TRUST}</h2>{"".join(rows)}</section>'
@@ -166,14 +165,14 @@ def _confidence(confidence: float, card: ModelCard | None) -> str:
     return _row("confidence", mark, texts.CONFIDENCE_TITLE, f"<p>{text}</p>", texts.CONFIDENCE_WHAT)
 
 
-def _operating(share: float, card: ModelCard | None) -> str:
-    calibration = card and card.calibration
-    if not calibration or calibration.malignant_threshold is None:
+def _operating(report: SliceReport, card: ModelCard | None) -> str:
+    calibration, name = card and card.calibration, report.classes.suspicious
+    if name is None or report.probabilities is None or not calibration or calibration.malignant_threshold is None:
         text = f"<p>{texts.OPERATING_NONE}</p>"
         return _row("operating", "none", texts.OPERATING_TITLE, text, texts.OPERATING_WHAT)
-    threshold = calibration.malignant_threshold
+    threshold, share = calibration.malignant_threshold, report.probabilities[name]
     text = texts.OPERATING_ABOVE if share >= threshold else texts.OPERATING_BELOW
-    text = text.format(share=percent(share), threshold=percent(threshold))
+    text = text.format(name=name.capitalize(), share=percent(share), threshold=percent(threshold))
     if calibration.malignant_sensitivity is not None and calibration.malignant_specificity is not None:
         text += " " + texts.OPERATING_FIGURES.format(
             sensitivity=percent(calibration.malignant_sensitivity),

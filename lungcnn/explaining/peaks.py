@@ -6,7 +6,6 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from lungcnn.classes import MALIGNANT
 from lungcnn.explaining.evidence import Evidence
 from lungcnn.model.calibration import Calibration, calibrate
 from lungcnn.preprocessing.lung_crop import CropBox
@@ -57,7 +56,7 @@ def find_peaks(evidence: Evidence, box: CropBox, calibration: Calibration, least
         return []
     background = above <= 0
     kept = np.stack([background, *(background | region for _, region, _ in places)])
-    without, *malignant = calibrate(evidence.logits(kept), calibration)[:, MALIGNANT].tolist()
+    without, *malignant = calibrate(evidence.logits(kept), calibration)[:, evidence.label].tolist()
     least = max(least, ADDS * without / (1 - without + ADDS * without))
     spoken = np.maximum(evidence.spoken, 0)
     total = float(spoken.sum())

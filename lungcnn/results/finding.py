@@ -1,11 +1,11 @@
-"""`Finding`: a place of a series that speaks for malignant on neighbouring slices."""
+"""`Finding`: a place of a series that speaks for the suspicious class on neighbouring slices."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class Finding:
-    """A place of a series that speaks for malignant on neighbouring slices.
+    """A place of a series that speaks for the suspicious class, usually malignant, on neighbouring slices.
 
     Attributes:
         slices: indices of its first and last slice, counted from the feet; slices between may be missing or refused.
@@ -15,10 +15,10 @@ class Finding:
         box_xy: left, top, right and bottom of what it covers on that slice, in the same pixels.
         extent_mm: across, down (along the stored slice's rows and columns) and along the series; to about a cell of
             the network's map across and down, to a slice along. None where spacing or positions are unknown.
-        malignant: calibrated probability that the peak slice shows a tumour, by this place alone: whatever else stands
-            out on that slice is hidden.
+        malignant: calibrated probability that the peak slice shows that class, by this place alone: whatever else
+            stands out on that slice is hidden.
         above_operating_point: whether that reaches the model's operating point; None for a model without one.
-        evidence_share: its share of all that speaks for malignant on the peak slice, 0 to 1.
+        evidence_share: its share of all that speaks for that class on the peak slice, 0 to 1. class_name: its name.
     """
 
     slices: tuple[int, int]
@@ -30,6 +30,7 @@ class Finding:
     malignant: float
     above_operating_point: bool | None
     evidence_share: float
+    class_name: str = "malignant"
 
     @property
     def sentence(self) -> str:
@@ -40,7 +41,7 @@ class Finding:
             low, high = self.position_mm
             where += f" ({low:.0f} mm)" if low == high else f" ({low:.0f} to {high:.0f} mm)"
         x, y = self.peak_xy
-        said = f"{where}: malignant probability {self.malignant:.2f} on slice {self.peak_slice + 1}"
+        said = f"{where}: {self.class_name} probability {self.malignant:.2f} on slice {self.peak_slice + 1}"
         if self.above_operating_point is not None:
             said += ", at or above the operating point" if self.above_operating_point else ", below the operating point"
         said += f", at x {x:.0f}, y {y:.0f}"
@@ -56,7 +57,7 @@ class Finding:
             "peak_slice": self.peak_slice,
             "peak_xy": [round(value, 2) for value in self.peak_xy],
             "extent_mm": [None if value is None else round(value, 1) for value in self.extent_mm],
-            "malignant": round(self.malignant, 6),
+            self.class_name: round(self.malignant, 6),
             "above_operating_point": self.above_operating_point,
             "evidence_share": round(self.evidence_share, 4),
         }

@@ -41,18 +41,22 @@ def find_findings(
     positions: Sequence[float | None],
     spacing_mm: float | None,
     operating_point: float | None,
+    class_name: str = "malignant",
 ) -> tuple[Finding, ...]:
     """Findings of a series, the most suspicious first.
 
     Args:
         judged: of each slice that was judged, in any order. positions: of all slices, mm along the normal.
         spacing_mm: the usual distance between slices; None for one slice alone, which stands for its thickness then.
+        class_name: of the suspicious class.
     """
     thickness = next((one.facts.thickness for one in judged if one.facts and one.facts.thickness), None)
     along = _Along(positions, spacing_mm or thickness, sorted(one.index for one in judged))
     nodes, in_mm = place_peaks(judged)
     found = [
-        _finding(run, along, in_mm, operating_point) for chain in _chains(nodes, along) for run in _runs(chain, along)
+        _finding(run, along, in_mm, operating_point, class_name)
+        for chain in _chains(nodes, along)
+        for run in _runs(chain, along)
     ]
     return tuple(sorted(found, key=lambda one: (-one.malignant, -one.evidence_share, one.slices, one.peak_xy)))
 
@@ -155,7 +159,9 @@ def _runs(chain: list[PlacedPeak], along: _Along) -> Iterator[list[PlacedPeak]]:
         waiting += [part[:first], part[last + 1 :]]
 
 
-def _finding(run: list[PlacedPeak], along: _Along, in_mm: bool, operating_point: float | None) -> Finding:
+def _finding(
+    run: list[PlacedPeak], along: _Along, in_mm: bool, operating_point: float | None, class_name: str
+) -> Finding:
     middle = (run[0].slice + run[-1].slice) / 2
     top = max(run, key=lambda node: (node.peak.malignant, node.peak.strength, -abs(node.slice - middle)))
     first, last, peak = run[0].slice, run[-1].slice, top.peak
@@ -171,4 +177,5 @@ def _finding(run: list[PlacedPeak], along: _Along, in_mm: bool, operating_point:
         malignant=peak.malignant,
         above_operating_point=None if operating_point is None else peak.malignant >= operating_point,
         evidence_share=peak.share,
+        class_name=class_name,
     )

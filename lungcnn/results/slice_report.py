@@ -2,7 +2,7 @@
 
 from dataclasses import asdict, dataclass, field
 
-from lungcnn.classes import CLASSES
+from lungcnn.classes import CLASSES, Classes
 from lungcnn.errors import Reason, RefusalError, UsageError
 from lungcnn.explaining.explanation import Explanation
 from lungcnn.reading.ct_slice import CTSlice
@@ -13,10 +13,15 @@ DISCLAIMER = "For research and teaching only. Not a medical device; not for diag
 
 @dataclass(frozen=True)
 class ModelInfo:
-    """Which model gave a result."""
+    """Which model gave a result, and what its classes are."""
 
     name: str
     sha256: str
+    classes: Classes = CLASSES
+
+    def to_json(self) -> dict:
+        """As plain Python values."""
+        return {"name": self.name, "sha256": self.sha256}
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,12 +51,19 @@ class SliceReport:
     ct_slice: CTSlice | None = field(default=None, repr=False)
 
     @property
+    def classes(self) -> Classes:
+        """Those of the model."""
+        return self.model.classes if self.model else CLASSES
+
+    @property
     def set_in_words(self) -> str | None:
         """The prediction set as the sentence that page, command line and PDF say, or None where there is none."""
         if self.prediction_set is None:
             return None
-        if len(self.prediction_set) == len(CLASSES):
-            return "None of the three classes can be ruled out: on this slice the model abstains."
+        count = len(self.classes)
+        if len(self.prediction_set) == count:
+            classes = "two classes" if count == 2 else "three classes" if count == 3 else f"{count} classes"
+            return f"None of the {classes} can be ruled out: on this slice the model abstains."
         return f"Can't be ruled out: {' or '.join(self.prediction_set)}."
 
     def require_slice(self) -> CTSlice:
@@ -75,10 +87,10 @@ class SliceReport:
             "reasons": [asdict(reason) for reason in self.reasons],
             "warnings": [asdict(warning) for warning in self.warnings],
             "prediction": self.prediction,
-            "probabilities": self.probabilities and {name: _rounded(self.probabilities[name]) for name in CLASSES},
+            "probabilities": self.probabilities and {name: _rounded(p) for name, p in self.probabilities.items()},
             "prediction_set": None if self.prediction_set is None else list(self.prediction_set),
             "explanation": self.explanation and _explanation_json(self.explanation),
-            "model": self.model and {"name": self.model.name, "sha256": self.model.sha256},
+            "model": self.model and self.model.to_json(),
         }
 
 
