@@ -37,7 +37,7 @@ def export_data(kind: str, shown: Shown, settings: str) -> str:
     view = _view(settings)
     made = {
         "overlay": lambda: export_overlay(report, view),
-        "report": lambda: export_report(report, view),
+        "report": lambda: export_report(report, view, series=shown.stack.report if shown.stack else None),
         "record": lambda: export_record(shown.stack.report if shown.stack else report),
         "heatmap": lambda: export_heatmap(report),
     }[kind]()

@@ -45,11 +45,12 @@ CLASSES = Classes(("normal", "benign", "malignant"))
 NORMAL, BENIGN, MALIGNANT = range(len(CLASSES))
 # Okabe and Ito (2008): told apart by the colour-blind as well.
 CLASS_COLOURS = {"normal": "#0072b2", "benign": "#e69f00", "malignant": "#d55e00"}
-_MORE_COLOURS = ("#009e73", "#cc79a7", "#56b4e9", "#f0e442", "#000000")
+# Theirs too, but for yellow and black, which get lost on a light or a dark page.
+_MORE_COLOURS = ("#009e73", "#cc79a7", "#56b4e9")
 
 
 def class_colours(classes: Sequence[str]) -> dict[str, str]:
-    """A colour of each class; from the ninth on they come again."""
+    """A colour of each class; from the seventh on they come again."""
     free = [*_MORE_COLOURS, *(colour for name, colour in CLASS_COLOURS.items() if name not in classes)]
     others = [name for name in classes if name not in CLASS_COLOURS]
     chosen = CLASS_COLOURS | {name: free[number % len(free)] for number, name in enumerate(others)}

@@ -1,6 +1,5 @@
 """The places of a slice that speak for malignant, each with the probability by that place alone."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import cv2
@@ -51,48 +50,47 @@ def find_peaks(evidence: Evidence, box: CropBox, calibration: Calibration, least
     the place's own cells with the slice's weakest cells (`BACKGROUND`): what else stands out is hidden.
     """
     above = (evidence.odds - np.quantile(evidence.odds, BACKGROUND)).astype(np.float32)
-    places = list(_places(above))
+    places = _places(above)
     if not places:
         return []
     background = above <= 0
-    kept = np.stack([background, *(background | region for _, region, _ in places)])
+    kept = np.stack([background, *(background | place.cells for place in places)])
     without, *malignant = calibrate(evidence.logits(kept), calibration)[:, evidence.label].tolist()
     least = max(least, ADDS * without / (1 - without + ADDS * without))
     spoken = np.maximum(evidence.spoken, 0)
-    total = float(spoken.sum())
+    total = float(spoken.sum()) or 1.0
     return [
-        _on_slice(box, above.shape, cell, reach, p, float(above[cell]), float(spoken[region].sum()) / total)
-        for (cell, region, reach), p in zip(places, malignant, strict=True)
-        if p >= least and total > 0
+        _on_slice(box, above, place, p, float(spoken[place.cells].sum()) / total)
+        for place, p in zip(places, malignant, strict=True)
+        if p >= least
     ]
 
 
-def _places(above: np.ndarray) -> Iterator[tuple[tuple[int, int], np.ndarray, tuple[float, ...]]]:
-    """Strongest cell (row, column), cells of its own (bool, as `above`), and reach (left, top, right, bottom) of each.
+@dataclass(frozen=True, eq=False)
+class _Place:
+    """A maximum of the evidence: its cell, and as bool over the map its cells with those around the maximum."""
 
-    Args:
-        above: float32 `[rows, columns]`, evidence above the background's.
-    """
+    row: int
+    column: int
+    cells: np.ndarray
+
+
+def _places(above: np.ndarray) -> list[_Place]:
+    """The maxima of float32 `[rows, columns]`, evidence above the background's, the strongest first."""
     largest = cv2.dilate(above, np.ones((3, 3), np.uint8))
-    peaks = [(int(i), int(j)) for i, j in np.argwhere((above == largest) & (above > 0))]
-    finer = cv2.resize(np.maximum(above, 0), None, fx=_FINER, fy=_FINER, interpolation=cv2.INTER_LINEAR)
+    maxima = [(int(i), int(j)) for i, j in np.argwhere((above == largest) & (above > 0))]
     free = np.ones(above.shape, bool)  # of stronger places
-    count = 0
-    for row, column in sorted(peaks, key=lambda at: (-above[at], at)):
-        if not free[row, column] or count == MOST:
+    found: list[_Place] = []
+    for row, column in sorted(maxima, key=lambda at: (-above[at], at)):
+        if not free[row, column] or len(found) == MOST:
             continue
-        count += 1
-        least = SHARE * above[row, column]
-        near = np.zeros(above.shape, bool)
-        near[max(0, row - 1) : row + 2, max(0, column - 1) : column + 2] = True
-        own = _around((above >= least) & free, row, column)
-        middle = _FINER // 2
-        inside = (finer >= least) & np.kron(own | near & free, np.ones((_FINER, _FINER))).astype(bool)
-        reach = _around(inside, row * _FINER + middle, column * _FINER + middle)
-        free &= ~own
-        ys, xs = np.flatnonzero(reach.any(axis=1)), np.flatnonzero(reach.any(axis=0))
-        edges = (xs[0], ys[0], xs[-1] + 1, ys[-1] + 1)
-        yield (row, column), own | near, tuple(float(edge) / _FINER for edge in edges)
+        cells = _around((above >= SHARE * above[row, column]) & free, row, column)
+        near = slice(max(0, row - 1), row + 2), slice(max(0, column - 1), column + 2)
+        taken = cells.copy()
+        cells[near] |= free[near]
+        found.append(_Place(row, column, cells))
+        free &= ~taken
+    return found
 
 
 def _around(inside: np.ndarray, row: int, column: int) -> np.ndarray:
@@ -101,11 +99,18 @@ def _around(inside: np.ndarray, row: int, column: int) -> np.ndarray:
     return parts == parts[row, column]
 
 
-def _on_slice(box: CropBox, cells, cell, reach, malignant: float, strength: float, share: float) -> Peak:
-    row, column = cell
-    corners = [box.point_to_slice(reach[i], reach[j], cells) for i, j in ((0, 1), (2, 3))]
-    (left, right), (top, bottom) = (sorted(pair) for pair in zip(*corners, strict=True))
-    x, y = box.point_to_slice(column + 0.5, row + 0.5, cells)
-    rows, columns = cells[::-1] if box.turn.swaps else cells
-    size = (box.width / columns, box.height / rows)
-    return Peak(x, y, left, top, right, bottom, size, malignant, strength, share)
+def _on_slice(box: CropBox, above: np.ndarray, place: _Place, malignant: float, share: float) -> Peak:
+    row, column, strength = place.row, place.column, float(above[place.row, place.column])
+    # How far it reaches, between cell centres.
+    finer = cv2.resize(np.maximum(above, 0), None, fx=_FINER, fy=_FINER, interpolation=cv2.INTER_LINEAR)
+    inside = (finer >= SHARE * strength) & place.cells.repeat(_FINER, axis=0).repeat(_FINER, axis=1)
+    reach = _around(inside, row * _FINER + _FINER // 2, column * _FINER + _FINER // 2)
+    ys, xs = (np.flatnonzero(reach.any(axis=axis)) / _FINER for axis in (1, 0))
+    corners = [
+        box.point_to_slice(x, y, above.shape) for x, y in ((xs[0], ys[0]), (xs[-1] + 1 / _FINER, ys[-1] + 1 / _FINER))
+    ]
+    (left, right), (top, bottom) = (sorted(map(float, pair)) for pair in zip(*corners, strict=True))
+    x, y = box.point_to_slice(column + 0.5, row + 0.5, above.shape)
+    rows, columns = above.shape[::-1] if box.turn.swaps else above.shape
+    cell = (box.width / columns, box.height / rows)
+    return Peak(x, y, left, top, right, bottom, cell, malignant, strength, share)

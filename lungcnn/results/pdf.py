@@ -8,16 +8,21 @@ from lungcnn.explaining.methods import METHODS
 from lungcnn.results.export import View, draw_view
 from lungcnn.results.png import encode_png
 from lungcnn.results.rendering import render_slice
+from lungcnn.results.series_report import SeriesReport
 from lungcnn.results.slice_report import DISCLAIMER, SliceReport
 
+FINDINGS = 3  # told of a series, the most suspicious first: it stays one page
 SUBJECT = "Explainable classification of a chest-CT slice"
 
 
-def export_report(report: SliceReport, view: View | None = None, day: date | None = None) -> bytes:
+def export_report(
+    report: SliceReport, view: View | None = None, day: date | None = None, series: SeriesReport | None = None
+) -> bytes:
     """One A4 page: slice, overlay, probabilities, checks, model, date, and what it is not for; text can be selected.
 
     Args:
         day: the date on the page; None for today.
+        series: the report of the slice's series, whose first findings are told.
 
     Returns:
         The PDF's bytes. The file's metadata name no author, machine or time: the same input gives the same bytes.
@@ -46,7 +51,7 @@ def export_report(report: SliceReport, view: View | None = None, day: date | Non
         invariant=1,
         pageCompression=1,
     )
-    story = _story(report, view, day or date.today(), A4[0] - 2 * margin)
+    story = _story(report, view, day or date.today(), A4[0] - 2 * margin, series)
     document.build(story, onFirstPage=partial(_footer, margin=margin))
     return stream.getvalue()
 
@@ -65,7 +70,7 @@ def _styles() -> dict:
     }
 
 
-def _story(report: SliceReport, view: View, day: date, width: float) -> list:
+def _story(report: SliceReport, view: View, day: date, width: float, series: SeriesReport | None) -> list:
     from reportlab.platypus import Paragraph, Spacer
 
     styles = _styles()
@@ -88,6 +93,9 @@ def _story(report: SliceReport, view: View, day: date, width: float) -> list:
         if report.set_in_words:
             story.append(line(_escaped(report.set_in_words)))
         story += [line("Checks of the heatmap", "head"), *(line(text) for text in _checks(report))]
+    if series is not None and not series.reasons:
+        story += [line("Findings in the series", "head"), line(_escaped(series.findings_in_words))]
+        story += [line(f"• {_escaped(finding.sentence)}") for finding in series.findings[:FINDINGS]]
     if report.warnings:
         story.append(line("Remarks", "head"))
         story += [line(f"• {_escaped(warning.message)}") for warning in report.warnings]

@@ -18,9 +18,9 @@ from lungcnn.results.series_places import PlacedPeak, SlicePeaks, place_peaks
 
 # Peaks of neighbouring slices are one place up to this distance, in cells: half a cell is rounding on either side.
 REACH_CELLS = 1.5
-# A finding is at least so long, and on two slices or more; one slice is enough where slices are thicker than that.
+# A finding is at least so long, and on two slices or more; one slice is enough where it is thicker than that.
 LEAST_MM = 5.0
-# Judged slices without the peak are passed over up to this distance; slices that weren't judged up to this one.
+# Judged slices without the peak are passed over up to this distance, and what nobody judged up to that one.
 DIP_MM, UNJUDGED_MM = 5.0, 15.0
 # Without positions: so many slices that weren't judged.
 UNJUDGED_SLICES = 3
@@ -47,11 +47,12 @@ def find_findings(
 
     Args:
         judged: of each slice that was judged, in any order. positions: of all slices, mm along the normal.
-        spacing_mm: the usual distance between slices; None for one slice alone, which stands for its thickness then.
+        spacing_mm: the usual distance between slices, or None.
         class_name: of the suspicious class.
     """
-    thickness = next((one.facts.thickness for one in judged if one.facts and one.facts.thickness), None)
-    along = _Along(positions, spacing_mm or thickness, sorted(one.index for one in judged))
+    stated = (one.facts.thickness for one in judged if one.facts and one.facts.thickness)
+    thickness = min((mm for mm in (next(stated, None), spacing_mm) if mm), default=0.0)
+    along = _Along(positions, spacing_mm or thickness, thickness, sorted(one.index for one in judged))
     nodes, in_mm = place_peaks(judged)
     found = [
         _finding(run, along, in_mm, operating_point, class_name)
@@ -63,10 +64,15 @@ def find_findings(
 
 @dataclass(frozen=True)
 class _Along:
-    """Distances along a series, between slices given by their index."""
+    """Distances along a series, between slices given by their index; mm.
+
+    Attributes:
+        thickness: of a slice: what it covers by itself, at most the distance to the next.
+    """
 
     positions: Sequence[float | None]
-    spacing: float | None
+    spacing: float
+    thickness: float
     judged: list[int]
 
     def place(self, index: int) -> float | None:
@@ -81,7 +87,7 @@ class _Along:
             if start is None or end is None:
                 near = later == rank + 1 and there - here <= UNJUDGED_SLICES + 1
             else:
-                far = max(UNJUDGED_MM, 1.5 * (self.spacing or 0)) if later == rank + 1 else DIP_MM
+                far = UNJUDGED_MM if later == rank + 1 else DIP_MM
                 near = abs(end - start) <= far + _ROUNDING
             if not near:
                 return
@@ -92,13 +98,13 @@ class _Along:
         start, end = self.place(first), self.place(last)
         if start is None or end is None:
             return None
-        return abs(end - start) + (self.spacing or 0)
+        return abs(end - start) + self.spacing
 
     def persists(self, first: int, last: int, count: int) -> bool:
+        if count == 1:
+            return self.thickness > LEAST_MM + _ROUNDING
         length = self.length(first, last)
-        if length is None:
-            return count > 1
-        return length >= LEAST_MM - _ROUNDING if count > 1 else length > LEAST_MM + _ROUNDING
+        return length is None or length >= LEAST_MM - _ROUNDING
 
 
 def _chains(nodes: dict[int, list[PlacedPeak]], along: _Along) -> list[list[PlacedPeak]]:

@@ -25,7 +25,7 @@ from demo.plots import plots, reliability_plot
 from demo.server import launch_settings
 from demo.visit import Shown, Visit
 from demo.waiting import JudgeInWaiting
-from lungcnn import CLASS_COLOURS, CLASSES, LungCNNError, encode_png, load_slice, read_series, render_overlay
+from lungcnn import CLASSES, LungCNNError, class_colours, encode_png, load_slice, read_series, render_overlay
 from lungcnn.errors import Reason
 from lungcnn.reading.acquisition import SliceFacts
 from lungcnn.reading.ct_slice import CTSlice
@@ -428,7 +428,7 @@ def test_pictures_are_a_list_without_axis_or_result(events, phantom):
     assert texts.LIST_TITLE.format(count=2) in overview
     assert "series-findings" not in overview
     assert 'class="ends"' not in overview
-    drawn = re.findall(r'<path d="(M[^"]+)" class="curve malignant"', overview)
+    drawn = re.findall(r'<path d="(M[^"]+)" class="curve of-malignant"', overview)
     assert drawn[0].count("M") == 2, "a stroke each, joined by no line"
     assert shown["slider"]["label"] == texts.PICTURE
 
@@ -517,7 +517,7 @@ def test_profile_and_table_tell_what_was_not_judged(pipeline, phantom):
     assert texts.NOT_JUDGED in html
     assert 'data-slice="0" class="jump"' in html
     assert 'data-slice="1" class="jump"' not in html
-    assert html.count(' class="curve malignant"') == 2  # the curve and its legend
+    assert html.count(' class="curve of-malignant"') == 2  # the curve and its legend
 
 
 def test_a_judge_in_waiting_comes_or_its_error(pipeline):
@@ -550,11 +550,10 @@ def test_examples_have_thumbnails_and_only_one_endpoint_is_public(pipeline, tmp_
 
 
 def test_class_colours_are_said_once():
-    style = (ROOT / "demo" / "style.css").read_text(encoding="utf-8").lower()
-    for name, colour in CLASS_COLOURS.items():
-        assert colour not in style
-        assert f"var(--{name})" in style
-        assert f"--{name}: {colour};" in look()["css"]
+    style = (ROOT / "demo" / "style.css").read_text(encoding="utf-8")
+    for name, colour in class_colours(CLASSES).items():
+        assert f"of-{name}" not in style
+        assert f".fill.of-{name} {{ background: {colour}; }}" in look()["css"]
 
 
 def test_launch_keeps_to_itself():

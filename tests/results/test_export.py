@@ -22,6 +22,8 @@ from lungcnn import (
 )
 from lungcnn.errors import Reason, UsageError
 from lungcnn.reading.ct_slice import CTSlice
+from lungcnn.results.finding import Finding
+from lungcnn.results.series_report import SeriesReport
 from lungcnn.results.slice_report import SliceReport
 
 DAY = date(2026, 11, 25)
@@ -103,6 +105,19 @@ def test_the_page_is_the_same_for_the_same_input_and_its_metadata_name_nobody(ph
     assert not metadata.get("/Author")
     assert set(metadata) <= {*FIELDS}
     assert "2026" not in str(metadata), "no time of making"
+
+
+def test_the_page_of_a_slice_of_a_series_tells_the_first_findings(report):
+    found = [
+        Finding((n, n + 1), (5.0 * n, 5.0 * n + 5), n, (9, 9), (1, 1, 19, 19), (8, 9, 10), 0.9 - n / 10, n < 2, 0.5)
+        for n in range(5)
+    ]
+    series = SeriesReport("ok", (report,) * 6, tuple(5.0 * n for n in range(6)), tuple(found))
+    pdf = export_report(report, day=DAY, series=series)
+    assert len(PdfReader(io.BytesIO(pdf)).pages) == 1
+    text = text_of(pdf)
+    assert "5 findings, 2 at or above the operating point" in text
+    assert [one.sentence in text for one in found] == [True, True, True, False, False]
 
 
 @pytest.mark.parametrize("shape", [(700, 64), (64, 700)])
