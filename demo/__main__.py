@@ -58,7 +58,11 @@ _SMALL = {"help_option_names": ["-h", "--help"]}
     help="Offer results as DICOM objects of the uploaded study, which name its patient. Not with --share.",
 )
 @click.option(
-    "--root-path", envvar="GRADIO_ROOT_PATH", show_envvar=True, help="Where a proxy serves the demo, such as /lung."
+    "--root-path",
+    envvar="GRADIO_ROOT_PATH",
+    show_envvar=True,
+    callback=lambda _context, _option, value: _root_path(value),
+    help="Where a proxy serves the demo, such as /lung.",
 )
 @click.option("--trust-host", multiple=True, metavar="NAME", help="Another name by which visitors reach the demo.")
 @click.option("--embed-in", multiple=True, metavar="ORIGIN", help="A site (https://...) that may show it in a frame.")
@@ -137,6 +141,12 @@ def main(auth, auth_file, model, share, public, dicom_results, log_level, **opti
         remove_scratch(scratch)
 
 
+def _root_path(given: str | None) -> str | None:
+    """`/lung`, however it was written; None for the root. A full address stays one."""
+    path = (given or "").strip().rstrip("/")
+    return path if not path or "://" in path else "/" + path.lstrip("/")
+
+
 def _users(auth: str | None, auth_file: Path | None) -> list[tuple[str, str]]:
     """Names and passwords, from the command line or environment and from a file."""
     lines = [auth] if auth else []
@@ -183,6 +193,7 @@ def _serve(
     page.queue(max_size=max_queue, default_concurrency_limit=max_concurrency)
     appearance = look(card)
     rules = make_rules(host, root_path, trust_host, embed_in, page, appearance.get("head", ""))
+    rules.trouble = waiting.trouble
     where = {"server_name": host, "server_port": port, "root_path": root_path, "auth": users or None}
     try:
         _, local, _ = page.launch(**where, **appearance, **launch_settings(rules))

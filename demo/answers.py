@@ -5,16 +5,22 @@ from pathlib import PurePath
 
 from demo.outgoing import KINDS
 
+_API_INFO = re.compile(rb"(<script>window\.gradio_api_info = ).*?(</script>)", re.DOTALL)
+
 
 class Answer:
     """`send` of an ASGI call.
 
     Args:
         headers: added to the answer, in the place of any of that name. nonce: for the scripts in it, if it is the page.
+
+    Attributes:
+        stranger: whether it is for somebody who hasn't logged in: then the page says nothing of the API.
     """
 
     def __init__(self, send, headers: dict[str, str], nonce: str | None = None):
         self._send, self._headers, self._nonce = send, headers, nonce
+        self.stranger = False
         self._start = None
         self._page = b""
         self.status: int | None = None
@@ -34,7 +40,8 @@ class Answer:
             self._page += message.get("body", b"")
             if message.get("more_body"):
                 return
-            page = self._page.replace(b"<script", f"<script nonce={self._nonce}".encode())
+            page = _API_INFO.sub(b"\\1{};\\2", self._page) if self.stranger else self._page
+            page = page.replace(b"<script", f"<script nonce={self._nonce}".encode())
             await self._send(self._start)
             self._start, message = None, {"type": "http.response.body", "body": page}
         await self._send(message)

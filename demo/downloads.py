@@ -22,12 +22,21 @@ from lungcnn import (
     export_report,
 )
 
+# What a file to take away is called, and its media type.
+FILES = {
+    "overlay": ("lungcnn-overlay.png", "image/png"),
+    "report": ("lungcnn-report.pdf", "application/pdf"),
+    "record": ("lungcnn-result.json", "application/json"),
+    "heatmap": ("lungcnn-heatmap.npy", "application/octet-stream"),
+    "dicom": ("lungcnn-dicom.zip", "application/zip"),
+}
+
 
 def export_data(kind: str, shown: Shown, settings: str) -> str:
     """A file to take away, drawn as the viewer shows it.
 
     Args:
-        kind: a key of `texts.EXPORTS`. settings: the viewer's, as JSON; anything unusable falls back to the defaults.
+        kind: a key of `FILES`. settings: the viewer's, as JSON; anything unusable falls back to the defaults.
 
     Raises `gr.Error` where nothing is shown.
     """
@@ -41,7 +50,7 @@ def export_data(kind: str, shown: Shown, settings: str) -> str:
         "record": lambda: export_record(shown.stack.report if shown.stack else report),
         "heatmap": lambda: export_heatmap(report),
     }[kind]()
-    return _download(made, *texts.EXPORTS[kind][1:])
+    return _download(made, *FILES[kind])
 
 
 def dicom_data(shown: Shown, judge: Judge) -> str:
@@ -61,7 +70,7 @@ def dicom_data(shown: Shown, judge: Judge) -> str:
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, content in files.items():
             archive.writestr(name, content)
-    return _download(packed.getvalue(), *texts.DICOM[1:])
+    return _download(packed.getvalue(), *FILES["dicom"])
 
 
 def _download(content: bytes, name: str, media: str) -> str:

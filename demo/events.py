@@ -1,7 +1,9 @@
 """What the page's events do. Each gives changes by the names of places on the page (`page.py`), step by step."""
 
+import contextlib
 import logging
 import time
+from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import replace
 from pathlib import Path
@@ -9,10 +11,13 @@ from pathlib import Path
 import gradio as gr
 
 from demo import intake, series_view, texts, viewer, views
+from demo.examples import Truth, truth_of
 from demo.line import Changes, Steps
 from demo.outgoing import give
+from demo.trust import trust
 from demo.visit import Shown, Stack, Superseded, Turn, Visit
 from demo.waiting import JudgeInWaiting
+from demo.worker.deposits import Upload
 from lungcnn import (
     DEFAULT_METHOD,
     CTSlice,
@@ -20,11 +25,9 @@ from lungcnn import (
     ModelCard,
     Reading,
     RefusalError,
-    SeriesSlice,
     SliceReport,
     UnsupportedFileError,
     encode_png,
-    read_series,
     render_overlay,
 )
 
@@ -56,32 +59,49 @@ class Events:
 
     def _open(self, visit: Visit, turn: Turn, files: list[str], wanted: str, method: str) -> Steps:
         # The browser's order stands in for the names, which don't come this far.
-        data = [intake.take(file) for file in files]
+        upload = Upload(tuple(intake.take(file) for file in files))
         yield _step("read") | _NOTHING
-        if len(data) == 1 and not data[0].startswith(_ZIP):
-            ct_slice = self._waiting.read(data[0])
+        if len(upload.files) == 1 and not upload.files[0].startswith(_ZIP):
+            ct_slice = self._waiting.reader.load_slice(upload.files[0])
             if ct_slice.frames == 1:
-                yield from self._judge_alone(visit, turn, ct_slice, data[0], wanted, method)
+                yield from self._judge_alone(visit, turn, ct_slice, upload.files[0], wanted, method)
                 return
-        reading = read_series(data)
+        reading = yield from self._read_series(turn, upload)
         if not reading.series:
             reason = reading.set_aside[0].reason.message if reading.set_aside else ""
-            raise UnsupportedFileError(texts.NO_SERIES.format(count=len(data), reason=reason))
+            raise UnsupportedFileError(texts.NO_SERIES.format(count=len(upload.files), reason=reason))
         if len(reading.series) == 1 and len(reading.series[0]) == 1:
-            yield from self._judge_alone(visit, turn, *self._read(reading.series[0].slices[0]), wanted, method)
+            yield from self._judge_alone(visit, turn, *self._read(upload, 0, 0), wanted, method)
         else:
-            yield from self._judge_series(visit, turn, reading, 0, wanted, method)
+            yield from self._judge_series(visit, turn, upload, reading, 0, wanted, method)
+
+    def _read_series(self, turn: Turn, upload: Upload) -> Generator[Changes, None, Reading]:
+        """Find the series of an upload, saying how far it is."""
+        at = (0, 0)
+
+        def progress(done: int, files: int) -> None:
+            nonlocal at
+            turn.check()
+            at = done, files
+
+        with ThreadPoolExecutor(1) as pool:
+            found = pool.submit(self._waiting.reader.read_series, upload, progress)
+            while not wait([found], timeout=_POLL).done:
+                if at[1]:
+                    yield _step("read", texts.OF.format(done=at[0], count=at[1]))
+        return found.result()
 
     def example(self, visit: Visit, turn: Turn, path: Path, wanted: str, method: str) -> Steps:
         """A bundled slice."""
         yield _step("read")
-        yield from self._judge_alone(visit, turn, self._waiting.read(path), path, wanted, method)
+        ct_slice = self._waiting.reader.load_slice(path)
+        yield from self._judge_alone(visit, turn, ct_slice, path, wanted, method, truth_of(path.stem))
 
     def another(self, visit: Visit, turn: Turn, number: int | None, wanted: str, method: str) -> Steps:
         """Another series of the same upload."""
         stack = visit.shown.stack
         if stack is not None and number is not None:
-            yield from self._judge_series(visit, turn, stack.reading, int(number), wanted, method)
+            yield from self._judge_series(visit, turn, stack.upload, stack.reading, int(number), wanted, method)
 
     def scroll(self, visit: Visit, turn: Turn, number: int, wanted: str, method: str) -> Steps:
         """Another slice of the series, without the checks. `number` counts from 1."""
@@ -117,9 +137,13 @@ class Events:
             found = self._waiting.get().run_file(
                 intake.take(file), explain_class=class_name or None, method=method or DEFAULT_METHOD
             )
-            report = next(found)
+            with contextlib.closing(found):  # type: ignore[type-var]
+                report = next(found)
         except LungCNNError as error:
-            raise gr.Error(str(error)) from None
+            raise gr.Error(str(error), print_exception=False) from None
+        except Exception as error:  # noqa: BLE001 - Gradio would answer with no word at all
+            log.error("unexpected %s while judging a slice", type(error).__name__)
+            raise gr.Error(texts.FAILED, print_exception=False) from None
         if report.explanation is None:
             return report.to_json(), None
         return report.to_json(), give(encode_png(render_overlay(report)), "overlay.png", once=True)
@@ -131,25 +155,35 @@ class Events:
         except Superseded:
             return
         except LungCNNError as error:
-            yield from _failed(visit, turn, texts.REFUSED if isinstance(error, RefusalError) else texts.ERROR, error)
+            title = texts.REFUSED if isinstance(error, RefusalError) else texts.ERROR
+            yield from _failed(visit, turn, views.stopped(title, error))
         except Exception as error:  # noqa: BLE001 - the last line of defence: no traceback reaches a visitor
             log.error("unexpected %s while judging a slice", type(error).__name__)
-            yield from _failed(visit, turn, texts.FAILED_TITLE, texts.FAILED)
+            yield from _failed(visit, turn, views.message(texts.FAILED_TITLE, texts.FAILED))
 
     # ------------------------------------------------------------ how it is done
 
     def _judge_alone(
-        self, visit: Visit, turn: Turn, ct_slice: CTSlice, content: bytes | Path, wanted: str, method: str
+        self,
+        visit: Visit,
+        turn: Turn,
+        ct_slice: CTSlice,
+        content: bytes | Path | None,
+        wanted: str,
+        method: str,
+        truth: Truth | None = None,
     ) -> Steps:
         """Show, judge, check: the picture is there before the network has spoken."""
-        shown = visit.show(turn, Shown(ct_slice, source=self._source(ct_slice, content)))
+        shown = visit.show(turn, Shown(ct_slice, source=self._source(ct_slice, content), truth=truth))
         yield _step("judge" if self._waiting.ready else "model") | {"slice": viewer.slice_data(shown)}
         shown = self._run(visit, turn, wanted, method, checks=False)
         again = {"slice": viewer.slice_data(shown)} if shown.corrected else {}
         yield self._shown(shown, pending=True) | again
         yield from self.explain(visit, turn, wanted, method)
 
-    def _judge_series(self, visit: Visit, turn: Turn, reading: Reading, number: int, wanted: str, method: str) -> Steps:
+    def _judge_series(
+        self, visit: Visit, turn: Turn, upload: Upload, reading: Reading, number: int, wanted: str, method: str
+    ) -> Steps:
         """Judge every slice, saying how far it is; then show the slice to look at first."""
         series = reading.series[number]
         visit.show(turn, Shown())
@@ -162,7 +196,7 @@ class Events:
             done.append(report)
 
         with ThreadPoolExecutor(1) as pool:
-            judged = pool.submit(judge.run_series, series, on_slice)
+            judged = pool.submit(judge.run_series, upload, number, on_slice)
             while not judged.done():
                 yield _step("series", texts.OF.format(done=len(done), count=len(series)))
                 wait([judged], timeout=_POLL)
@@ -178,18 +212,18 @@ class Events:
             "which": gr.update(choices=series_view.titles(reading), value=number, visible=len(reading.series) > 1),
             "overview": series_view.overview(report, reading, self._card),
         }
-        for changes in self._show(visit, turn, Stack(reading, series, report), index, wanted, method):
+        for changes in self._show(visit, turn, Stack(upload, number, reading, series, report), index, wanted, method):
             yield changes | panel
         yield from self.explain(visit, turn, wanted, method)
 
     def _show(self, visit: Visit, turn: Turn, stack: Stack, index: int, wanted: str, method: str) -> Steps:
         """A slice of the series with its map; one that can't be read says so, and the rest stays usable."""
         try:
-            ct_slice, content = self._read(stack.series.slices[index])
+            ct_slice, content = self._read(stack.upload, stack.number, index)
         except LungCNNError as error:
             where = texts.WHICH_SLICE.format(number=index + 1, count=len(stack.series))
             visit.show(turn, Shown(index=index, stack=stack))
-            yield {"outcome": views.message(f"{where}: {texts.ERROR}", str(error))} | _UNJUDGED | _NO_SLICE
+            yield {"outcome": views.stopped(texts.ERROR, error, where)} | _UNJUDGED | _NO_SLICE
             return
         visit.show(turn, Shown(ct_slice, None, index, stack, self._source(ct_slice, content)))
         shown = self._run(visit, turn, wanted, method, checks=False)
@@ -206,11 +240,10 @@ class Events:
             replace(shown, report=self._waiting.get().run(shown.given, wanted or None, method=method, checks=checks)),
         )
 
-    def _read(self, one: SeriesSlice) -> tuple[CTSlice, bytes | Path]:
-        content = one.content()
-        return self._waiting.read(content, one.frame), content
+    def _read(self, upload: Upload, number: int, index: int) -> tuple[CTSlice, bytes | None]:
+        return self._waiting.reader.read_slice(upload, number, index, self._dicom_results)
 
-    def _source(self, ct_slice: CTSlice, content: bytes | Path) -> bytes | Path | None:
+    def _source(self, ct_slice: CTSlice, content: bytes | Path | None) -> bytes | Path | None:
         """What is kept of an upload: nothing but for DICOM results."""
         return content if self._dicom_results and ct_slice.kind == "dicom" else None
 
@@ -219,7 +252,7 @@ class Events:
         report, stack = shown.report, shown.stack
         where = texts.WHICH_SLICE.format(number=shown.index + 1, count=len(stack.series)) if stack else ""
         outcome: Changes = {
-            "outcome": views.result(report, where),
+            "outcome": views.result(report, where, shown.truth),
             "panel": gr.update(visible=stack is not None),
             "cancel": _HIDDEN,
             "clear": _VISIBLE,
@@ -228,11 +261,11 @@ class Events:
             return outcome | _UNJUDGED
         return outcome | {
             "map": viewer.map_data(shown),
-            "trust": views.trust(report, self._card, pending),
+            "trust": trust(report, self._card, pending),
             "evidence": _VISIBLE,
             "take": _VISIBLE,
             "dicom": gr.update(visible=shown.source is not None),
-            "dicom_hint": f'<p class="quiet">{texts.DICOM_PICTURE if shown.source is None else texts.DICOM_HINT}</p>',
+            "dicom_hint": views.quiet(texts.DICOM_PICTURE if shown.source is None else texts.DICOM_HINT),
         }
 
 
@@ -250,9 +283,9 @@ def _step(name: str, detail: str = "") -> Changes:
     return {"outcome": views.working(name, detail), "panel": _HIDDEN} | _NO_RESULT | {"cancel": _VISIBLE}
 
 
-def _failed(visit: Visit, turn: Turn, title: str, text: object) -> Steps:
+def _failed(visit: Visit, turn: Turn, said: str) -> Steps:
     try:
         visit.show(turn, Shown())
     except Superseded:
         return
-    yield {"outcome": views.message(title, str(text))} | _NO_RESULT | _NOTHING
+    yield {"outcome": said} | _NO_RESULT | _NOTHING

@@ -27,6 +27,20 @@ class NoOtherOrigins:
         await self.app(scope, receive, send)
 
 
+def serve_with(protocol: type, most: int) -> None:
+    """Have Gradio's server speak `protocol`, with so many connections at most."""
+    import gradio.http_server
+
+    class Server(gradio.http_server.Server):
+        def __init__(self, config, *args, **options):
+            # What proxies say is for the guard to believe; the page needs no web sockets.
+            config.http, config.ws, config.limit_concurrency, config.proxy_headers = protocol, "none", most, False
+            super().__init__(config, *args, **options)
+
+    if gradio.http_server.Server.__module__ == "gradio.http_server":
+        gradio.http_server.Server = Server  # type: ignore[misc]
+
+
 def allow_no_other_origins() -> None:
     """Pages of other sites can't read our answers. Call this before the app is made."""
     import gradio.routes

@@ -38,40 +38,50 @@ class Guard:
         host = given.get(b"host", b"").decode("latin-1")
         if not self.rules.trusts(host):
             raise Unacceptable(421, texts.UNTRUSTED_HOST)
-        if not routes.found(method, path):
+        route = routes.found(method, path)
+        if route is None:
             raise Unacceptable(404, texts.NO_SUCH_PAGE)
         if not self.rules.is_of_ours(given.get(b"origin", b"").decode("latin-1"), host):
             raise Unacceptable(403, texts.FOREIGN_ORIGIN)
+        if route in routes.NEEDS_MODEL and self.rules.trouble():
+            raise Unacceptable(503, texts.WORKER_GONE)
         scope = scope | {
             "query_string": clean_query(scope["query_string"]),
             "headers": self.rules.clean_headers(scope["headers"]),
         }
+        answer.stranger = not logged_in(scope["app"], given.get(b"cookie", b"").decode("latin-1"))
         if path.startswith(FILE):
-            await self._give(scope, answer, path.removeprefix(FILE), given.get(b"cookie", b"").decode("latin-1"))
-        elif path.rstrip("/") == "/login":
+            await self._give(scope, answer, path.removeprefix(FILE))
+        elif route == "/login":
             await self._log_in(scope, receive, answer, given)
-        elif method == "POST" and path.rstrip("/") != UPLOAD:
+        elif method == "POST" and route != UPLOAD:
             body = clean_call(await read_body(receive, given))
             await self.app(_with_body(scope, body), _replay(body, receive), answer)
         else:
             await self.app(scope, receive, answer)
 
-    async def _give(self, scope, answer: Answer, name: str, cookies: str) -> None:
+    async def _give(self, scope, answer: Answer, name: str) -> None:
         """A file of ours; Gradio's own route would fetch any address, and serve what lies in its folder."""
-        data = outgoing.fetch(name) if logged_in(scope["app"], cookies) else None
+        data = None if answer.stranger else outgoing.fetch(name)
         if data is None:
             raise Unacceptable(404, texts.NO_SUCH_PAGE)
         await answer.file(data, PurePath(name), scope["method"] == "HEAD")
 
     async def _log_in(self, scope, receive, answer: Answer, given: dict[bytes, bytes]) -> None:
         body = await read_body(receive, given)
+        said: list[dict] = []
 
-        async def check() -> int | None:
-            await self.app(scope, _replay(body, receive), answer)
-            return answer.status
+        async def keep(message) -> None:
+            said.append(message)
+
+        async def check() -> bool:
+            await self.app(scope, _replay(body, receive), keep)
+            return said[0]["status"] != 400
 
         if not await self.rules.tries.attempt(check):
             raise Unacceptable(429, texts.TOO_MANY_TRIES)
+        for message in said:
+            await answer(message)
 
 
 def _with_body(scope, body: bytes):

@@ -1,4 +1,4 @@
-"""What the page asks of whoever judges slices: of a pipeline in this process, or of one in a process of its own."""
+"""What the page asks of whoever reads and judges slices: of this process, or of one of its own."""
 
 from __future__ import annotations
 
@@ -7,20 +7,34 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:  # a worker is on its way before these are imported
-    from lungcnn import CTSlice, ModelCard, Pipeline, Series, SeriesReport, SliceReport
+    from demo.worker.deposits import Upload
+    from lungcnn import CTSlice, ModelCard, Pipeline, Reading, SeriesReport, SliceReport
 
     OnSlice = Callable[[SliceReport], None]
+    Done = Callable[[int, int], object]
 
 
-class Judge(Protocol):
-    """A judge of slices. Its methods may be called from several threads at once; errors are `LungCNNError`s."""
+class Reader(Protocol):
+    """Reads files. Its methods may be called from several threads at once; errors are `LungCNNError`s."""
+
+    def load_slice(self, path_or_bytes: Path | bytes, frame: int = 0) -> CTSlice:
+        """As `lungcnn.load_slice`."""
+
+    def read_series(self, upload: Upload, progress: Done = ...) -> Reading:
+        """As `lungcnn.read_series`, of an upload; the slices can't be read from what it returns."""
+
+    def read_slice(
+        self, upload: Upload, number: int, index: int, with_file: bool = False
+    ) -> tuple[CTSlice, bytes | None]:
+        """A slice of one of its series, counted from 0, and its file where asked for."""
+
+
+class Judge(Reader, Protocol):
+    """A reader that judges slices, too."""
 
     @property
     def card(self) -> ModelCard:
         """The model's card."""
-
-    def load_slice(self, path_or_bytes: Path | bytes, frame: int = 0) -> CTSlice:
-        """As `lungcnn.load_slice`."""
 
     def run(
         self, ct_slice: CTSlice, explain_class: str | None = None, method: str = ..., checks: bool = True
@@ -32,19 +46,37 @@ class Judge(Protocol):
     ) -> Iterator[SliceReport]:
         """As `Pipeline.run_file`."""
 
-    def run_series(self, series: Series, on_slice: OnSlice) -> SeriesReport:
-        """As `Pipeline.run_series`; it ends early with what `on_slice` raises."""
+    def run_series(self, upload: Upload, number: int, on_slice: OnSlice) -> SeriesReport:
+        """As `Pipeline.run_series`, of one of its series; it ends early with what `on_slice` raises."""
 
     def dicom_files(self, source: Path | bytes, report: SliceReport) -> dict[str, bytes]:
         """As `lungcnn.dicom_files`, of all kinds."""
 
 
-class JudgeHere:
+class ReadHere:
+    """A reader in this process."""
+
+    def __init__(self) -> None:
+        from demo.worker.deposits import Deposits
+        from lungcnn import load_slice
+
+        self.load_slice = load_slice
+        self._deposits = Deposits()
+        self.read_series = self._deposits.read
+
+    def read_slice(self, upload: Upload, number: int, index: int, with_file: bool = False):
+        return self._deposits.slice(upload, number, index, with_file)
+
+
+class JudgeHere(ReadHere):
     """A pipeline in this process."""
 
     def __init__(self, pipeline: Pipeline):
-        from lungcnn import dicom_files, load_slice
+        from lungcnn import dicom_files
 
-        self.card = pipeline.card
-        self.run, self.run_file, self.run_series = pipeline.run, pipeline.run_file, pipeline.run_series
-        self.load_slice, self.dicom_files = load_slice, dicom_files
+        super().__init__()
+        self._pipeline, self.card = pipeline, pipeline.card
+        self.run, self.run_file, self.dicom_files = pipeline.run, pipeline.run_file, dicom_files
+
+    def run_series(self, upload: Upload, number: int, on_slice: OnSlice) -> SeriesReport:
+        return self._pipeline.run_series(self._deposits.series(upload, number), on_slice)

@@ -1,16 +1,18 @@
-"""Guessing passwords is slow."""
+"""Guessing passwords is slow; knowing one is not."""
 
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
 
-FREE_TRIES, FORGET, SLOWEST, IN_LINE = 3, 900, 8.0, 8
+FREE_TRIES, FORGET, SLOWEST, AT_ONCE, IN_LINE = 3, 900, 8.0, 8, 200
 
 
 class Tries:
-    """Wrong passwords make the next try wait: 1, 2, 4, 8 seconds, one try at a time, whoever asks.
+    """Wrong passwords are answered late: after 1, 2, 4, 8 seconds, during which they hold one of a few places.
 
-    Addresses are not told apart: behind a tunnel or proxy all visitors share one, or choose theirs in a header.
+    So a guesser who asks many times at once fills the places and stands in line, while a right password is answered as
+    soon as it has a place. Addresses are not told apart: behind a tunnel or proxy all visitors share one, or choose
+    theirs in a header.
     """
 
     def __init__(
@@ -20,25 +22,43 @@ class Tries:
     ):
         self._clock, self._sleep = clock, sleep
         self._wrong: list[float] = []
-        self._turn = asyncio.Lock()
+        self._places = asyncio.Semaphore(AT_ONCE)
         self._waiting = 0
+        self._held: set[asyncio.Future] = set()
 
     def pause(self) -> float:
-        """Seconds that the next try waits."""
+        """Seconds that a wrong try takes now."""
         self._wrong = [when for when in self._wrong if self._clock() - when < FORGET]
         extra = len(self._wrong) - FREE_TRIES
         return 0.0 if extra < 0 else min(SLOWEST, 2.0**extra)
 
-    async def attempt(self, check: Callable[[], Awaitable[int | None]]) -> bool:
-        """Run `check()` (gives the status of the answer) in turn; False where too many wait already."""
+    async def attempt(self, check: Callable[[], Awaitable[bool]]) -> bool:
+        """Run `check()` (gives whether the password was right) in turn; False where too many wait already.
+
+        It returns late where it was wrong, also where who asked has gone.
+        """
         if self._waiting >= IN_LINE:
             return False
         self._waiting += 1
         try:
-            async with self._turn:
-                await self._sleep(self.pause())
-                if await check() == 400:
-                    self._wrong = [*self._wrong[-20:], self._clock()]
+            await self._places.acquire()
         finally:
             self._waiting -= 1
+        wrong = True
+        try:
+            wrong = not await check()
+        finally:
+            # A task of its own: who hangs up holds the place all the same.
+            held = asyncio.ensure_future(self._hold(wrong))
+            self._held.add(held)
+            held.add_done_callback(self._held.discard)
+        await asyncio.shield(held)
         return True
+
+    async def _hold(self, wrong: bool) -> None:
+        """Give the place back: late, where the try was wrong."""
+        if wrong:
+            pause = self.pause()
+            self._wrong = [*self._wrong[-20:], self._clock()]
+            await self._sleep(pause)
+        self._places.release()

@@ -16,6 +16,7 @@ from demo.examples import Example
 from demo.line import Changes, Line
 from demo.parts import icon, picture, upload_box
 from demo.plots import plots
+from demo.say import say
 from demo.visit import Turn, Visit
 from demo.waiting import JudgeInWaiting
 from lungcnn import CLASSES, DEFAULT_METHOD, METHODS, Classes, ModelCard, class_colours
@@ -113,7 +114,7 @@ def _layout(examples: list[Example], card: ModelCard | None, dicom_results: bool
         with gr.Column(scale=8, min_width=300, elem_classes="tight"):
             real = any(example.real for example in examples)
             strip = texts.EXAMPLES_REAL if real else texts.EXAMPLES
-            html(f'<p class="quiet">{strip}</p>', visible=bool(examples))
+            html(views.quiet(strip), visible=bool(examples))
             with gr.Row(elem_classes="examples"):
                 places["examples"] = [_example_button(example) for example in examples]
     with gr.Row(elem_classes="main"):
@@ -155,16 +156,16 @@ def _data_boxes() -> dict[str, Any]:
 
 def _take_away(dicom_results: bool) -> dict[str, Any]:
     with gr.Column(visible=False, elem_classes="take") as take:
-        html(f"<h2>{texts.TAKE}</h2>")
+        html(f"<h2>{say(texts.TAKE)}</h2>")
         with gr.Row(elem_classes="exports"):
             exports = {
-                kind: gr.Button(title, size="sm", elem_id=f"take-{kind}") for kind, (title, *_) in texts.EXPORTS.items()
+                kind: gr.Button(title, size="sm", elem_id=f"take-{kind}") for kind, title in texts.EXPORTS.items()
             }
-        html(f'<p class="quiet">{texts.TAKE_HINT}</p>')
+        html(views.quiet(texts.TAKE_HINT))
         places: dict[str, Any] = {"take": take, "exports": exports}
         if dicom_results:
             with gr.Row(elem_classes="exports of-dicom"):
-                places["dicom"] = gr.Button(texts.DICOM[0], size="sm", elem_id="take-dicom")
+                places["dicom"] = gr.Button(texts.DICOM, size="sm", elem_id="take-dicom")
                 places["dicom_hint"] = html(elem_id="dicom-hint")
     return places
 
@@ -175,7 +176,8 @@ def _side(card: ModelCard | None) -> dict[str, Any]:
         cancel = gr.Button(texts.CANCEL, size="sm", visible=False, elem_id="cancel")
         clear = gr.Button(texts.CLEAR, size="sm", visible=False, elem_id="clear")
     with gr.Column(visible=False, elem_classes="evidence") as evidence:
-        classes = [(texts.THE_PREDICTED, PREDICTED), *((name, name) for name in (card.classes if card else CLASSES))]
+        names = card.classes if card else CLASSES
+        classes = [(texts.THE_PREDICTED, PREDICTED), *((views.class_name(name), name) for name in names)]
         wanted = gr.Radio(classes, value=PREDICTED, label=texts.EXPLAIN_CLASS, elem_id="explain-class")
         methods = [(f"{method.title} ({method.source})", name) for name, method in METHODS.items()]
         method = gr.Dropdown(methods, value=DEFAULT_METHOD, label=texts.METHOD, filterable=False, elem_id="method")

@@ -8,8 +8,10 @@ import logging
 import os
 import sys
 import threading
+import time
 import traceback
 import warnings
+from collections import Counter
 
 
 def hush(level: str = "warning") -> None:
@@ -17,6 +19,8 @@ def hush(level: str = "warning") -> None:
     os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
     form = "%(asctime)s %(levelname)s %(name)s: %(message)s"
     logging.basicConfig(level=level.upper(), format=form)
+    for handler in logging.getLogger().handlers:
+        handler.addFilter(_NotTooOften())
     make = logging.getLogRecordFactory()
 
     def record(*args, **kwargs):
@@ -52,3 +56,22 @@ def kind_and_place(error: BaseException | None) -> str:
 
 def _first_line(record: logging.LogRecord) -> str:
     return record.getMessage().partition("\n")[0]
+
+
+class _NotTooOften(logging.Filter):
+    """Lets the same line through so many times a minute: what anybody can cause must not fill a disk."""
+
+    def __init__(self, most: int = 20, clock=time.monotonic):
+        super().__init__()
+        self._most, self._clock = most, clock
+        self._minute, self._seen = 0.0, Counter[tuple]()
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        minute = self._clock() // 60
+        if minute != self._minute:
+            self._minute, self._seen = minute, Counter()
+        about = (record.name, record.module, record.lineno)
+        self._seen[about] += 1
+        if self._seen[about] == self._most:
+            record.msg, record.args = f"{record.getMessage()} (said no more for a minute)", None
+        return self._seen[about] <= self._most or record.levelno <= logging.DEBUG

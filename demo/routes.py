@@ -43,6 +43,9 @@ OPEN: dict[str, str] = {
     API + "/call/explain/{name}": "GET",
 }
 
+# What is of no use while nothing can be judged: whoever watches the demo should see that from outside.
+NEEDS_MODEL = ("/", "/config", UPLOAD, API + "/queue/join", API + "/call/explain")
+
 
 def _compiled(template: str) -> re.Pattern:
     pattern = re.sub(r"\\{(\w+)\\}", lambda found: _PARTS[found[1]], re.escape(template))

@@ -10,6 +10,7 @@ import ipaddress
 import os
 import re
 import socket
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from urllib.parse import urlparse
 
@@ -30,6 +31,7 @@ class Rules:
         embedders: origins of pages that may show the demo in a frame.
         evaluates: whether the page has scripts that Gradio evaluates (`js=` of an event).
         scripts: sources of inline scripts that Gradio adds in the browser (`head=` of the page).
+        trouble: gives why nothing can be judged at the moment, or None.
     """
 
     hosts: set[str] = field(default_factory=set)
@@ -37,6 +39,7 @@ class Rules:
     embedders: tuple[str, ...] = ()
     evaluates: bool = False
     scripts: tuple[str, ...] = ()
+    trouble: Callable[[], Exception | None] = lambda: None
     tries: Tries = field(default_factory=Tries)
 
     def __post_init__(self):

@@ -5,9 +5,10 @@ from html import escape
 import numpy as np
 
 from demo import texts
-from demo.views import percent
+from demo.views import class_name, percent
 from lungcnn import ModelCard, Reading, SeriesReport
 
+FINDINGS = 5  # listed at once
 # The plot is stretched to the page's width; its labels are not, so that they can be read on a phone.
 WIDTH, HEIGHT, MARGIN = 900, 100, 4
 
@@ -39,18 +40,23 @@ def _first(report: SeriesReport) -> str:
         f"<span>({percent(float(report.profile[index, suspect]))})</span></button>"
         for index in report.suspicious
     )
-    first = texts.LOOK_FIRST.format(name=report.classes.suspicious)
+    first = texts.LOOK_FIRST.format(name=class_name(report.classes.suspicious or ""))
     return f'<p class="first"><span class="quiet">{first}</span> {buttons}</p>' if buttons else ""
 
 
 def _findings(report: SeriesReport) -> str:
     """What persists over neighbouring slices, each with a button to its strongest slice."""
-    items = "".join(
+    items = [
         f'<li><button type="button" data-slice="{one.peak_slice}" class="jump">{one.peak_slice + 1} '
         f"<span>({percent(one.malignant)})</span></button> {escape(one.sentence)}</li>"
         for one in report.findings
-    )
-    listed = f"<ol>{items}</ol>" if items else ""
+    ]
+    listed = f"<ol>{''.join(items[:FINDINGS])}</ol>" if items else ""
+    if more := items[FINDINGS:]:
+        listed += (
+            f"<details><summary>{texts.MORE_FINDINGS.format(count=len(more))}</summary>"
+            f'<ol start="{FINDINGS + 1}">{"".join(more)}</ol></details>'
+        )
     return f'<div id="series-findings"><p>{escape(report.findings_in_words)}</p>{listed}</div>'
 
 
@@ -74,11 +80,11 @@ def profile(report: SeriesReport, card: ModelCard | None) -> str:
             f'<line x1="0" x2="{WIDTH}" y1="{_y(threshold):.1f}" y2="{_y(threshold):.1f}" class="threshold">'
             f"<title>{texts.OPERATING_TITLE} {percent(threshold)}</title></line>"
         )
-        dotted = f"<span>{texts.THRESHOLD_LEGEND.format(name=report.classes.suspicious)}</span>"
+        dotted = texts.THRESHOLD_LEGEND.format(name=class_name(report.classes.suspicious or ""))
     now = f'<line id="profile-now" x1="0" x2="0" y1="0" y2="{HEIGHT}"/>'
     legend = "".join(
         f'<span><svg viewBox="0 0 24 6" aria-hidden="true"><path d="M0 3H24" class="curve of-{name}"/></svg>'
-        f"{name}</span>"
+        f"{class_name(name)}</span>"
         for name in report.classes
     )
     ends = f'<div class="ends" aria-hidden="true"><span>{texts.FEET}</span><span>{texts.HEAD}</span></div>'
@@ -87,7 +93,7 @@ def profile(report: SeriesReport, card: ModelCard | None) -> str:
         f'<div class="profile quiet"><div class="shares" aria-hidden="true">{shares}</div>'
         f'<svg id="profile" viewBox="0 0 {WIDTH} {HEIGHT}" preserveAspectRatio="none" role="img" '
         f'aria-label="{texts.PROFILE_LABEL}" data-count="{count}">{limits}{"".join(lines)}{now}</svg>{ends}</div>'
-        f'<p class="legend quiet">{legend}{dotted}</p>'
+        f'<p class="legend quiet">{legend}<span>{dotted}</span></p>'
     )
 
 
@@ -116,15 +122,15 @@ def _y(share: float) -> float:
 
 
 def _table(report: SeriesReport) -> str:
-    head = "".join(
-        f"<th scope='col'>{title}</th>" for title in (*texts.TABLE_HEAD, *report.classes, texts.TABLE_REMARKS)
-    )
+    titles = (*texts.TABLE_HEAD, *map(class_name, report.classes), texts.TABLE_REMARKS)
+    head = "".join(f"<th scope='col'>{title}</th>" for title in titles)
     rows = []
     for index, (one, place) in enumerate(zip(report.slices, report.positions, strict=True)):
         shares = ["–"] * len(report.classes)
         if one.probabilities:
             shares = [percent(share) for share in one.probabilities.values()]
-        said = one.prediction or (texts.NOT_JUDGED if one.status == "refused" else texts.NOT_READ)
+        not_said = texts.NOT_JUDGED if one.status == "refused" else texts.NOT_READ
+        said = texts.VERDICTS[one.verdict.call] if one.verdict else not_said
         why = " ".join(reason.message for reason in one.reasons)
         cells = "".join(
             f"<td>{escape(cell)}</td>" for cell in ("–" if place is None else f"{place:.1f}", said, *shares)

@@ -1,5 +1,10 @@
-"""Every text of the page, in one place."""
+"""Every text of the page, in one place: in English, each with its key in the catalogue (`say.Text`)."""
 
+import lungcnn
+from demo.reason_texts import REASONS as REASONS
+from demo.say import keyed
+
+DISCLAIMER = lungcnn.DISCLAIMER
 TITLE = "Lung-CT slice classifier"
 SUBTITLE = "One chest-CT slice in; class probabilities out, and the place the network looked at."
 NOTICE = "De-identified images only. Uploads are read into memory and deleted at once."
@@ -73,10 +78,23 @@ VIEWER = {
 
 SAYS = "What the model says"
 EMPTY_RESULT = "Class probabilities, and what speaks for and against them, will appear here."
-PREDICTION = "Predicted class"
+CLASS_NAMES = {name: name for name in lungcnn.CLASSES}
+VERDICTS, VERDICT_REASONS = lungcnn.VERDICTS, lungcnn.VERDICT_REASONS
+SET_OF_ALL, SET_OF_SOME = lungcnn.SET_OF_ALL, lungcnn.SET_OF_SOME
+OR, AND, WITH_SHARE = "{one} or {other}", "{one} and {other}", "{name} ({share})"
+PREDICTION = "Most probable class:"
 EXPLAIN_CLASS = "Show the evidence for"
-THE_PREDICTED = "the predicted class"
+THE_PREDICTED = "the most probable class"
 METHOD = "Method"
+EXACTLY = "Exactly (in English)"
+DRAWN = "Drawn here:"
+RIGHT, NEITHER = "The model is right.", "The model doesn't decide."
+WRONG_ALARM = "The model is wrong: nothing of a malignant form was drawn."
+WRONG_MISS = "The model is wrong: what was drawn is of a malignant form."
+WRONG_REFUSAL = "Refusing it is wrong."
+RIGHT_REFUSAL = "Refusing it is right."
+PEAK_ON = "The strongest evidence for {name} lies on it."
+PEAK_OFF = "The strongest evidence for {name} lies elsewhere."
 REFUSED = "This image was not judged"
 ERROR = "The file could not be read"
 FAILED_TITLE = "Something went wrong here"
@@ -100,7 +118,8 @@ CLEAR, CLEAR_HINT = "Clear", "Take slice and result off the page"
 TRUST = "Can I trust it?"
 WHAT = "What is this?"
 NUMBERS = "The numbers"
-MARKS = {"good": ("✓", "speaks for it"), "caution": ("!", "take care"), "none": ("–", "not known")}
+WHAT_OF = "What is this? {title}"
+MARKS = {"good": "speaks for it", "caution": "take care", "info": "to know", "none": "not known"}
 
 GATE_TITLE = "The image"
 GATE_OK = "Accepted: an axial chest-CT slice."
@@ -113,7 +132,6 @@ GATE_WHAT = (
 )
 
 TRAINING_TITLE = "Like the training slices?"
-TRAINING_NOT = "Not seen in training. "
 TRAINING_OK = "Its features lie among those of the training slices."
 TRAINING_WHAT = (
     "The network turns a slice into features, and their distance to those of the training slices is measured. "
@@ -123,20 +141,30 @@ TRAINING_WHAT = (
 
 CONFIDENCE_TITLE = "At this confidence"
 CONFIDENCE = (
-    "Where the most probable class got {low} to {high} %, the model was right on {right} of {slices} slices of "
-    "patients it had not seen."
+    "Where the most probable class got {low} to {high} %, it was the true one on {right} of {slices} slices "
+    "of patients the "
+    "model had not seen (95 % interval {least} to {most})."
+)
+CONFIDENCE_FEW = (
+    "Only {slices} slices of unseen patients got {low} to {high} %: too few to say how often such a call is right "
+    "({least} to {most})."
 )
 CONFIDENCE_NONE = "How often the model is right at this confidence was not measured."
 CONFIDENCE_WHAT = (
     "Slices of patients that the network was not trained on were sorted by the probability of the called class, "
     "and in each range the right calls were counted. A probability can be believed as a share only if that count "
-    "comes near it. Source: out-of-fold predictions in training; reliability after Guo 2017."
+    "comes near it. The tick asks for 30 slices and for an interval that begins at 80 %. Slices of one "
+    "patient are alike, so "
+    "the intervals are rather too narrow. Source: out-of-fold predictions in training; reliability after Guo 2017."
 )
 
 OPERATING_TITLE = "The operating point"
-OPERATING_ABOVE = "{name} {share} lies above the operating point of {threshold}: called positive."
-OPERATING_BELOW = "{name} {share} lies below the operating point of {threshold}: called negative."
-OPERATING_FIGURES = "On unseen patients: sensitivity {sensitivity}, specificity {specificity} by slice."
+OPERATING = "It lies at {threshold}."
+OPERATING_FIGURES = (
+    "It lies at {threshold}: {sensitivity} of the {name} slices of unseen patients are above it, and "
+    "{alarms} of the "
+    "others, too."
+)
 OPERATING_NONE = "No operating point was chosen for this model."
 OPERATING_WHAT = (
     "A threshold on the probability of the suspicious class turns it into yes or no. It was set where nine of ten of "
@@ -147,13 +175,21 @@ OPERATING_WHAT = (
 HEATMAP_TITLE = "The heatmap"
 HEATMAP_PENDING = "Being checked …"
 HEATMAP_NOTHING = "Nothing on this slice speaks for {name}: there is no heatmap to show."
+MAP_BETTER, MAP_NO_BETTER = lungcnn.MAP_BETTER, lungcnn.MAP_NO_BETTER
+MAP_OUTSIDE = "Evidence outside the lungs is no evidence of disease in them."
+STRENGTHS = lungcnn.STRENGTHS
+STRENGTH_UNKNOWN = "How strong the evidence is isn't known for this method and model."
 HEATMAP_WHAT = (
     "What the map marks is hidden and uncovered step by step, and the fall and rise of the class's probability "
     "are compared with the same for random places. A map that does no better than random does not show what the "
-    "network used; one that does still says nothing about disease. Source: deletion and insertion, Petsiuk 2018; "
+    "network used; one that does still says nothing about disease. The tick asks for more than that: half of "
+    "the map in the lungs, and "
+    "more evidence than on most training slices of other classes. Source: deletion and insertion, Petsiuk 2018; "
     "completeness, Draelos and Carin 2020."
 )
 CHECK_ROWS = {
+    "peak": "Largest cell of the map",
+    "hidden": "Probability of the class, with what is marked hidden",
     "deletion": "Deletion: area as marked cells are hidden (random order)",
     "insertion": "Insertion: area as they are uncovered (random order)",
     "where": "In the lungs / rest of the body / outside",
@@ -174,11 +210,12 @@ WHICH_SERIES = "Series in the upload, the longest first"
 ONE_SERIES = "{number}: {count} slices{spacing}"
 SPACING = ", {mm:g} mm apart"
 LOOK_FIRST = "Look first at slice (probability of {name})"
-PROFILE_LABEL = "Probabilities of the three classes along the series; the slice slider gives each slice's numbers"
+PROFILE_LABEL = "Probabilities of the classes along the series; the slice slider gives each slice's numbers"
 FEET, HEAD = "feet", "head"
 THRESHOLD_LEGEND = "dotted line: the operating point for {name}"
 ALL_SLICES = "All slices"
-TABLE_HEAD = ("Slice", "mm", "Predicted")
+MORE_FINDINGS = "{count} more"
+TABLE_HEAD = ("Slice", "mm", "Verdict")
 TABLE_REMARKS = "Remarks"
 NOT_JUDGED, NOT_READ = "not judged", "not readable"
 SET_ASIDE = "{count} file(s) belong to no series and were set aside: {reason}"
@@ -189,15 +226,15 @@ OF = "{done} of {count}"
 
 TAKE = "Take away"
 EXPORTS = {
-    "overlay": ("Overlay (PNG)", "lungcnn-overlay.png", "image/png"),
-    "report": ("Report (PDF)", "lungcnn-report.pdf", "application/pdf"),
-    "record": ("Result (JSON)", "lungcnn-result.json", "application/json"),
-    "heatmap": ("Heatmap (NumPy)", "lungcnn-heatmap.npy", "application/octet-stream"),
+    "overlay": "Overlay (PNG)",
+    "report": "Report (PDF)",
+    "record": "Result (JSON)",
+    "heatmap": "Heatmap (NumPy)",
 }
 NOTHING_TO_TAKE = "There is nothing to take away yet: no slice is shown."
 TAKE_HINT = "Drawn as the viewer shows it; without file name, header or anything else that names the upload."
 
-DICOM = ("DICOM results (zip)", "lungcnn-dicom.zip", "application/zip")
+DICOM = "DICOM results (zip)"
 DICOM_HINT = (
     "Overlay, structured report and heatmap of this slice. These files carry the name and identifiers of the upload's "
     "patient: they belong in the same study, not on a public page."
@@ -250,7 +287,31 @@ ROC_AXES = ("1 − specificity", "sensitivity")
 RELIABILITY_LABEL = "Share of right calls against the probability of the called class"
 RELIABILITY_AXES = ("probability of the called class", "share that is right")
 
-# ---------------------------------------------------------------- serving
+# ---------------------------------------------------------------- when something fails
+
+UPLOAD_TOO_LARGE = (
+    "A file is larger than {limit} MiB, the most that is accepted (a zip of 700 slices fits). Send fewer slices at a "
+    "time, or judge them on the command line: python -m lungcnn predict FOLDER --series."
+)
+UPLOAD_GONE = "The upload is no longer here: uploads are used once and kept for minutes only. Send the file again."
+WORKER_DIED = (
+    "The process that runs the model stopped in the middle of this slice, several times, and is being started again. "
+    "Try again in half a minute."
+)
+WORKER_DEADLY = (
+    "What you sent made the process that reads and judges it stop, twice: it is not tried again. Export the slice "
+    "anew, for instance uncompressed."
+)
+WORKER_SLOW = "The slice took longer than {seconds} seconds and was given up. Try another export of it."
+WORKER_GONE = (
+    "Nothing can be judged at the moment: the model can't be loaded on this machine. It is tried again every minute; "
+    "come back later, or tell the people who run this demo."
+)
+
+# All of the above stand on the page: their keys follow from their names, and a test holds every language to them.
+globals().update({name: keyed(name.lower(), value) for name, value in tuple(globals().items()) if name.isupper()})
+
+# ---------------------------------------------------------------- console and programs, in English alone
 
 PUBLIC_LINK = "Public link: {link} (for de-identified images only)"
 NO_PUBLIC_LINK = "No public link could be made (no internet?); going on here."
@@ -276,10 +337,6 @@ BODY_TOO_LARGE = "This request is too large. Files go through the upload."
 NO_LINKS = "Files are accepted as uploads only, not as links to elsewhere."
 TOO_MANY_TRIES = "Too many people are trying to log in. Wait a minute, then try again."
 UPLOAD_FORM = "Uploads are sent as multipart/form-data, in fields named files."
-UPLOAD_TOO_LARGE = (
-    "A file is larger than {limit} MiB, the most that is accepted (a zip of 700 slices fits). Send fewer slices at a "
-    "time, or judge them on the command line: python -m lungcnn predict FOLDER --series."
-)
 UPLOADS_FULL = "Too many uploads are waiting. Try again in a minute."
 NO_UPLOAD = "A file is named by what its upload was answered with, not by a path."
 BAD_CALL = "This is not a call that the demo knows. See docs/serving.md for its API."
@@ -287,10 +344,3 @@ TOO_SLOW = "The request came in too slowly and was given up. Send it again."
 FOREIGN_ORIGIN = (
     "A page of another site can't use the demo. Whoever runs it can name that site's host with --trust-host."
 )
-UPLOAD_GONE = "The upload is no longer here: uploads are used once and kept for minutes only. Send the file again."
-WORKER_DIED = (
-    "The process that runs the model stopped in the middle of this slice and is being started again. Try again in half "
-    "a minute; if it stops on the same file again, that file is the reason."
-)
-WORKER_SLOW = "The slice took longer than {seconds} seconds and was given up. Try another export of it."
-WORKER_GONE = "The model can't be kept running on this machine (out of memory?). Tell the people who run this demo."

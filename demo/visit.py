@@ -9,6 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
+from demo.examples import Truth
+from demo.worker.deposits import Upload
 from lungcnn import CTSlice, Reading, Series, SeriesReport, SliceReport
 
 DELIVERY_SECONDS = 2  # for a browser that went away in the middle
@@ -48,9 +50,12 @@ class Stack:
     """A series that was judged.
 
     Attributes:
+        upload: whose series it is. number: which of them. reading: all that was found in the upload, without the files.
         name: a random one, by which the viewer tells its slices from others.
     """
 
+    upload: Upload
+    number: int
     reading: Reading
     series: Series
     report: SeriesReport
@@ -66,6 +71,7 @@ class Shown:
         report: what is said of it; None as long as nothing is.
         index: its place in `stack`, the series, if there is one.
         source: the DICOM file of the slice, where the operator offers DICOM results; else None.
+        truth: what was drawn, for a bundled phantom.
         name: a random one for the slice, which ties maps to it.
     """
 
@@ -74,6 +80,7 @@ class Shown:
     index: int = 0
     stack: Stack | None = None
     source: bytes | Path | None = field(default=None, repr=False)
+    truth: Truth | None = None
     name: str = field(default_factory=lambda: secrets.token_hex(8))
 
     @property

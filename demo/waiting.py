@@ -2,31 +2,33 @@
 
 from __future__ import annotations
 
-import functools
 import os
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
+from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from demo.judge import Judge, JudgeHere
+from demo.judge import Judge, JudgeHere, Reader, ReadHere
 from demo.worker.client import PipelineProcess
 from lungcnn import usable_cores
-
-if TYPE_CHECKING:
-    from lungcnn import CTSlice
 
 
 class JudgeInWaiting:
     """A judge that loads in the background, so that the page is served at once.
 
+    Args:
+        load: gives the judge, or raises why there is none; it is asked again then. reader: reads files meanwhile.
+        trouble: gives why nothing can be judged at the moment, or None.
+
     Attributes:
-        read: as `load_slice`; it doesn't wait for the judge.
+        reader: as given; it doesn't wait for the judge.
     """
 
-    def __init__(self, load: Callable[[], Judge], read: Callable[..., CTSlice]):
-        self._load, self.read = load, read
+    def __init__(
+        self, load: Callable[[], Judge], reader: Reader, trouble: Callable[[], Exception | None] = lambda: None
+    ):
+        self._load, self.reader, self.trouble = load, reader, trouble
         self._outcome: Future[Judge] = Future()
 
     def start(self) -> None:
@@ -46,7 +48,30 @@ class JudgeInWaiting:
 
     def get(self) -> Judge:
         """The judge, waited for. Raises what loading ended in."""
-        return self._outcome.result()
+        return self._load() if self._outcome.exception() else self._outcome.result()
+
+
+class _Elsewhere:
+    """A process of its own that is started when it is first asked for something."""
+
+    def __init__(self, model: Path | str | None, threads: int):
+        self._arguments, self._once = (model, threads), threading.Lock()
+
+    @cached_property
+    def _made(self) -> PipelineProcess:
+        return PipelineProcess(*self._arguments)
+
+    def start(self) -> PipelineProcess:
+        with self._once:
+            return self._made
+
+    @property
+    def trouble(self) -> Exception | None:
+        """As of the process, which isn't started for that."""
+        return self._made.trouble if "_made" in self.__dict__ else None
+
+    def __getattr__(self, name: str):
+        return getattr(self.start(), name)
 
 
 def judge_elsewhere(model: Path | str | None, threads: int) -> JudgeInWaiting:
@@ -55,16 +80,10 @@ def judge_elsewhere(model: Path | str | None, threads: int) -> JudgeInWaiting:
     Its process starts at once where there is a core to spare, and else when it is first asked (the page comes first).
     """
     if os.name == "nt":
-        from lungcnn import Pipeline, load_slice
+        from lungcnn import Pipeline
 
-        return JudgeInWaiting(lambda: JudgeHere(Pipeline.load(model)), load_slice)
-    once = threading.Lock()
-    make = functools.cache(lambda: PipelineProcess(model, threads))
-
-    def process() -> PipelineProcess:
-        with once:
-            return make()
-
+        return JudgeInWaiting(lambda: JudgeHere(Pipeline.load(model)), ReadHere())
+    elsewhere = _Elsewhere(model, threads)
     if usable_cores() > 1:
-        process()
-    return JudgeInWaiting(lambda: process().wait(), lambda content, frame=0: process().load_slice(content, frame))
+        elsewhere.start()
+    return JudgeInWaiting(lambda: elsewhere.wait(), elsewhere, lambda: elsewhere.trouble)

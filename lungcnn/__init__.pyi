@@ -20,6 +20,11 @@ from .evaluation.tables import (
 )
 from .explaining.explanation import Explanation as Explanation
 from .explaining.methods import DEFAULT_METHOD as DEFAULT_METHOD, METHODS as METHODS
+from .explaining.sentences import (
+    MAP_BETTER as MAP_BETTER,
+    MAP_NO_BETTER as MAP_NO_BETTER,
+    STRENGTHS as STRENGTHS,
+)
 from .model.card import (
     ModelCard as ModelCard,
     default_model_path as default_model_path,
@@ -28,7 +33,11 @@ from .model.card import (
     verify_model as verify_model,
 )
 from .model.tensorflow_start import import_tensorflow as import_tensorflow
-from .phantoms.bundled import BUNDLED as BUNDLED, PHANTOMS as PHANTOMS
+from .phantoms.bundled import (
+    BUNDLED as BUNDLED,
+    PHANTOMS as PHANTOMS,
+    bundled_phantom as bundled_phantom,
+)
 from .pipeline import Pipeline as Pipeline
 from .reading.acquisition import SliceFacts as SliceFacts
 from .reading.ct_slice import CTSlice as CTSlice
@@ -53,7 +62,20 @@ from .results.rendering import (
     render_slice as render_slice,
 )
 from .results.series_report import SeriesReport as SeriesReport
-from .results.slice_report import DISCLAIMER as DISCLAIMER, SliceReport as SliceReport
+from .results.slice_report import (
+    DISCLAIMER as DISCLAIMER,
+    SET_OF_ALL as SET_OF_ALL,
+    SET_OF_SOME as SET_OF_SOME,
+    SliceReport as SliceReport,
+)
+from .results.verdict import (
+    FLAGGED as FLAGGED,
+    UNDECIDED as UNDECIDED,
+    VERDICT_REASONS as VERDICT_REASONS,
+    VERDICTS as VERDICTS,
+    Verdict as Verdict,
+    percent as percent,
+)
 from .serving.real_examples import downloaded_examples as downloaded_examples
 from .shipped import shipped_file as shipped_file
 from .system import usable_cores as usable_cores

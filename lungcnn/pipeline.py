@@ -12,6 +12,7 @@ import numpy as np
 from lungcnn.classes import class_index
 from lungcnn.errors import JudgingError, LungCNNError, Reason, RefusalError, UsageError, told_as
 from lungcnn.explaining.evidence import Evidence, evidence_of
+from lungcnn.explaining.evidence_scale import EvidenceScale
 from lungcnn.explaining.explainer import Explainer
 from lungcnn.explaining.explanation import explanation_of
 from lungcnn.explaining.faithfulness import check_explanation
@@ -94,13 +95,21 @@ class Pipeline:
         label = int(found.probabilities[0].argmax()) if wanted is None else wanted
         maps = self.explainer.maps(method, anatomy.crop, found)
         layer = "input" if chosen.gradient_of_input else self.classifier.layer
-        explanation = explanation_of(
-            maps, label, anatomy, ct_slice.spacing, method=method, layer=layer, classes=self.card.classes
-        )
+        explanation = explanation_of(maps, label, anatomy, ct_slice.spacing, method, layer, self.card.classes)
+        explanation = replace(explanation, strengths=self._strengths(method, maps))
         if checks:
             tested = check_explanation(self.classifier, anatomy, found, chosen, maps[label], label)
             explanation = replace(explanation, faithfulness=tested)
         return replace(report, explanation=explanation)
+
+    def _strengths(self, method: str, maps: np.ndarray) -> dict[str, str]:
+        """How strong the evidence is by class, as far as the card tells; maps float32 `[classes, rows, columns]`."""
+        scale = EvidenceScale.from_card(self.card.evidence)
+        if scale is None or scale.layer != self.classifier.layer:
+            return {}
+        peaks = zip(self.card.classes, maps.max(axis=(1, 2)), strict=True)
+        found = {name: scale.strength(method, label, float(peak)) for label, (name, peak) in enumerate(peaks)}
+        return {name: strength for name, strength in found.items() if strength}
 
     def judge(self, prepared: Sequence[Prepared]) -> list[SliceReport]:
         """Judge slices that are prepared, in one batch, without explanations: what `run` says of them otherwise.
@@ -154,6 +163,7 @@ class Pipeline:
             prediction=self.card.classes[int(p.argmax())],
             probabilities={name: float(value) for name, value in zip(self.card.classes, p, strict=True)},
             prediction_set=prediction_set(p, self.card.calibration, self.card.classes),
+            operating_point=self.card.calibration.malignant_threshold,
             model=self._model,
             index=one.index,
             ct_slice=one.shown,

@@ -21,6 +21,7 @@ from lungcnn.evaluation.metrics import RESAMPLES, Predictions, cross_calibrated,
 from lungcnn.evaluation.model_card import model_card
 from lungcnn.evaluation.targets import dataset_targets, outline_targets, phantom_targets, series_calls
 from lungcnn.evaluation.warning_rates import rates_out_of_fold
+from lungcnn.explaining.evidence_scale import fit_evidence_scale
 from lungcnn.explaining.explainer import Explainer
 from lungcnn.explaining.weight_randomisation import randomisation_test
 from lungcnn.gate.familiarity import fit_familiarity
@@ -122,6 +123,7 @@ def run_training(
             "versions": {"python": platform.python_version(), **{name: _version(name) for name in _PACKAGES}},
             "figures": figures,
             "familiarity": familiarity,
+            "evidence": fit_evidence_scale(classifier, crop_set.crops, crop_set.labels).as_dict(),
         },
         crops=crop_set.crops[:: max(1, len(crop_set.slices) // _COMPARED)],
     )

@@ -87,7 +87,8 @@ def test_overlay_and_heatmap_files(run, tmp_path):
 def test_text_output_names_class_and_probabilities(run):
     result = run("predict", EXAMPLES / "apex-normal.dcm", "--no-checks")
     assert result.exit_code == 0
-    assert re.search(r"\t(Can't be ruled out: \w+( or \w+)?|None of the three .* abstains)\.$", result.stdout, re.M)
+    assert re.search(r"\t(Flagged as suspicious|Not flagged|Undecided): malignant \d+ % .*\tnormal 0\.", result.stdout)
+    assert re.search(r"\t(In the prediction set: \w+|All three classes .* abstains\.)", result.stdout)
     assert "normal 0." in result.stdout
     assert "Not a medical device" in result.stderr
     assert "Not a medical device" not in run("predict", EXAMPLES / "apex-normal.dcm", "--no-checks", "--quiet").output

@@ -28,6 +28,7 @@ KEYS = {
     "status",
     "reasons",
     "warnings",
+    "verdict",
     "prediction",
     "probabilities",
     "prediction_set",
@@ -46,7 +47,16 @@ def test_report_of_a_slice(pipeline, phantom_slice):
     assert record["prediction"] in record["prediction_set"]
     assert record["model"] == {"name": "cancer_classification_model", "sha256": pipeline.card.sha256}
     explanation = record["explanation"]
-    assert set(explanation) == {"method", "class", "layer", "peak_xy", "lung_fraction", "cell_mm", "faithfulness"}
+    assert set(explanation) == {
+        "method",
+        "class",
+        "layer",
+        "peak_xy",
+        "lung_fraction",
+        "strength",
+        "cell_mm",
+        "faithfulness",
+    }
     assert {"deletion_auc", "insertion_auc", "better_than_random", "sentence"} < set(explanation["faithfulness"])
     assert (explanation["method"], explanation["class"]) == ("grad-cam", record["prediction"])
     assert explanation["layer"] == "conv5"

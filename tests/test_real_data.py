@@ -2,6 +2,7 @@
 
 import csv
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,9 +11,12 @@ from conftest import ROOT
 
 from lungcnn.cli import main
 from lungcnn.dataset.folder import read_dataset
+from lungcnn.evaluation.lidc import nodule_boxes
+from lungcnn.evaluation.series_findings import measure_findings
 from lungcnn.gate.examine import examine
 from lungcnn.model.card import load_card
 from lungcnn.reading.loading import iter_slices, load_slice
+from lungcnn.reading.series_reader import read_series
 
 pytestmark = pytest.mark.data
 MODEL = ROOT / "models" / "cancer_classification_model.keras"
@@ -55,6 +59,15 @@ def test_the_lidc_series(data):
     assert len(judged) == 92  # on 12 of them, at the lungs' ends, lung is seen on one side only
     assert {reason["code"] for r in found for reason in r["reasons"]} == {"no_lungs"}
     assert status == 3
+
+
+def test_the_tumour_of_the_lidc_series_is_its_first_finding(data, shipped):
+    (series,) = read_series(data / "lidc-0001").series
+    boxes = nodule_boxes(data / "lidc-0001")
+    names = [Path(one.name).name for one in series.slices]
+    tumour = {index: boxes[name] for index, name in enumerate(names) if name in boxes}
+    figures = measure_findings(shipped.run_series(series), tumour, series.slices[0].read().spacing)
+    assert (len(tumour), figures["judged"], figures["rank"]) == (8, 92, 1)
 
 
 def test_twenty_real_slices(data):

@@ -1,4 +1,4 @@
-"""`python -m demo.worker HANDLE THREADS MODEL`: started by `PipelineProcess`, of no use to a person."""
+"""`python -m demo.worker HANDLE BEAT THREADS MODEL`: started by `PipelineProcess`, of no use to a person."""
 
 import contextlib
 import signal
@@ -12,12 +12,12 @@ def main() -> None:
     from demo.private_logs import hush
     from demo.worker.server import serve
 
-    handle, threads, model = sys.argv[1:4]
+    handle, beat, threads, model = sys.argv[1:5]
     hush()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that serves the page
     with contextlib.suppress(OSError):  # where memory runs out, the page should outlive this
         Path("/proc/self/oom_score_adj").write_text("500")
-    serve(Connection(int(handle)), int(threads), model or None)
+    serve(Connection(int(handle)), float(beat), int(threads), model or None)
 
 
 if __name__ == "__main__":

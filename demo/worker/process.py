@@ -1,11 +1,12 @@
-"""One worker process: started, spoken to over its pipe, and its end noticed."""
+"""One worker process: started, spoken to over its pipe, and its end or its silence noticed."""
 
 from __future__ import annotations
 
 import contextlib
-import itertools
+import logging
 import os
 import queue
+import secrets
 import subprocess
 import sys
 import threading
@@ -17,13 +18,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from demo import texts
-from demo.worker.protocol import Call, Failure, Loaded, NotLoaded, Progress, Result, Stop
+from demo.worker.protocol import Beat, Begun, Call, Failure, Loaded, NotLoaded, Progress, Result, Stop
 from lungcnn import LungCNNError
 
 if TYPE_CHECKING:
     from lungcnn import ModelCard
 
-Inbox = queue.SimpleQueue[Progress | Result | Failure]
+Inbox = queue.SimpleQueue[Begun | Progress | Result | Failure]
+# A process that is there but says nothing is given up: so many silences, of the seconds that it was given, while it
+# loads its model or its code, which may hold it up for long.
+_LOADING, _STARTING = 6, 30
+_LOOKS = 10  # at each silence: this process may have been stopped itself
+log = logging.getLogger("demo")
 
 
 class WorkerError(LungCNNError):
@@ -32,31 +38,44 @@ class WorkerError(LungCNNError):
     code = "worker"
 
 
+class WorkerDied(WorkerError):  # noqa: N818 - as its base
+    """It died. Attributes: alone: whether nothing else was asked of it."""
+
+    alone = False
+
+
 class WorkerProcess:
     """`python -m demo.worker`, once.
 
     Attributes:
         ready: its model's card, or why there is none.
-        refused: True where the model can't be loaded, which it can't be the next time either.
+        refused: True where the model can't be loaded.
     """
 
-    def __init__(self, arguments: list[str], ready: Future[ModelCard], on_end: Callable[[WorkerProcess], None]):
-        self.ready, self.refused, self._on_end = ready, False, on_end
-        self._numbers = itertools.count()
-        self._inboxes: dict[int, Inbox] = {}
+    def __init__(
+        self,
+        arguments: list[str],
+        ready: Future[ModelCard],
+        on_end: Callable[[WorkerProcess], None],
+        silence: float,
+    ):
+        self.ready, self.refused, self._on_end, self._silence = ready, False, on_end, silence
+        self._unheard, self._heard = 0, False
+        self._inboxes: dict[str, Inbox] = {}
         self._outbox: queue.SimpleQueue[memoryview | None] = queue.SimpleQueue()
         self._connection, theirs = Pipe()
         handle = theirs.fileno()
         paths = [str(Path(__file__).parents[2]), *filter(None, [os.environ.get("PYTHONPATH")])]
         self._process = subprocess.Popen(  # noqa: S603 - our own module
-            [sys.executable, "-m", "demo.worker", str(handle), *arguments],
+            [sys.executable, "-m", "demo.worker", str(handle), str(silence / 5), *arguments],
             pass_fds=[handle],
             stdin=subprocess.DEVNULL,
             env=os.environ | {"PYTHONPATH": os.pathsep.join(paths)},
         )
         theirs.close()
+        self._over = threading.Event()
         # Sending has a thread of its own: a process that hangs doesn't read its pipe, and would hold whoever writes.
-        for target in (self._send, self._listen):
+        for target in (self._send, self._listen, self._watch):
             threading.Thread(target=target, daemon=True).start()
 
     @property
@@ -72,20 +91,24 @@ class WorkerProcess:
         """Whether somebody waits for an answer."""
         return bool(self._inboxes)
 
-    def begin(self, name: str, args: tuple, options: dict) -> tuple[int, Inbox]:
-        """Call a method; returns the call's number, and where its messages arrive."""
-        number, inbox = next(self._numbers), Inbox()
-        message = ForkingPickler.dumps(Call(number, name, args, options))
-        self._inboxes[number] = inbox
+    def begin(self, name: str, args: tuple, options: dict) -> tuple[str, Inbox]:
+        """Call a method; returns the call's token, and where its messages arrive."""
+        token, inbox = secrets.token_hex(8), Inbox()
+        message = ForkingPickler.dumps(Call(token, name, args, options))
+        self._inboxes[token] = inbox
         self._outbox.put(message)
-        if self.returncode is not None:  # it ended meanwhile: nobody else will say so
-            inbox.put(Failure(number, WorkerError(texts.WORKER_DIED)))
-        return number, inbox
+        if self._over.is_set():  # nobody else will say so
+            inbox.put(Failure(token, WorkerDied(texts.WORKER_DIED)))
+        return token, inbox
 
-    def leave(self, number: int) -> None:
+    def tell(self, name: str, *args) -> None:
+        """Call a method without waiting for anything."""
+        self._outbox.put(ForkingPickler.dumps(Call(secrets.token_hex(8), name, args)))
+
+    def leave(self, token: str) -> None:
         """Wait no longer for a call."""
-        if self._inboxes.pop(number, None):
-            self._outbox.put(ForkingPickler.dumps(Stop(number)))
+        if self._inboxes.pop(token, None):
+            self._outbox.put(ForkingPickler.dumps(Stop(token)))
 
     def end(self) -> None:
         """Kill it."""
@@ -98,27 +121,41 @@ class WorkerProcess:
             while (message := self._outbox.get()) is not None:
                 self._connection.send_bytes(message)
 
+    def _watch(self) -> None:
+        """Kill it where it is stopped or hangs: others wait for it, and it would not end by itself."""
+        while not self._over.wait(self._silence / _LOOKS):
+            self._unheard += 1
+            patience = 1 if self.ready.done() else _LOADING if self._heard else _STARTING
+            if self._unheard > patience * _LOOKS:
+                log.error("the worker process said nothing for %g seconds", patience * self._silence)
+                self.end()
+
     def _listen(self) -> None:
         """Hand messages to those who wait for them, until the process ends."""
         with contextlib.suppress(EOFError, OSError):
             while not self.refused:
                 message = self._connection.recv()
+                self._unheard, self._heard = 0, True
+                if isinstance(message, Beat):
+                    continue
                 if isinstance(message, Loaded):
                     self.ready.set_result(message.card)
                 elif isinstance(message, NotLoaded):
                     self.refused = True
                     self.ready.set_exception(message.error)
-                elif isinstance(message, Progress):
-                    if inbox := self._inboxes.get(message.number):
+                elif isinstance(message, Begun | Progress):
+                    if inbox := self._inboxes.get(message.token):
                         inbox.put(message)
-                elif inbox := self._inboxes.pop(message.number, None):
+                elif inbox := self._inboxes.pop(message.token, None):
                     inbox.put(message)
         self._process.kill()
         self._process.wait()
         self._outbox.put(None)
         self._on_end(self)  # first, so that who hears of the end and asks again finds the next one
+        self._over.set()
         self._connection.close()
-        error = self.ready.exception() if self.refused else None
-        reason = error if isinstance(error, Exception) else WorkerError(texts.WORKER_DIED)
-        for number, inbox in list(self._inboxes.items()):
-            inbox.put(Failure(number, reason))
+        left = list(self._inboxes.items())
+        for token, inbox in left:
+            error = WorkerDied(texts.WORKER_DIED)
+            error.alone = len(left) == 1
+            inbox.put(Failure(token, error))

@@ -1,7 +1,8 @@
 """What page and worker say to each other over their pipe.
 
-The page sends a `Call`, and perhaps a `Stop` of that number later. The worker answers a call with any number of
-`Progress` and then one `Result` or `Failure`; once, unasked, it says `Loaded`, or `NotLoaded` and ends.
+The page sends a `Call` with a random token, and perhaps a `Stop` of that token later. The worker answers a call with
+`Begun`, any number of `Progress` and then one `Result` or `Failure`; once, unasked, it says `Loaded`, or `NotLoaded`
+and ends; and `Beat` every now and then, for as long as it is able to.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 class Call:
     """One of `server.Methods` by name."""
 
-    number: int
+    token: str
     name: str
     args: tuple = ()
     options: dict[str, Any] = field(default_factory=dict)
@@ -27,14 +28,21 @@ class Call:
 class Stop:
     """Nobody waits for a call any more: it ends at its next progress, or doesn't begin."""
 
-    number: int
+    token: str
+
+
+@dataclass(frozen=True)
+class Begun:
+    """A call's turn has come."""
+
+    token: str
 
 
 @dataclass(frozen=True)
 class Progress:
     """Something that a call tells on its way: the report of a slice."""
 
-    number: int
+    token: str
     value: Any
 
 
@@ -42,7 +50,7 @@ class Progress:
 class Result:
     """What a call returned."""
 
-    number: int
+    token: str
     value: Any
 
 
@@ -50,8 +58,13 @@ class Result:
 class Failure:
     """What a call raised."""
 
-    number: int
+    token: str
     error: Exception
+
+
+@dataclass(frozen=True)
+class Beat:
+    """The worker is alive."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +76,6 @@ class Loaded:
 
 @dataclass(frozen=True)
 class NotLoaded:
-    """Why it isn't, and won't be."""
+    """Why it isn't."""
 
     error: Exception

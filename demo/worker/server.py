@@ -5,16 +5,19 @@ import logging
 import os
 import pickle
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-from demo.worker.protocol import Call, Failure, Loaded, NotLoaded, Progress, Result, Stop
+from demo.worker.deposits import Deposits, Upload, outline
+from demo.worker.protocol import Beat, Begun, Call, Failure, Loaded, NotLoaded, Progress, Result, Stop
 from lungcnn import LungCNNError, Pipeline, default_model_path, dicom_files, load_slice, verify_model
 
-LONG, MOST_LONG = ("run_series",), 32
+LONG, MOST_LONG = ("run_series", "read_series"), 32
+TELLS = 0.2  # seconds between two words on how far the reading of a series is
 Tell = Callable[[Any], None]
 log = logging.getLogger("demo")
 
@@ -23,8 +26,8 @@ class Stopped(Exception):  # noqa: N818 - it isn't an error
     """Raised in the middle of a call that nobody waits for any more."""
 
 
-def serve(connection: Connection, threads: int, model: str | None) -> None:
-    """Load the model and answer calls until the page is gone.
+def serve(connection: Connection, beat: float, threads: int, model: str | None) -> None:
+    """Load the model and answer calls until the page is gone, saying every `beat` seconds that we are there.
 
     `threads` of them at a time; series, behind which single slices would wait long, run beside them.
     """
@@ -32,6 +35,7 @@ def serve(connection: Connection, threads: int, model: str | None) -> None:
     # While loading, too: slices are read, and the end of the page is heard.
     listener = threading.Thread(target=desk.listen, daemon=True)
     listener.start()
+    threading.Thread(target=desk.beat, args=(beat,), daemon=True).start()
     try:
         verify_model(Path(model) if model else default_model_path())  # before the long way
         pipeline = Pipeline.load(model)
@@ -50,7 +54,7 @@ class Desk:
         self.methods = Methods()
         self._connection, self._lock = connection, threading.Lock()
         self._quick, self._long = ThreadPoolExecutor(threads), ThreadPoolExecutor(MOST_LONG)
-        self._waited_for: set[int] = set()
+        self._waited_for: set[str] = set()
 
     def send(self, message) -> None:
         """To the page; without one this process ends."""
@@ -60,6 +64,12 @@ class Desk:
         except OSError:
             os._exit(0)
 
+    def beat(self, every: float) -> None:
+        """Say that we are there."""
+        while True:
+            self.send(Beat())
+            time.sleep(every)
+
     def listen(self) -> None:
         """Begin what is called, until the page is gone."""
         while True:
@@ -68,33 +78,34 @@ class Desk:
             except (EOFError, OSError):
                 os._exit(0)
             if isinstance(message, Stop):
-                self._waited_for.discard(message.number)
+                self._waited_for.discard(message.token)
             else:
-                self._waited_for.add(message.number)
+                self._waited_for.add(message.token)
                 (self._long if message.name in LONG else self._quick).submit(self._work, message)
 
     def _work(self, call: Call) -> None:
         def check():
-            if call.number not in self._waited_for:
+            if call.token not in self._waited_for:
                 raise Stopped
 
         def tell(value):
             check()
-            self.send(Progress(call.number, value))
+            self.send(Progress(call.token, value))
 
         try:
             check()
-            self.send(Result(call.number, getattr(self.methods, call.name)(tell, *call.args, **call.options)))
+            self.send(Begun(call.token))
+            self.send(Result(call.token, getattr(self.methods, call.name)(tell, *call.args, **call.options)))
         except Stopped:
             pass
         except Exception as error:  # noqa: BLE001 - raised where the call was made
-            self.send(Failure(call.number, presentable(error)))
+            self.send(Failure(call.token, presentable(error)))
         finally:
-            self._waited_for.discard(call.number)
+            self._waited_for.discard(call.token)
 
 
 class Methods:
-    """What may be called, before `take` only `load_slice`. The first argument of each tells the page of progress."""
+    """What may be called, before `take` only what reads. The first argument of each tells the page of progress."""
 
     def __init__(self) -> None:
         # What reading imports later is imported now: beside the model's long import it would wait for it.
@@ -104,12 +115,31 @@ class Methods:
         import pydicom.filereader
         import pydicom.pixels  # noqa: F401
 
+        self._deposits = Deposits()
+
     def take(self, pipeline: Pipeline) -> None:
         """The pipeline is there."""
         self._pipeline = pipeline
 
     def load_slice(self, tell: Tell, path_or_bytes, frame: int = 0):
         return load_slice(path_or_bytes, frame)
+
+    def read_series(self, tell: Tell, upload: Upload):
+        said = 0.0
+
+        def progress(done: int, files: int) -> None:
+            nonlocal said
+            if time.monotonic() - said > TELLS:
+                said = time.monotonic()
+                tell((done, files))
+
+        return outline(self._deposits.read(upload, progress))
+
+    def read_slice(self, tell: Tell, upload: Upload, *which):
+        return self._deposits.slice(upload, *which)
+
+    def forget(self, tell: Tell, name: str):
+        self._deposits.forget(name)
 
     def run(self, tell: Tell, *args, **options):
         return self._pipeline.run(*args, **options)
@@ -118,8 +148,8 @@ class Methods:
         for report in self._pipeline.run_file(path_or_bytes, **options):
             tell(report)
 
-    def run_series(self, tell: Tell, series):
-        return self._pipeline.run_series(series, tell)
+    def run_series(self, tell: Tell, upload: Upload, number: int):
+        return self._pipeline.run_series(self._deposits.series(upload, number), tell)
 
     def dicom_files(self, tell: Tell, source, report):
         return dicom_files(source, report)

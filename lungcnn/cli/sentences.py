@@ -16,12 +16,13 @@ SHOWN = 3  # findings, of those that there are
 
 
 def slice_sentence(file: Path, report: SliceReport) -> str:
-    """The file, then the class, its probabilities and the warnings, or why there are none; tabs part the columns."""
+    """The file, then the verdict, the probabilities and the warnings, or why there are none; tabs part the columns."""
     name, warnings = printable_name(str(file)), [warning.message for warning in report.warnings]
     if report.status != "ok":
         return f"{name}\t{report.status}\t" + " ".join([*(reason.message for reason in report.reasons), *warnings])
     shares = ", ".join(f"{kind} {share:.2f}" for kind, share in (report.probabilities or {}).items())
-    columns = [name, report.prediction, shares, report.set_in_words, " ".join(warnings)]
+    verdict = report.verdict and report.verdict.sentence
+    columns = [name, verdict, shares, report.set_in_words, " ".join(warnings)]
     return "\t".join(column for column in columns if column)
 
 

@@ -20,12 +20,10 @@ class Evidence(Protocol):
     Attributes:
         label: index of the suspicious class.
         odds: float `[rows, columns]`, log-odds of that class by each cell alone, up to a constant.
-        spoken: float `[rows, columns]`, what of that class's logit each cell accounts for (HiResCAM).
     """
 
     label: int
     odds: np.ndarray
-    spoken: np.ndarray
 
     def logits(self, kept: np.ndarray) -> np.ndarray:
         """Logits `[k, classes]` of the slice by the cells in each of `k` masks, bool `[k, rows, columns]`."""
@@ -43,9 +41,6 @@ class EvidenceOfMaxima:
         self.label = label
         self._cells, self._weights, self._bias = found.reshape(-1, found.shape[-1]), weights, bias
         self.odds = _odds(self._cells @ weights + bias, label).reshape(found.shape[:2])
-        largest = self._cells.argmax(axis=0)
-        shares = self._cells[largest, np.arange(len(weights))] * weights[:, label]
-        self.spoken = np.bincount(largest, shares, minlength=len(self._cells)).reshape(found.shape[:2])
 
     def logits(self, kept: np.ndarray) -> np.ndarray:
         """As `Evidence.logits`."""
@@ -59,7 +54,6 @@ class EvidenceOfSums:
     def __init__(self, logits: np.ndarray, shares: np.ndarray, label: int):
         self._logits, self._shares, self.label = logits, shares, label
         self.odds = shares[label] - np.delete(shares, label, axis=0).max(axis=0)
-        self.spoken = shares[label]
 
     def logits(self, kept: np.ndarray) -> np.ndarray:
         """As `Evidence.logits`."""

@@ -1,6 +1,6 @@
 """`Explanation`: where the network saw evidence for one class."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -25,6 +25,8 @@ class Explanation:
         maps: float32 `[classes, rows, columns]`, the maps of all classes; `cells` is one of them.
         scale: largest value of the maps of all classes: on this common scale a weak map looks weak.
         signed: negative cells speak against the class.
+        strengths: by class, how its map's largest cell compares with those of training slices: "none", "weak" or
+            "strong". Empty where the model's card doesn't tell.
         faithfulness: the checks; None where not checked or nothing marked.
     """
 
@@ -39,7 +41,13 @@ class Explanation:
     scale: float
     maps: np.ndarray
     signed: bool = False
+    strengths: dict[str, str] = field(default_factory=dict)
     faithfulness: Faithfulness | None = None
+
+    @property
+    def strength(self) -> str | None:
+        """Of the explained class; None where it isn't known."""
+        return self.strengths.get(self.class_name)
 
     def heatmap(self) -> np.ndarray:
         """The raw map on the slice's own pixels: float32 `[rows, columns]`, 0 outside the lung crop."""

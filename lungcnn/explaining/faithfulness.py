@@ -6,6 +6,7 @@ import numpy as np
 
 from lungcnn.explaining.cam import grad_cam, hires_cam
 from lungcnn.explaining.methods import Method
+from lungcnn.explaining.sentences import MAP_BETTER, MAP_HIDDEN, MAP_NO_BETTER
 from lungcnn.model.classifier import Classification, Classifier
 from lungcnn.preprocessing.anatomy import Anatomy
 
@@ -65,19 +66,13 @@ class Faithfulness:
     @property
     def sentence(self) -> str:
         """The verdict in words."""
-        if self.better_than_random:
-            return (
-                "The map is better than random at finding what the model used; "
-                f"{self.in_lungs:.0%} of it lies in the lungs.".replace("%", " %")
-            )
-        return (
-            "The map is not better than random at finding what the model used: don't rely on it; "
-            f"{self.in_lungs:.0%} of it lies in the lungs.".replace("%", " %")
-        )
+        said = MAP_BETTER if self.better_than_random else MAP_NO_BETTER
+        return said.format(lungs=f"{100 * self.in_lungs:.0f} %")
 
     def hidden_sentence(self, class_name: str) -> str:
         """What happens when what the map marks is hidden, in words."""
-        return f"{class_name} {self.probability:.2f}, with the highlighted region hidden {self.hidden_probability:.2f}."
+        shares = {"before": f"{self.probability:.2f}", "after": f"{self.hidden_probability:.2f}"}
+        return MAP_HIDDEN.format(name=class_name, **shares)
 
 
 def check_explanation(

@@ -26,9 +26,9 @@ class Peak:
     Attributes:
         x, y: centre of the strongest cell. left, top, right, bottom: how far the place reaches.
         cell: width and height of a cell.
-        malignant: calibrated probability of the slice by this place alone, the others hidden.
+        malignant: calibrated probability of the slice by this place alone, the others hidden; at most the slice's.
         strength: log-odds of the strongest cell above those of the slice's background.
-        share: of all that speaks for malignant on the slice, 0 to 1.
+        share: of the evidence above the background on the slice, summed over its cells, 0 to 1.
     """
 
     x: float
@@ -47,20 +47,20 @@ def find_peaks(evidence: Evidence, box: CropBox, calibration: Calibration, least
     """Places of a slice from a probability of `least`, the strongest first.
 
     A weaker maximum within the reach of a stronger place belongs to it. `Peak.malignant` is what the network says of
-    the place's own cells with the slice's weakest cells (`BACKGROUND`): what else stands out is hidden.
+    the place's own cells with the slice's weakest cells (`BACKGROUND`), at most what it says of the whole: what else
+    stands out is hidden, for malignant and against it.
     """
     above = (evidence.odds - np.quantile(evidence.odds, BACKGROUND)).astype(np.float32)
     places = _places(above)
     if not places:
         return []
     background = above <= 0
-    kept = np.stack([background, *(background | place.cells for place in places)])
-    without, *malignant = calibrate(evidence.logits(kept), calibration)[:, evidence.label].tolist()
+    kept = np.stack([background, np.ones_like(background), *(background | place.cells for place in places)])
+    without, whole, *malignant = calibrate(evidence.logits(kept), calibration)[:, evidence.label].tolist()
     least = max(least, ADDS * without / (1 - without + ADDS * without))
-    spoken = np.maximum(evidence.spoken, 0)
-    total = float(spoken.sum()) or 1.0
+    positive = np.maximum(above, 0)
     return [
-        _on_slice(box, above, place, p, float(spoken[place.cells].sum()) / total)
+        _on_slice(box, above, place, min(p, whole), float(positive[place.cells].sum() / positive.sum()))
         for place, p in zip(places, malignant, strict=True)
         if p >= least
     ]

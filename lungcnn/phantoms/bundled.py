@@ -6,6 +6,7 @@ They are drawn by software from a seed; no patient and no dataset went into them
 import hashlib
 import io
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -124,6 +125,12 @@ def draw(spec_or_name: PhantomSpec | str, seed: int | None = None) -> Phantom:
         raise UsageError(f"There is no level '{spec.level}'. There are: {', '.join([*LEVELS, 'abdomen'])}.")
     drawing.hu.setflags(write=False)
     return Phantom(name, spec.title, spec.description, drawing.hu, drawing.lesion, drawing.lungs, drawing.body)
+
+
+@lru_cache
+def bundled_phantom(name: str) -> Phantom:
+    """One of `BUNDLED`, kept once drawn; raises `UsageError` for another name."""
+    return draw(name)
 
 
 def to_dicom(phantom: Phantom) -> bytes:

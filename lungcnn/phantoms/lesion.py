@@ -21,6 +21,11 @@ class Lesion:
     y: float
     diameter: float
 
+    @property
+    def malignant(self) -> bool:
+        """Whether it is of a malignant form: spiculated, or grown into the chest wall."""
+        return self.kind in ("spiculated", "chest-wall")
+
 
 def paint_lesion(canvas: Canvas, lesion: Lesion, lungs, cavity, rng) -> np.ndarray:
     """Paint a lesion and return its mask: the body of it, without spicules and rim."""

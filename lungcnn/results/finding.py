@@ -18,7 +18,8 @@ class Finding:
         malignant: calibrated probability that the peak slice shows that class, by this place alone: whatever else
             stands out on that slice is hidden.
         above_operating_point: whether that reaches the model's operating point; None for a model without one.
-        evidence_share: its share of all that speaks for that class on the peak slice, 0 to 1. class_name: its name.
+        evidence_share: its share of what speaks for that class on the peak slice above that slice's background, summed
+            over the cells of the map, 0 to 1. class_name: the class.
     """
 
     slices: tuple[int, int]
@@ -40,14 +41,13 @@ class Finding:
         if self.position_mm:
             low, high = self.position_mm
             where += f" ({low:.0f} mm)" if low == high else f" ({low:.0f} to {high:.0f} mm)"
-        x, y = self.peak_xy
-        said = f"{where}: {self.class_name} probability {self.malignant:.2f} on slice {self.peak_slice + 1}"
+        said = f"{self.class_name} {self.malignant:.2f} on slice {self.peak_slice + 1}"
         if self.above_operating_point is not None:
-            said += ", at or above the operating point" if self.above_operating_point else ", below the operating point"
-        said += f", at x {x:.0f}, y {y:.0f}"
+            said += ", above the operating point" if self.above_operating_point else ", below the operating point"
+        place = "at x {:.0f}, y {:.0f}".format(*self.peak_xy)
         if None not in self.extent_mm:
-            said += ", about {:.0f} x {:.0f} x {:.0f} mm".format(*self.extent_mm)
-        return f"{said}; {self.evidence_share:.0%} of that slice's evidence."
+            place += ", about {:.0f} x {:.0f} x {:.0f} mm".format(*self.extent_mm)
+        return f"{where}: {said}; {place}, {100 * self.evidence_share:.0f} % of that slice's evidence."
 
     def to_json(self) -> dict:
         """As plain Python values: an item of `findings` in the record of a series."""

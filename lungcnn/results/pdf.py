@@ -5,6 +5,7 @@ from datetime import date
 from functools import partial
 
 from lungcnn.explaining.methods import METHODS
+from lungcnn.explaining.sentences import STRENGTHS
 from lungcnn.results.export import View, draw_view
 from lungcnn.results.png import encode_png
 from lungcnn.results.rendering import render_slice
@@ -66,6 +67,7 @@ def _styles() -> dict:
         "small": ParagraphStyle("small", text, fontSize=8, leading=10.5, textColor=HexColor("#475569")),
         "title": ParagraphStyle("title", text, fontName="Helvetica-Bold", fontSize=15, leading=19),
         "head": ParagraphStyle("head", text, fontName="Helvetica-Bold", fontSize=10, leading=13, spaceBefore=8),
+        "verdict": ParagraphStyle("verdict", text, fontName="Helvetica-Bold", fontSize=11, leading=14, spaceBefore=6),
         "notice": ParagraphStyle("notice", text, fontName="Helvetica-Bold", textColor=HexColor("#9a3412")),
     }
 
@@ -89,6 +91,8 @@ def _story(report: SliceReport, view: View, day: date, width: float, series: Ser
         reasons = " ".join(_escaped(reason.message) for reason in report.reasons)
         story += [line("Not judged", "head"), line(reasons)]
     else:
+        if report.verdict:
+            story.append(line(_escaped(report.verdict.sentence), "verdict"))
         story += [line("Probabilities", "head"), _bars(report, width, styles)]
         if report.set_in_words:
             story.append(line(_escaped(report.set_in_words)))
@@ -170,6 +174,8 @@ def _checks(report: SliceReport) -> list[str]:
     if explanation.cell_mm:
         size = " of {:.0f} x {:.0f} mm".format(*explanation.cell_mm)
     lines.append(f"Strongest at x {x:.0f}, y {y:.0f} (pixels). The map has {cells} cells{size}: a region, not an edge.")
+    if explanation.strength:
+        lines.append(STRENGTHS[explanation.strength].format(name=explanation.class_name))
     if checks is None:
         return [*lines, "The heatmap was not checked."]
     numbers = [

@@ -7,6 +7,7 @@ that lights up on one slice is none. The bounds are what a map of some 15 mm a c
 and on one series (LIDC-0001) and hold for nothing else until `tools/finding_figures.py` says so.
 """
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -47,8 +48,7 @@ def find_findings(
 
     Args:
         judged: of each slice that was judged, in any order. positions: of all slices, mm along the normal.
-        spacing_mm: the usual distance between slices, or None.
-        class_name: of the suspicious class.
+        spacing_mm: the usual distance between slices, or None. class_name: the suspicious class.
     """
     stated = (one.facts.thickness for one in judged if one.facts and one.facts.thickness)
     thickness = min((mm for mm in (next(stated, None), spacing_mm) if mm), default=0.0)
@@ -132,15 +132,19 @@ def _matches(lower: list[PlacedPeak], upper: list[PlacedPeak]) -> Iterator[tuple
     """Peaks of two slices that are each other's nearest, and near."""
     if not lower or not upper:
         return
-    cells = np.array([[max(one.cell, other.cell) for other in upper] for one in lower])
-    apart = np.array([[np.hypot(*np.subtract(one.at, other.at)) for other in upper] for one in lower]) / cells
+    between = np.array([one.at for one in lower])[:, None] - np.array([one.at for one in upper])
+    cells = np.maximum.outer([one.cell for one in lower], [one.cell for one in upper])
+    apart = np.hypot(between[..., 0], between[..., 1]) / cells
     for i, j in enumerate(apart.argmin(axis=1)):
         if apart[:, j].argmin() == i and apart[i, j] <= REACH_CELLS:
             yield lower[i], upper[j]
 
 
 def _runs(chain: list[PlacedPeak], along: _Along) -> Iterator[list[PlacedPeak]]:
-    """The parts of a chain around its peaks that persist; slopes that lead down from one belong to none."""
+    """The parts of a chain that stay at the place of a peak and persist.
+
+    What leads down from a peak, or away from its place, is no finding of its own.
+    """
     waiting = [chain]
     while waiting:
         part = waiting.pop()
@@ -148,21 +152,33 @@ def _runs(chain: list[PlacedPeak], along: _Along) -> Iterator[list[PlacedPeak]]:
             continue
         strengths = [node.peak.strength for node in part]
         top = int(np.argmax(strengths))
-        first = last = top
-        while first > 0 and strengths[first - 1] >= SHARE * strengths[top]:
-            first -= 1
-        while last + 1 < len(part) and strengths[last + 1] >= SHARE * strengths[top]:
-            last += 1
+        strong = [strength >= SHARE * strengths[top] for strength in strengths]
+        first, last = _stretch(top, [one and _near(part[top], node) for one, node in zip(strong, part, strict=True)])
         run = part[first : last + 1]
         if not along.persists(run[0].slice, run[-1].slice, len(run)):
             waiting.append(part[:first] + part[last + 1 :])  # as though it had not lit up
             continue
         yield run
+        first, last = _stretch(top, strong)
         while first > 0 and strengths[first - 1] <= strengths[first]:
             first -= 1
         while last + 1 < len(part) and strengths[last + 1] <= strengths[last]:
             last += 1
         waiting += [part[:first], part[last + 1 :]]
+
+
+def _stretch(start: int, inside: list[bool]) -> tuple[int, int]:
+    """First and last of the true values that hang together with the one at `start`."""
+    first = last = start
+    while first > 0 and inside[first - 1]:
+        first -= 1
+    while last + 1 < len(inside) and inside[last + 1]:
+        last += 1
+    return first, last
+
+
+def _near(one: PlacedPeak, other: PlacedPeak) -> bool:
+    return math.dist(one.at, other.at) <= REACH_CELLS * max(one.cell, other.cell)
 
 
 def _finding(

@@ -88,7 +88,7 @@ class SeriesReport:
         words = "1 finding" if count == 1 else f"{count} findings"
         if self.findings[0].above_operating_point is None:
             return f"{words}, the most suspicious first."
-        return f"{words}, {high} at or above the operating point, the most suspicious first."
+        return f"{words}, {high} above the operating point, the most suspicious first."
 
     def _apart(self, one: int, other: int) -> bool:
         if not self.ordered:

@@ -6,9 +6,12 @@ from lungcnn.classes import CLASSES, Classes
 from lungcnn.errors import Reason, RefusalError, UsageError
 from lungcnn.explaining.explanation import Explanation
 from lungcnn.reading.ct_slice import CTSlice
+from lungcnn.results.verdict import Verdict, percent, verdict_of
 from lungcnn.system import printable_name
 
 DISCLAIMER = "For research and teaching only. Not a medical device; not for diagnosis or treatment decisions."
+SET_OF_ALL = "All classes are in the prediction set: on this slice the model abstains."
+SET_OF_SOME = "In the prediction set: {held}. Outside it, but not excluded: {rest}."
 
 
 @dataclass(frozen=True)
@@ -33,7 +36,9 @@ class SliceReport:
         reasons: why not, where the status is not "ok".
         warnings: what had to be assumed, and what speaks against trusting the result.
         prediction: the most probable class. probabilities: calibrated, by class. Both None unless "ok".
-        prediction_set: classes that can't be ruled out, or None for a model without thresholds.
+        prediction_set: the classes that hold the true one as often as the card says; None for a model without
+            thresholds.
+        operating_point: the suspicious class's probability from which a slice is flagged, None for a model without one.
         index: the frame's index in its file.
         ct_slice: the slice as it was judged, its window and polarity corrected: what is shown. None where it could not
             be read, and for the slices of a series, which are many. It is not part of the JSON record.
@@ -45,6 +50,7 @@ class SliceReport:
     prediction: str | None = None
     probabilities: dict[str, float] | None = None
     prediction_set: tuple[str, ...] | None = None
+    operating_point: float | None = None
     explanation: Explanation | None = None
     model: ModelInfo | None = None
     index: int = 0
@@ -56,15 +62,27 @@ class SliceReport:
         return self.model.classes if self.model else CLASSES
 
     @property
-    def set_in_words(self) -> str | None:
-        """The prediction set as the sentence that page, command line and PDF say, or None where there is none."""
-        if self.prediction_set is None:
+    def verdict(self) -> Verdict | None:
+        """What is said first: flagged, not flagged or undecided, and why; None for a slice that was not judged."""
+        if self.probabilities is None:
             return None
-        count = len(self.classes)
-        if len(self.prediction_set) == count:
-            classes = "two classes" if count == 2 else "three classes" if count == 3 else f"{count} classes"
-            return f"None of the {classes} can be ruled out: on this slice the model abstains."
-        return f"Can't be ruled out: {' or '.join(self.prediction_set)}."
+        return verdict_of(self.probabilities, self.prediction_set, self.operating_point, self.classes.suspicious)
+
+    @property
+    def outside_set(self) -> tuple[str, ...]:
+        """The classes outside the prediction set, most probable first."""
+        shares, held = self.probabilities or {}, self.prediction_set or ()
+        return tuple(sorted((name for name in shares if name not in held), key=lambda name: -shares[name]))
+
+    @property
+    def set_in_words(self) -> str | None:
+        """The prediction set as the sentence that command line and PDF say, or None where there is none."""
+        if self.prediction_set is None or self.probabilities is None:
+            return None
+        if not self.outside_set:
+            return SET_OF_ALL
+        rest = " and ".join(f"{name} ({percent(self.probabilities[name])})" for name in self.outside_set)
+        return SET_OF_SOME.format(held=" or ".join(self.prediction_set), rest=rest)
 
     def require_slice(self) -> CTSlice:
         """The slice as it was judged; raises `UsageError` for a report that doesn't carry it."""
@@ -86,6 +104,7 @@ class SliceReport:
             "status": self.status,
             "reasons": [asdict(reason) for reason in self.reasons],
             "warnings": [asdict(warning) for warning in self.warnings],
+            "verdict": self.verdict and self.verdict.to_json(),
             "prediction": self.prediction,
             "probabilities": self.probabilities and {name: _rounded(p) for name, p in self.probabilities.items()},
             "prediction_set": None if self.prediction_set is None else list(self.prediction_set),
@@ -109,6 +128,7 @@ def _explanation_json(explanation: Explanation) -> dict:
         "layer": explanation.layer,
         "peak_xy": explanation.peak_xy and [round(value, 2) for value in explanation.peak_xy],
         "lung_fraction": _rounded(explanation.lung_fraction),
+        "strength": explanation.strength,
         "cell_mm": explanation.cell_mm and [round(value, 2) for value in explanation.cell_mm],
         "faithfulness": checks
         and {name: value if isinstance(value, bool) else _rounded(value) for name, value in numbers.items()}

@@ -16,7 +16,7 @@ from test_dicom_results import contents, errors_of
 from test_page import ask, last, phantom_bytes, ready, uploaded
 
 from demo import texts
-from demo.downloads import dicom_data
+from demo.downloads import FILES, dicom_data
 from demo.events import Events
 from demo.judge import JudgeHere
 from demo.page import build_demo
@@ -52,7 +52,7 @@ def after(events, name, *values, **choices) -> Visit:
 
 def objects(html) -> dict:
     """The zip that the browser is given, opened: name to object."""
-    assert f'data-name="{texts.DICOM[1]}"' in html
+    assert f'data-name="{FILES["dicom"][0]}"' in html
     content = base64.b64decode(re.search(r">\w+:([^<]+)</div>", html)[1])
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         return {name: pydicom.dcmread(io.BytesIO(archive.read(name))) for name in archive.namelist()}
@@ -80,7 +80,7 @@ def test_the_zip_holds_results_of_the_patients_study(offering, judge, tmp_path):
     shown = last(ask(offering, visit, "upload", uploaded(data)))
     assert visit.shown.source == data
     assert shown["dicom"]["visible"]
-    assert "name and identifiers of the upload's patient" in shown["dicom_hint"]
+    assert "name and identifiers of the upload" in shown["dicom_hint"]
     assert list(tmp_path.iterdir()) == []
     made = objects(dicom_data(visit.shown, judge))
     assert list(made) == NAMES

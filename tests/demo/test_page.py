@@ -17,15 +17,16 @@ from demo.__main__ import main
 from demo.about import measured, weighed
 from demo.downloads import export_data
 from demo.events import PREDICTED, Events
-from demo.examples import find_examples
+from demo.examples import find_examples, truth_of
 from demo.intake import intake
-from demo.judge import JudgeHere
+from demo.judge import JudgeHere, ReadHere
 from demo.page import build_demo, look
 from demo.plots import plots, reliability_plot
 from demo.server import launch_settings
+from demo.trust import share_interval, trust
 from demo.visit import Shown, Visit
 from demo.waiting import JudgeInWaiting
-from lungcnn import CLASSES, LungCNNError, class_colours, encode_png, load_slice, read_series, render_overlay
+from lungcnn import CLASSES, LungCNNError, class_colours, encode_png, read_series, render_overlay
 from lungcnn.errors import Reason
 from lungcnn.reading.acquisition import SliceFacts
 from lungcnn.reading.ct_slice import CTSlice
@@ -155,16 +156,55 @@ def test_percentages(share, shown):
     assert views.percent(share) == f"{number}\u00a0{sign}"
 
 
-def test_result_says_class_and_set(report):
-    html = views.result(report)
-    assert f'<strong id="prediction">{report.prediction}</strong>' in html
-    for names, said in (
-        (("benign", "malignant"), "Can&#x27;t be ruled out: benign or malignant."),
-        (CLASSES, "None of the three classes can be ruled out: on this slice the model abstains."),
-    ):
-        assert f">{said}</p>" in views.result(dataclasses.replace(report, prediction_set=names))
-    assert "prediction-set" not in views.result(dataclasses.replace(report, prediction_set=None))
+def test_the_verdict_leads_and_the_set_excludes_nothing(report):
+    shares = {"normal": 0.45, "benign": 0.28, "malignant": 0.27}
+    above = dataclasses.replace(
+        report,
+        prediction="normal",
+        probabilities=shares,
+        prediction_set=("normal", "malignant"),
+        operating_point=0.16,
+    )
+    html = views.result(above)
+    text = plain(html)
+    assert '<p id="verdict" class="verdict flagged"><strong>' in html
+    assert (
+        "Flagged as suspicious malignant 27\u00a0% lies above the operating point of 16\u00a0%, though normal" in text
+    )
+    assert text.index("Flagged as suspicious") < text.index("Most probable class: normal")
+    assert "In the prediction set: normal or malignant. Outside it, but not excluded: benign (28\u00a0%)." in text
+    assert "Not flagged" in views.result(dataclasses.replace(above, operating_point=0.3, prediction_set=("normal",)))
+    assert "All three classes are in" in views.result(dataclasses.replace(above, prediction_set=CLASSES))
+    assert "prediction-set" not in views.result(dataclasses.replace(above, prediction_set=None))
     assert "Not a medical device" in views.head()
+
+
+def plain(html):
+    """What is read of HTML."""
+    return unescape(re.sub(r"<[^>]*>", "", html))
+
+
+def test_what_was_drawn_stands_beside_what_the_model_says(report):
+    def said(name, **fields):
+        judged = dataclasses.replace(report, probabilities={"normal": 0.2, "benign": 0.2, "malignant": 0.6}, **fields)
+        return plain(views.result(judged, truth=truth_of(name)))
+
+    alone = {"prediction_set": ("malignant",)}
+    mass = said("arch-spiculated-mass", operating_point=0.3, **alone)
+    assert "Drawn here: A spiculated mass of 30 mm in the right lung" in mass
+    assert "The model is right." in mass
+    assert "The model is wrong: nothing" in said("carina-normal", operating_point=0.3, **alone)
+    assert "The model doesn't decide." in said("carina-normal", operating_point=0.3, prediction_set=CLASSES)
+    refused = SliceReport(status="refused", reasons=(Reason("no_lungs", "No lungs."),))
+    assert "Refusing it is right." in plain(views.result(refused, truth=truth_of("abdomen-refused")))
+    assert truth_of("somebody's") is None
+
+
+def test_a_peak_lies_on_what_was_drawn_or_elsewhere():
+    truth = truth_of("arch-spiculated-mass")
+    middle = truth.outline.mean(axis=0)
+    assert truth.marks(tuple(map(float, middle)))
+    assert not truth.marks(tuple(map(float, middle + 60)))
 
 
 def with_confidence(report, share):
@@ -174,19 +214,57 @@ def with_confidence(report, share):
 
 
 def test_trust_tells_how_often_such_calls_were_right(report, card):
-    html = views.trust(with_confidence(report, 0.7), card)
-    assert "got 50 to 90 %, the model was right on <strong>82\u00a0%</strong> of 60 slices" in html
-    assert "above the operating point of 30\u00a0%" in html
-    assert "sensitivity 90\u00a0%, specificity 57\u00a0%" in html
-    for share in (0.95,):  # nothing was measured there
-        assert texts.CONFIDENCE_NONE in views.trust(with_confidence(report, share), card)
-    assert "below the operating point" in views.trust(with_confidence(report, 0.2), card)
+    html = trust_text(with_confidence(report, 0.7), card)
+    assert "got 50 to 90 %, it was the true one on 82\u00a0% of 60 slices" in html
+    assert "(95 % interval 70\u00a0% to 89\u00a0%)" in html
+    assert "It lies at 30\u00a0%: 90\u00a0% of the malignant slices" in html
+    assert "43\u00a0% of the others" in html
+    assert texts.CONFIDENCE_NONE in trust_text(with_confidence(report, 0.95), card), "nothing was measured there"
     assert html.count(texts.WHAT) == 4
+
+
+def trust_text(report, card):
+    return plain(trust(report, card))
+
+
+@pytest.mark.parametrize(
+    ("right", "slices", "mark"), [(1.0, 5, "none"), (0.82, 60, "caution"), (0.95, 100, "good"), (1.0, 30, "good")]
+)
+def test_a_tick_for_confidence_is_earned(report, card, right, slices, mark):
+    reliability = [{"from": 0.0, "to": 1.0, "slices": slices, "confidence": 0.7, "right": right}]
+    figures = card.figures | {"blocked": card.figures["blocked"] | {"reliability": reliability}}
+    html = trust(report, dataclasses.replace(card, figures=figures))
+    assert f'class="point {mark}" id="trust-confidence"' in html
+    low, high = share_interval(right, slices)
+    assert 0 <= low < right <= high <= 1
+
+
+@pytest.mark.parametrize(
+    ("better", "in_lungs", "strength", "mark"),
+    [
+        (True, 0.7, "strong", "good"),
+        (True, 0.7, None, "good"),
+        (False, 0.7, "strong", "caution"),
+        (True, 0.04, "strong", "caution"),
+        (True, 0.7, "none", "caution"),
+    ],
+)
+def test_a_tick_for_the_heatmap_is_earned(report, better, in_lungs, strength, mark):
+    checks = dataclasses.replace(report.explanation.faithfulness, better_than_random=better, in_lungs=in_lungs)
+    name = report.explanation.class_name
+    strengths = {name: strength} if strength else {}
+    explanation = dataclasses.replace(report.explanation, faithfulness=checks, strengths=strengths, peak_xy=(1, 1))
+    html = trust(dataclasses.replace(report, explanation=explanation), None)
+    assert f'class="point {mark}" id="trust-heatmap"' in html
+    said = {"strong": f"Strong evidence for {name}", "none": f"No evidence for {name}", None: "isn't known"}
+    assert said[strength] in plain(html)
+    assert ("Evidence outside the lungs" in plain(html)) == (in_lungs < 0.5)
+    assert f"{explanation.cells.max():.3g}" in html, "the number stands behind the disclosure"
 
 
 def test_trust_copes_with_cards_that_tell_nothing(report):
     for card in (None, dataclasses.replace(report_card(report), figures={})):
-        html = views.trust(report, card)
+        html = plain(trust(report, card))
         assert texts.CONFIDENCE_NONE in html
         assert texts.OPERATING_NONE in html
 
@@ -198,36 +276,23 @@ def report_card(report):
 
 
 def test_trust_lists_remarks_and_what_was_not_seen_in_training(report):
-    plain = views.trust(report, None)
-    assert texts.GATE_OK in plain
-    assert "trust-training" not in plain
-    warnings = (Reason("no_spacing", "No <spacing>."), Reason("unlike_training", "Far from the training slices."))
-    html = views.trust(dataclasses.replace(report, warnings=warnings), None)
-    assert '<ul id="notes"><li>No &lt;spacing&gt;.</li></ul>' in html
-    assert texts.TRAINING_TITLE in html
-    assert "Not seen in training. Far from the training slices." in html
-    card = dataclasses.replace(report_card(report), familiarity=object())
-    assert texts.TRAINING_OK in views.trust(report, card)
-    assert texts.HEATMAP_PENDING in views.trust(report, None, pending=True)
-    assert views.trust(None, None) == views.trust(SliceReport(status="refused"), None) == ""
-
-
-def test_check_sentences(report):
-    def sentence(**fields):
-        explanation = dataclasses.replace(report.explanation, **fields)
-        return views.check_sentence(explanation)
-
-    checks = report.explanation.faithfulness
-    good = dataclasses.replace(
-        checks, better_than_random=True, in_lungs=0.81, probability=0.91, hidden_probability=0.22
+    unremarked = trust(dataclasses.replace(report, warnings=()), None)
+    assert texts.GATE_OK in unremarked
+    assert "trust-training" not in unremarked
+    warnings = (
+        Reason("lung_ends", "Little <lung>."),
+        Reason("of_tomorrow", "Not <yet>."),
+        Reason("unlike_training", "Far."),
     )
-    name = report.prediction
-    yes = sentence(faithfulness=good, peak_xy=(1, 1))
-    assert yes.startswith("The map is better than random at finding what the model used; 81 % of it lies in the lungs.")
-    assert yes.endswith(f"{name.capitalize()} 0.91, with the highlighted region hidden 0.22.")
-    no = sentence(faithfulness=dataclasses.replace(good, better_than_random=False), peak_xy=(1, 1))
-    assert no.startswith("The map is not better than random")
-    assert "speaks for" in sentence(faithfulness=None, peak_xy=None)
+    html = trust(dataclasses.replace(report, warnings=warnings), None)
+    assert texts.REASONS["lung_ends"] in plain(html)
+    assert "Little &lt;lung&gt;." in html, "the exact sentence is there, folded away"
+    assert "<li>Not &lt;yet&gt;.</li>" in html, "a code without words of its own"
+    assert texts.REASONS["unlike_training"] in plain(html)
+    card = dataclasses.replace(report_card(report), familiarity=object())
+    assert texts.TRAINING_OK in trust(dataclasses.replace(report, warnings=()), card)
+    assert texts.HEATMAP_PENDING in trust(report, None, pending=True)
+    assert trust(None, None) == trust(SliceReport(status="refused"), None) == ""
 
 
 def test_states_without_a_result():
@@ -236,6 +301,7 @@ def test_states_without_a_result():
     refused = SliceReport(status="refused", reasons=(Reason("no_lungs", "No <lungs> & so on."),))
     html = views.result(refused)
     assert texts.REFUSED in html
+    assert texts.REASONS["no_lungs"] in plain(html)
     assert "No &lt;lungs&gt; &amp; so on." in html
     assert texts.ERROR in views.result(SliceReport(status="error", reasons=(Reason("x", "y"),)))
     assert views.warming(True) == ""
@@ -246,7 +312,7 @@ def test_states_without_a_result():
 def test_each_step_is_named_and_marked_once(step):
     html = views.working(step, "3 of <7>")
     assert html.count('aria-current="step"') == 1
-    assert f"{texts.STEPS[step]} 3 of &lt;7&gt;" in html
+    assert f"{texts.STEPS[step]} 3 of <7>" in plain(html)
 
 
 def test_about_shows_what_the_card_holds(card):
@@ -284,7 +350,7 @@ def test_the_shipped_card_is_shown():
 
 
 def ready(pipeline) -> JudgeInWaiting:
-    waiting = JudgeInWaiting(lambda: JudgeHere(pipeline), load_slice)
+    waiting = JudgeInWaiting(lambda: JudgeHere(pipeline), ReadHere())
     waiting.start()
     waiting.get()
     return waiting
@@ -355,17 +421,17 @@ def test_the_slice_that_is_shown_is_the_slice_that_was_judged(events, phantom):
 def test_what_fails_empties_the_viewer_and_a_refused_slice_stays_in_it(events, phantom):
     visit = Visit()
     broken = last(ask(events, visit, "upload", uploaded(b"just a text")))
-    assert "This file is a text file" in broken["outcome"]
+    assert "This file is a text file" in plain(broken["outcome"])
     assert data(broken["slice"]) is None
     assert visit.empty
     noise = np.random.default_rng(0).integers(0, 255, (64, 64)).astype(np.uint8)
     refused = last(ask(events, visit, "upload", uploaded(cv2.imencode(".png", noise)[1].tobytes())))
-    assert texts.REFUSED in refused["outcome"]
+    assert texts.REFUSED in plain(refused["outcome"])
     assert data(refused["slice"])["rows"] == 64
     assert data(refused["map"]) is None
     unexpected = last(events.guarded(visit, visit.begin(), _boom()))
     assert texts.FAILED in unescape(unexpected["outcome"])
-    assert "secret" not in unexpected["outcome"]
+    assert "secret" not in plain(unexpected["outcome"])
 
 
 def _boom():
@@ -408,12 +474,12 @@ def test_files_of_a_series_are_ordered_judged_and_scrolled(events, phantom):
     assert "Series of 3 slices" in shown["overview"]
     assert "1 file(s) belong to no series" in shown["overview"]
     assert data(shown["slice"])["index"] == stack.report.suspicious[0]
-    assert f"Slice {visit.shown.index + 1} of 3" in shown["outcome"]
+    assert f"Slice {visit.shown.index + 1} of 3" in plain(shown["outcome"])
     refused = last(ask(events, visit, "scroll", 2))
-    assert f"Slice 2 of 3: {texts.REFUSED}" in refused["outcome"]
+    assert f"Slice 2 of 3: {texts.REFUSED}" in plain(refused["outcome"])
     assert data(refused["slice"])["index"] == 1
     quick = last(ask(events, visit, "scroll", 1))
-    assert "Slice 1 of 3: what the model says" in quick["outcome"]
+    assert "Slice 1 of 3: What the model says" in plain(quick["outcome"])
     assert texts.HEATMAP_PENDING in quick["trust"]
     rested = last(events.rest(visit, visit.turn, PREDICTED, "grad-cam"))
     assert texts.HEATMAP_PENDING not in rested["trust"]
@@ -440,7 +506,7 @@ def test_a_slice_of_a_series_that_cannot_be_read_is_named(events, phantom):
     ask(events, visit, "upload", uploaded(*files))
     assert len(visit.shown.stack.series) == 3
     said = last(ask(events, visit, "scroll", 2))
-    assert f"Slice 2 of 3: {texts.ERROR}" in said["outcome"]
+    assert f"Slice 2 of 3: {texts.ERROR}" in plain(said["outcome"])
     assert data(said["slice"]) is None
     assert visit.shown.stack is not None
 
@@ -465,7 +531,7 @@ def test_cancel_and_clear_leave_nothing(events, phantom):
     cleared = last(ask(events, visit, "clear"))
     assert visit.empty
     assert data(cleared["slice"]) is data(cleared["map"]) is None
-    assert texts.EMPTY_RESULT in cleared["outcome"]
+    assert texts.EMPTY_RESULT in plain(cleared["outcome"])
     assert texts.CANCELLED in last(ask(events, visit, "cancel"))["outcome"]
 
 
@@ -522,7 +588,7 @@ def test_profile_and_table_tell_what_was_not_judged(pipeline, phantom):
 
 def test_a_judge_in_waiting_comes_or_its_error(pipeline):
     judge = JudgeHere(pipeline)
-    waiting = JudgeInWaiting(lambda: judge, load_slice)
+    waiting = JudgeInWaiting(lambda: judge, judge)
     assert not waiting.ready
     waiting.start()
     assert waiting.get() is judge
@@ -530,7 +596,7 @@ def test_a_judge_in_waiting_comes_or_its_error(pipeline):
     def fail():
         raise LungCNNError("no model today")
 
-    waiting = JudgeInWaiting(fail, load_slice)
+    waiting = JudgeInWaiting(fail, ReadHere())
     waiting.start()
     with pytest.raises(LungCNNError, match="no model today"):
         waiting.get()

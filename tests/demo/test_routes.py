@@ -14,6 +14,7 @@ from demo.incoming import Unacceptable, clean_call, clean_query
 from demo.intake import intake
 from demo.routes import OPEN
 from demo.rules import Rules, make_rules
+from demo.worker.process import WorkerError
 
 EXAMPLE = ROOT / "examples" / "arch-spiculated-mass.dcm"
 # Routes of Gradio that are shut. A release with another one fails `test_every_route_is_known`: read what it does, and
@@ -181,3 +182,28 @@ def test_no_answer_names_a_path_of_the_machine(served):
         visitor.get(path)
     places = [str(served.folder), str(ROOT), os.path.expanduser("~") + "/", str(Path(gr.__file__).parent)]
     assert [(path, place) for path, content in visitor.received for place in places if place.encode() in content] == []
+
+
+def test_while_nothing_can_be_judged_that_can_be_seen_from_outside():
+    import asyncio
+
+    from demo.guard import Guard
+
+    rules = Rules(trouble=lambda: WorkerError("the model at /somewhere is damaged"))
+    said = []
+
+    async def story():
+        async def send(message):
+            said.append(message)
+
+        scope = {
+            "type": "http",
+            "method": "GET",
+            "path": "/",
+            "query_string": b"",
+            "headers": [(b"host", b"localhost")],
+        }
+        await Guard(None, rules)(scope, None, send)
+
+    asyncio.run(story())
+    assert (said[0]["status"], said[1]["body"]) == (503, texts.WORKER_GONE.encode())

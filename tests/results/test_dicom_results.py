@@ -24,6 +24,7 @@ from lungcnn.results.dicom.secondary_capture import with_notice
 from lungcnn.results.dicom.source import Judged, NotDicomError
 from lungcnn.results.finding import Finding
 from lungcnn.results.rendering import render_overlay
+from lungcnn.results.verdict import VERDICTS
 from lungcnn.serving.many_files import look_at
 
 MASS = ROOT / "examples" / "arch-spiculated-mass.dcm"
@@ -145,6 +146,7 @@ def test_the_report_holds_what_was_said(made, judged):
     assert numbers["DELETION_AUC"] == pytest.approx(checks.deletion_auc, abs=1e-6)
     assert numbers["IN_LUNGS"] == pytest.approx(checks.in_lungs, abs=1e-6)
     assert coded["PREDICTION"] == [report.prediction.title()]
+    assert coded["VERDICT"] == [VERDICTS[report.verdict.call]]
     assert coded["PREDICTION_SET"] == [name.title() for name in report.prediction_set]
     assert coded["GATE"] == ["Accepted with warnings" if report.warnings else "Accepted"]
     assert coded["BETTER_THAN_RND"] == ["Yes" if checks.better_than_random else "No"]

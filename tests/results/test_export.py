@@ -92,7 +92,8 @@ def test_the_page_tells_the_result_its_checks_and_what_it_is_not_for(phantom_sli
         checks.sentence.split(";")[0],
         f"Evidence for {report.prediction}, Grad-CAM (Selvaraju 2017)",
         "Something <odd> & so on.",
-        "None of the three classes can be ruled out: on this slice the model abstains.",
+        "All three classes are in the prediction set: on this slice the model abstains.",
+        warned.verdict.sentence,
     ):
         assert expected in text
 
@@ -116,7 +117,7 @@ def test_the_page_of_a_slice_of_a_series_tells_the_first_findings(report):
     pdf = export_report(report, day=DAY, series=series)
     assert len(PdfReader(io.BytesIO(pdf)).pages) == 1
     text = text_of(pdf)
-    assert "5 findings, 2 at or above the operating point" in text
+    assert "5 findings, 2 above the operating point" in text
     assert [one.sentence in text for one in found] == [True, True, True, False, False]
 
 

@@ -113,7 +113,7 @@ def test_what_persists_is_a_finding_and_what_lights_up_once_is_none(finder):
     assert found.malignant == pytest.approx(float(report.profile[2:5, 2].max()), abs=1e-6), "nothing else stands out"
     assert found.above_operating_point is True
     assert found.evidence_share == 1
-    assert report.findings_in_words.startswith("1 finding, 1 at or above the operating point")
+    assert report.findings_in_words.startswith("1 finding, 1 above the operating point")
 
 
 def test_a_healthy_series_has_none(finder):
@@ -249,6 +249,14 @@ def test_a_weak_trail_is_no_part_of_a_strong_finding_and_a_second_summit_is_one(
     there = {index: [peak_at(100, 100, 0.9, strength)] for index, strength in enumerate(strengths)}
     found = told(there, [2.5 * index for index in range(11)])
     assert {one.slices for one in found} == {(3, 5), (8, 9)}
+
+
+def test_what_wanders_is_cut_to_the_place_of_its_peak():
+    """A vessel that runs 12 mm sideways a slice is followed, and is one finding where it is strongest."""
+    there = {index: [peak_at(100 + 12 * index, 100, 0.9, 4 - 0.1 * abs(index - 5))] for index in range(11)}
+    (found,) = told(there, [2.5 * index for index in range(11)])
+    assert found.slices == (3, 7), "two slices on either side lie within 30 mm"
+    assert found.extent_mm == (20 + 48, 20, 12.5)
 
 
 def test_a_spike_on_a_place_that_persists_is_left_out():

@@ -13,6 +13,7 @@ from lungcnn.results.dicom.source import Source
 from lungcnn.results.finding import Finding
 from lungcnn.results.series_report import SeriesReport
 from lungcnn.results.slice_report import DISCLAIMER, ModelInfo, SliceReport
+from lungcnn.results.verdict import VERDICTS
 
 if TYPE_CHECKING:
     from highdicom.sr import (
@@ -33,7 +34,7 @@ _CHECKS = {
     "in_lungs": "Share of the map in the lungs",
     "stability": "Stability of the map",
 }
-_VERDICTS = {"ok": "Accepted", "refused": "Refused", "error": "Could not be read"}
+_GATE = {"ok": "Accepted", "refused": "Refused", "error": "Could not be read"}
 
 
 def structured_report(
@@ -163,35 +164,44 @@ def _numbers(report: SliceReport) -> list[Measurement]:
 
 
 def _answers(report: SliceReport) -> tuple[list[QualitativeEvaluation], list[TextContentItem]]:
-    verdict = _VERDICTS[report.status]
+    gate = _GATE[report.status]
     if report.status == "ok" and report.warnings:
-        verdict = "Accepted with warnings"
-    made = [answer("GATE", "May the model judge this slice?", code(verdict, verdict))]
+        gate = "Accepted with warnings"
+    made = [answer("GATE", "May the model judge this slice?", code(gate, gate))]
+    said = []
+    if report.verdict:
+        made.append(
+            answer("VERDICT", "Is the slice flagged?", code(report.verdict.call, VERDICTS[report.verdict.call]))
+        )
+        said = [_in_words("VERDICT_TEXT", "Is the slice flagged, and why", report.verdict.sentence)]
     reasons, why = _said("REASON", "Why the slice was not judged", report.reasons)
     warnings, mind = _said("WARNING", "What to keep in mind", report.warnings)
     made += reasons + warnings
     if report.prediction:
         made.append(answer("PREDICTION", "Most probable class", class_code(report.prediction)))
     made += [
-        answer("PREDICTION_SET", "Class that can't be ruled out", class_code(name))
+        answer("PREDICTION_SET", "Class in the prediction set", class_code(name))
         for name in report.prediction_set or ()
     ]
     checks = report.explanation and report.explanation.faithfulness
     if checks:
         better = yes_or_no(checks.better_than_random)
         made.append(answer("BETTER_THAN_RND", "Is the map better than random?", better))
-    return made, why + mind
+    return made, said + why + mind
 
 
 def _said(
     value: str, title: str, reasons: Iterable[Reason]
 ) -> tuple[list[QualitativeEvaluation], list[TextContentItem]]:
     """Each reason as a code for machines and as its sentence, which a code's meaning is too short for."""
-    from highdicom.sr import RelationshipTypeValues, TextContentItem
-
     codes, sentences = [], []
     for reason in reasons:
         codes.append(answer(value, title, code(reason.code, reason.code.replace("_", " ").capitalize())))
-        name = code(f"{value}_TEXT", f"{title}, in words")
-        sentences.append(TextContentItem(name, reason.message, RelationshipTypeValues.CONTAINS))
+        sentences.append(_in_words(f"{value}_TEXT", f"{title}, in words", reason.message))
     return codes, sentences
+
+
+def _in_words(value: str, title: str, sentence: str) -> TextContentItem:
+    from highdicom.sr import RelationshipTypeValues, TextContentItem
+
+    return TextContentItem(code(value, title), sentence, RelationshipTypeValues.CONTAINS)
