@@ -1,7 +1,6 @@
 """The one way through: crop, classify, explain, check, report. Nothing else calls these in sequence."""
 
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
@@ -32,6 +31,7 @@ from lungcnn.results.series_places import SlicePeaks
 from lungcnn.results.series_report import SeriesReport, series_report
 from lungcnn.results.slice_report import ModelInfo, SliceReport, failed
 from lungcnn.system import usable_cores
+from lungcnn.working_ahead import ahead_of, batches
 
 BATCH = 32
 UNCALIBRATED = Reason(
@@ -207,9 +207,9 @@ class Pipeline:
         suspicious = self.card.classes.suspicious
         ask = partial(evidence_of, self.classifier) if suspicious else self._features
         with ThreadPoolExecutor(workers or usable_cores()) as pool:
-            ahead = _ahead(pool, lambda one: prepare(one.read, one.frame), series.slices)
+            ahead = ahead_of(pool, lambda one: prepare(one.read, one.frame), series.slices, limit=3 * BATCH)
             try:
-                for batch in _batches(ahead):
+                for batch in batches(ahead, BATCH):
                     said = self._judge_all(batch, ask)
                     for one, (report, evidence) in zip(batch, said, strict=True):
                         if report.status == "ok" and evidence is not None and one.box is not None:
@@ -253,25 +253,3 @@ class Pipeline:
             raise
         except LungCNNError as error:
             return failed(error, index=index, model=self._model)
-
-
-def _ahead(pool: ThreadPoolExecutor, work: Callable, items: Iterable, limit: int = 3 * BATCH) -> Iterator:
-    """Results in order, at most `limit` of them worked out ahead of the one asked for: memory stays bounded."""
-    waiting: deque = deque()
-    for item in items:
-        waiting.append(pool.submit(work, item))
-        if len(waiting) >= limit:
-            yield waiting.popleft().result()
-    while waiting:
-        yield waiting.popleft().result()
-
-
-def _batches(items: Iterable, size: int = BATCH) -> Iterator[list]:
-    batch = []
-    for item in items:
-        batch.append(item)
-        if len(batch) == size:
-            yield batch
-            batch = []
-    if batch:
-        yield batch

@@ -4,6 +4,8 @@ Told without parsing them, by walking from one DICOM element to the next, or fro
 """
 
 import struct
+from collections.abc import Iterator
+from typing import NamedTuple
 
 from lungcnn.reading.codestreams import codestream_size, png_size, scans
 from lungcnn.reading.sniffing import sniff
@@ -18,6 +20,7 @@ _MAX_SCANS = 4
 _LONG = {b"OB", b"OD", b"OF", b"OL", b"OW", b"OV", b"SQ", b"SV", b"UC", b"UN", b"UR", b"UT", b"UV"}
 _UNDEFINED = 0xFFFFFFFF
 _IMPLICIT, _EXPLICIT = b"1.2.840.10008.1.2", b"1.2.840.10008.1.2.1"
+PIXELS = 0x7FE00010
 
 
 def is_cheap(data: bytes) -> bool:
@@ -37,45 +40,69 @@ def is_cheap(data: bytes) -> bool:
     return False
 
 
+class Element(NamedTuple):
+    """Where an element lies in a file: its tag, its VR (b"" where the file states none), its start, its value."""
+
+    tag: int
+    vr: bytes
+    place: int
+    start: int
+    end: int
+
+
 def find_pixels(data: bytes) -> tuple[int, int] | None:
     """Where the PixelData element of an uncompressed little-endian DICOM file, or of its beginning, starts and ends.
 
-    None where it is not found behind a short header, or is in any way unusual. It follows the elements as pydicom does.
+    None where it is not found behind a short header, or is in any way unusual.
+    """
+    for element in elements(data):
+        if element.tag == PIXELS:
+            return element.place, element.end
+    return None
+
+
+def elements(data: bytes) -> Iterator[Element]:
+    """The elements of an uncompressed little-endian DICOM file, its sequences' own left out, as pydicom follows them.
+
+    PixelData is the last of them, and isn't given where anything is in any way unusual, or the header isn't short.
     """
     place = 132 if data[128:132] == b"DICM" else 0
     explicit, syntax, depth, start = True, b"", 0, place
     for _ in range(_MAX_STEPS):
         if place + 12 > len(data) or place - start > HEADER_BYTES:
-            return None
+            return
         group, element = struct.unpack_from("<HH", data, place)
         vr = data[place + 4 : place + 6]
         if group != 2 and explicit and (syntax == _IMPLICIT or (not syntax and not _is_vr(vr))):
             explicit = False
             if _is_vr(vr):
-                return None
+                return
         if group == 0xFFFE or not explicit or not _is_vr(vr):
-            head, length = 8, struct.unpack_from("<I", data, place + 4)[0]
+            vr, head, length = b"", 8, struct.unpack_from("<I", data, place + 4)[0]
         elif vr in _LONG:
             head, length = 12, struct.unpack_from("<I", data, place + 8)[0]
         else:
             head, length = 8, struct.unpack_from("<H", data, place + 6)[0]
         if group == 0x7FE0 and depth == 0:
-            return (place, place + head + length) if element == 0x10 and length != _UNDEFINED else None
+            if element == 0x10 and length != _UNDEFINED:
+                yield Element(PIXELS, vr, place, place + head, place + head + length)
+            return
         if (group, element) == (2, 0x10):
             stated = data[place + head : place + head + length].rstrip(b"\0 ")
             if stated not in (_IMPLICIT, _EXPLICIT) or syntax not in (b"", stated):
-                return None
+                return
             syntax = stated
         if group == 0xFFFE and element != 0xE000:  # the end of an item, or of a sequence, that stated no length
             depth, length = depth - 1, 0
         elif length == _UNDEFINED:
             if vr == b"UN":  # holds elements of the other encoding
-                return None
+                return
             depth, length = depth + 1, 0
+        elif depth == 0 and group != 0xFFFE:
+            yield Element(group << 16 | element, vr, place, place + head, place + head + length)
         if depth < 0 or (group == 0xFFFE and depth == 0 and element == 0xE000):
-            return None
+            return
         place += head + length
-    return None
 
 
 def _is_vr(two: bytes) -> bool:

@@ -1,6 +1,7 @@
 """A CT image object's frames as Hounsfield units."""
 
 from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -13,6 +14,7 @@ from lungcnn.reading.dicom_headers import check_ct, functional
 from lungcnn.reading.dicom_repairs import SIGN_ASSUMED, assume_missing, parse_image, use_own_offsets
 from lungcnn.reading.dicom_values import finite_number, finite_numbers, positive_int
 from lungcnn.reading.limits import MAX_HEADER, check_deflated, check_frame, check_items, count_items
+from lungcnn.reading.plain_dicom import PlainDataset, read_plain, unpack
 from lungcnn.reading.stored_values import from_high_bits, padding_mask, upright_polarity
 from lungcnn.windowing import LOWEST_HU, Window
 
@@ -21,14 +23,17 @@ class DicomFile:
     """A CT image object; frames are decoded one at a time."""
 
     def __init__(self, data: bytes):
-        check_items(count_items(data[:MAX_HEADER]))
-        check_deflated(data)
-        self._dataset = ds = parse_image(data)
+        plain = read_plain(data)
+        if plain is None:
+            check_items(count_items(data[:MAX_HEADER]))
+            check_deflated(data)
+        self._dataset: Any = plain or parse_image(data)
+        ds = self._dataset
         self.frames = check_ct(ds)
         self._bits = positive_int(ds, "BitsAllocated"), positive_int(ds, "BitsStored")
         self._notes = tuple(assume_missing(ds))
-        syntax = ds.file_meta.TransferSyntaxUID
-        self._compressed = syntax.is_transfer_syntax and syntax.is_encapsulated
+        syntax = None if plain else ds.file_meta.TransferSyntaxUID
+        self._compressed = syntax is not None and syntax.is_transfer_syntax and syntax.is_encapsulated
         self._check_length()
         if self._compressed:
             use_own_offsets(ds, self.frames)
@@ -95,10 +100,13 @@ class DicomFile:
         return pixels
 
     def _unpack(self, frame: int) -> np.ndarray:
-        from pydicom.pixels.utils import pixel_array
+        if isinstance(self._dataset, PlainDataset):
+            pixels = unpack(self._dataset, frame)
+        else:
+            from pydicom.pixels.utils import pixel_array
 
-        # `raw` is left off: palette and YBR never pass the check for one sample.
-        pixels = pixel_array(self._dataset, index=frame, correct_unused_bits=False)
+            # `raw` is left off: palette and YBR never pass the check for one sample.
+            pixels = pixel_array(self._dataset, index=frame, correct_unused_bits=False)
         allocated, stored = self._bits
         return from_high_bits(pixels, stored, self._high_bit) if stored < allocated else pixels
 

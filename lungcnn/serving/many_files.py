@@ -64,7 +64,7 @@ def look_at(pipeline: Pipeline, series: Series, report: SeriesReport, **options)
         explained = pipeline.run_read(one.read, one.frame, **options)
         if explained.ct_slice is None:
             continue  # it can't be read: its report says why
-        judged.append(Judged(one.content(), explained))
+        judged.append(Judged(one.content(), explained, index))
         names.append(one.name)
         if not report.suspicious:
             break

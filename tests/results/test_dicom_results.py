@@ -121,19 +121,29 @@ def test_the_secondary_capture_is_the_overlay_with_the_notice_burned_in(made, ju
     assert "grad-cam map for" in ds.DerivationDescription
 
 
+def imaging_groups(ds):
+    """The measurement groups of a report."""
+    measurements = (part for part in ds.ContentSequence if part.ConceptNameCodeSequence[0].CodeValue == "126010")
+    return [group for part in measurements for group in part.ContentSequence]
+
+
+def uid_of(one) -> str:
+    """SOPInstanceUID of a slice of a series."""
+    import pydicom
+
+    return pydicom.dcmread(io.BytesIO(one.content())).SOPInstanceUID
+
+
 def contents(ds):
     """Numbers by code, and coded values by code, of the measurement groups of a report."""
     numbers, coded = {}, {}
-    for part in ds.ContentSequence:
-        if part.ConceptNameCodeSequence[0].CodeValue != "126010":  # Imaging Measurements
-            continue
-        for group in part.ContentSequence:
-            for item in group.ContentSequence:
-                name = item.ConceptNameCodeSequence[0].CodeValue
-                if item.ValueType == "NUM":
-                    numbers[name] = float(item.MeasuredValueSequence[0].NumericValue)
-                elif item.ValueType == "CODE":
-                    coded.setdefault(name, []).append(item.ConceptCodeSequence[0].CodeMeaning)
+    for group in imaging_groups(ds):
+        for item in group.ContentSequence:
+            name = item.ConceptNameCodeSequence[0].CodeValue
+            if item.ValueType == "NUM":
+                numbers[name] = float(item.MeasuredValueSequence[0].NumericValue)
+            elif item.ValueType == "CODE":
+                coded.setdefault(name, []).append(item.ConceptCodeSequence[0].CodeMeaning)
     return numbers, coded
 
 
@@ -307,8 +317,12 @@ def stack(places, **elements) -> list[bytes]:
 
 def test_a_series_gives_one_report_one_map_and_a_capture_a_slice(shipped, tmp_path):
     (series,) = read_series(stack(range(0, 30, 5))).series
-    finding = Finding((1, 4), (5.0, 20.0), 4, (210.5, 180.0), (200, 170, 220, 190), (14.0, 15.5, 20.0), 0.91, True, 0.8)
-    report = replace(shipped.run_series(series), findings=(finding,))
+    report = shipped.run_series(series)
+    peak = report.suspicious[0]
+    finding = Finding(
+        (1, 4), (5.0, 20.0), peak, (210.5, 180.0), (200, 170, 220, 190), (14.0, 15.5, 20.0), 0.91, True, 0.8
+    )
+    report = replace(report, findings=(finding,))
     looked_at, _ = look_at(shipped, series, report, checks=False)
     made = DicomResults().of_series(looked_at, report)
     kinds = [kind for kind, _ in made]
@@ -323,6 +337,13 @@ def test_a_series_gives_one_report_one_map_and_a_capture_a_slice(shipped, tmp_pa
     assert [numbers[f"EXTENT_{way}"] for way in ("ACROSS", "DOWN", "ALONG")] == [14, 15.5, 20]
     assert (numbers["POSITION_LOWEST"], numbers["POSITION_HIGHEST"]) == (5, 20)
     assert coded["ABOVE"] == ["Yes"]
+    group = next(
+        group
+        for group in imaging_groups(opened(by_kind["sr"]))
+        if any(item.ConceptNameCodeSequence[0].CodeValue == "P_FINDING" for item in group.ContentSequence)
+    )
+    referenced = [item.ReferencedSOPSequence[0] for item in group.ContentSequence if item.ValueType == "IMAGE"]
+    assert [one.ReferencedSOPInstanceUID for one in referenced] == [uid_of(series.slices[peak])]
     assert finding.sentence in [item.value for item in opened(by_kind["sr"]).iterall() if item.VR == "UT"]
     frames = opened(by_kind["pm"])
     assert frames.NumberOfFrames == len(report.suspicious)

@@ -37,10 +37,15 @@ class NotDicomError(LungCNNError):
 
 @dataclass(frozen=True, eq=False)
 class Judged:
-    """A slice's report and the DICOM file that the slice came from (a path, or the file's bytes)."""
+    """A slice's report and the DICOM file that the slice came from (a path, or the file's bytes).
+
+    Attributes:
+        number: the slice's index in its series, or None for a slice by itself.
+    """
 
     source: Path | bytes
     report: SliceReport
+    number: int | None = None
 
 
 class Place(NamedTuple):
@@ -54,12 +59,13 @@ class Place(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Source:
-    """A judged slice with the header of its file: what its results are made of."""
+    """A judged slice with the header of its file: what its results are made of. `number` is as in `Judged`."""
 
     header: Dataset
     ct_slice: CTSlice
     report: SliceReport
     model: ModelInfo
+    number: int | None = None
 
     @property
     def place(self) -> Place | None:
@@ -92,7 +98,7 @@ def read_source(judged: Judged) -> Source:
         if header.get(keyword) is None:
             setattr(header, keyword, "")
     _as_unicode(header)
-    return Source(header, ct_slice, report, report.model)
+    return Source(header, ct_slice, report, report.model, judged.number)
 
 
 def _as_unicode(header: Dataset) -> None:

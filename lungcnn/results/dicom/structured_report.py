@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         MeasurementsAndQualitativeEvaluations,
         ObservationContext,
         QualitativeEvaluation,
+        SourceImageForMeasurementGroup,
         TextContentItem,
     )
     from pydicom import Dataset
@@ -46,7 +47,7 @@ def structured_report(
     from pydicom.sr.coding import Code
 
     model = sources[0].model
-    groups = [] if series_report is None else _series_groups(series_report, model)
+    groups = [] if series_report is None else _series_groups(series_report, sources)
     groups += [_slice_group(source, f"Slice {number}") for number, source in enumerate(sources, 1)]
     content = MeasurementReport(
         observation_context=_observer(model),
@@ -111,18 +112,25 @@ def _group(
     return made
 
 
-def _series_groups(report: SeriesReport, model: ModelInfo) -> list[MeasurementsAndQualitativeEvaluations]:
-    """The series, and each of its findings."""
+def _series_groups(report: SeriesReport, sources: Sequence[Source]) -> list[MeasurementsAndQualitativeEvaluations]:
+    """The series, and each of its findings, with its slice where that is among the sources."""
+    model = sources[0].model
     answers, sentences = _said("NOTE", "What to know of the series", [*report.reasons, *report.notes])
     judged = sum(one.status == "ok" for one in report.slices)
     numbers = [number("JUDGED", "Number of slices judged", judged)]
     if not report.reasons:
         numbers.append(number("FINDINGS", "Number of findings", len(report.findings)))
     groups = [_group("Series", model, numbers, answers, sentences)]
-    return groups + [_finding_group(one, f"Finding {count}", model) for count, one in enumerate(report.findings, 1)]
+    images = {source.number: [_image(source)] for source in sources}
+    return groups + [
+        _finding_group(one, f"Finding {count}", model, images.get(one.peak_slice))
+        for count, one in enumerate(report.findings, 1)
+    ]
 
 
-def _finding_group(finding: Finding, name: str, model: ModelInfo) -> MeasurementsAndQualitativeEvaluations:
+def _finding_group(
+    finding: Finding, name: str, model: ModelInfo, images: list | None
+) -> MeasurementsAndQualitativeEvaluations:
     numbers = [
         number("P_FINDING", f"Probability of {finding.class_name}", finding.malignant),
         number("SHARE", "Share of its slice's evidence", finding.evidence_share),
@@ -139,17 +147,19 @@ def _finding_group(finding: Finding, name: str, model: ModelInfo) -> Measurement
         reached = yes_or_no(finding.above_operating_point)
         answers.append(answer("ABOVE", "Is it at or above the operating point?", reached))
     words = _said("FINDING", "Finding", [Reason("finding", finding.sentence)])[1]
-    return _group(name, model, numbers, answers, words)
+    return _group(name, model, numbers, answers, words, images)
 
 
 def _slice_group(source: Source, name: str) -> MeasurementsAndQualitativeEvaluations:
+    answers, sentences = _answers(source.report)
+    return _group(name, source.model, _numbers(source.report), answers, sentences, [_image(source)])
+
+
+def _image(source: Source) -> SourceImageForMeasurementGroup:
     from highdicom.sr import SourceImageForMeasurementGroup
 
-    ct_slice, header = source.ct_slice, source.header
-    frames = [ct_slice.frame + 1] if ct_slice.frames > 1 else None
-    image = SourceImageForMeasurementGroup(header.SOPClassUID, header.SOPInstanceUID, frames)
-    answers, sentences = _answers(source.report)
-    return _group(name, source.model, _numbers(source.report), answers, sentences, [image])
+    frames = [source.ct_slice.frame + 1] if source.ct_slice.frames > 1 else None
+    return SourceImageForMeasurementGroup(source.header.SOPClassUID, source.header.SOPInstanceUID, frames)
 
 
 def _numbers(report: SliceReport) -> list[Measurement]:
