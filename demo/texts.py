@@ -5,6 +5,7 @@ from demo.reason_texts import REASONS as REASONS
 from demo.say import keyed
 
 DISCLAIMER = lungcnn.DISCLAIMER
+MACHINE_MADE = "Other languages than English are translated by machine; the English text holds."
 TITLE = "Lung-CT slice classifier"
 SUBTITLE = "One chest-CT slice in; class probabilities out, and the place the network looked at."
 NOTICE = "De-identified images only. Uploads are read into memory and deleted at once."
@@ -127,7 +128,7 @@ GATE_REMARKS = "Accepted, with remarks:"
 GATE_WHAT = (
     "Before the network is asked, the file's facts and the picture are checked: is this an axial chest CT, with a "
     "body and two lungs of plausible density? What fails gets a reason and no probability, because a network "
-    "answers any picture with a number. Source: the rules are in lungcnn/gate.py, with the ranges measured on the "
+    "answers any picture with a number. Source: the rules are in lungcnn/gate, with the ranges measured on the "
     "training slices."
 )
 
@@ -208,7 +209,7 @@ SLICE = "Slice (from the feet to the head)"
 PICTURE = "Picture (in the order of their names)"
 WHICH_SERIES = "Series in the upload, the longest first"
 ONE_SERIES = "{number}: {count} slices{spacing}"
-SPACING = ", {mm:g} mm apart"
+SPACING = ", {mm} mm apart"
 LOOK_FIRST = "Look first at slice (probability of {name})"
 PROFILE_LABEL = "Probabilities of the classes along the series; the slice slider gives each slice's numbers"
 FEET, HEAD = "feet", "head"
@@ -267,6 +268,7 @@ ABOUT_FIGURES = "Figures"
 ABOUT_CONFUSION = "Slices of unseen patients: true class and called class"
 ABOUT_BASELINES = "Simpler models on the same folds"
 ABOUT_SANITY = "Sanity of the heatmaps"
+ABOUT_ENGLISH = "The figures and what is said of them below are in English, as in the model's card."
 ABOUT_LIMITS = "Limits"
 LIMITS = (
     "Labels belong to the patient, not to the slice: a slice that shows nothing can't be told by looking.",
@@ -282,7 +284,7 @@ LIMITS_OF_ANY_MODEL = (
 ABOUT_CITE = "Cite"
 PLOT_ROC = "ROC on unseen patients, each class against the rest"
 PLOT_RELIABILITY = "Right calls by confidence; numbers of slices above the bars"
-ROC_LABEL = "ROC curves of the three classes on slices of unseen patients"
+ROC_LABEL = "ROC curves of the classes on slices of unseen patients"
 ROC_AXES = ("1 − specificity", "sensitivity")
 RELIABILITY_LABEL = "Share of right calls against the probability of the called class"
 RELIABILITY_AXES = ("probability of the called class", "share that is right")
@@ -293,6 +295,7 @@ UPLOAD_TOO_LARGE = (
     "A file is larger than {limit} MiB, the most that is accepted (a zip of 700 slices fits). Send fewer slices at a "
     "time, or judge them on the command line: python -m lungcnn predict FOLDER --series."
 )
+DROPPED = "Others needed the room: what you had open is no longer here. Open it again."
 UPLOAD_GONE = "The upload is no longer here: uploads are used once and kept for minutes only. Send the file again."
 WORKER_DIED = (
     "The process that runs the model stopped in the middle of this slice, several times, and is being started again. "
@@ -335,6 +338,7 @@ UNTRUSTED_HOST = (
 NO_SUCH_PAGE = "There is nothing here."
 BODY_TOO_LARGE = "This request is too large. Files go through the upload."
 NO_LINKS = "Files are accepted as uploads only, not as links to elsewhere."
+TOO_MUCH = "You have {count} things under way, the most that one visitor may have. Wait for some of them."
 TOO_MANY_TRIES = "Too many people are trying to log in. Wait a minute, then try again."
 UPLOAD_FORM = "Uploads are sent as multipart/form-data, in fields named files."
 UPLOADS_FULL = "Too many uploads are waiting. Try again in a minute."

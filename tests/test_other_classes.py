@@ -80,7 +80,7 @@ def test_a_slice_and_its_results(four, tmp_path):
     report = pipeline.run(load_slice(SLICE), explain_class="emphysema", checks=False)
     assert list(report.probabilities) == list(FOUR)
     assert report.prediction in FOUR
-    assert report.set_in_words.startswith("None of the 4 classes can be ruled out")
+    assert report.set_in_words.startswith("All classes are in the prediction set")
     assert report.explanation.maps.shape[0] == 4
     text = PdfReader(BytesIO(export_report(report))).pages[0].extract_text()
     assert all(f"{name}\n" in text for name in FOUR)
@@ -104,6 +104,7 @@ def test_a_series_is_searched_for_the_suspicious_class(four):
 
 def test_without_a_suspicious_class_nothing_is_looked_for(tmp_path):
     from demo import series_view, views
+    from demo.trust import trust
 
     pipeline = Pipeline.load(saved(tmp_path, Classes(("old", "young"))))
     reading = read_series([SLICE])
@@ -114,7 +115,8 @@ def test_without_a_suspicious_class_nothing_is_looked_for(tmp_path):
     assert 'class="curve of-young"' in page
     assert "Look first" not in page
     explained = pipeline.run(load_slice(SLICE), checks=False)
-    assert "No operating point was chosen" in views.trust(explained, pipeline.card)
+    assert explained.verdict.sentence.startswith("Undecided: none of the model's classes is the suspicious one")
+    assert "No operating point was chosen" in trust(explained, pipeline.card)
     assert 'data-class="old"' in views.result(explained)
 
 

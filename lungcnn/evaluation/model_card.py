@@ -89,8 +89,8 @@ def _whole_series(card: ModelCard) -> str:
     return (
         "A series gets no probability of its own: what was fitted on the dataset's cases, of 1 to 35 slices that its\n"
         "makers picked, did not hold for whole series. In its place stand findings: places that speak for "
-        f"{card.classes.suspicious}\nover neighbouring slices, each with the highest probability by that place alone, "
-        "to be held against the operating\npoint above."
+        f"{card.classes.suspicious}\nover neighbouring slices, each with the highest probability that it keeps over\n"
+        "5 mm or two slices, by that place alone, to be held against the operating\npoint above."
     )
 
 

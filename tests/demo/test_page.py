@@ -15,6 +15,7 @@ from conftest import ROOT, dicom_bytes
 from demo import series_view, texts, viewer, views
 from demo.__main__ import main
 from demo.about import measured, weighed
+from demo.catalogue import label
 from demo.downloads import export_data
 from demo.events import PREDICTED, Events
 from demo.examples import find_examples, truth_of
@@ -142,7 +143,7 @@ def test_nothing_of_the_frame_needs_a_blank_line(phantom_slice):
 
 
 def test_bars_keep_the_order_of_the_classes_and_their_numbers():
-    html = views.bars({"malignant": 0.9, "benign": 0.0951, "normal": 0.0049}, "malignant")
+    html = views.bars({"normal": 0.0049, "benign": 0.0951, "malignant": 0.9}, "malignant")
     assert re.findall(r'data-class="(\w+)"', html) == list(CLASSES)
     assert re.findall(r'class="number">([^<]+)<', html) == ["&lt; 1\u00a0%", "10\u00a0%", "90\u00a0%"]
     assert html.count('class="predicted"') == 1
@@ -174,7 +175,7 @@ def test_the_verdict_leads_and_the_set_excludes_nothing(report):
     assert text.index("Flagged as suspicious") < text.index("Most probable class: normal")
     assert "In the prediction set: normal or malignant. Outside it, but not excluded: benign (28\u00a0%)." in text
     assert "Not flagged" in views.result(dataclasses.replace(above, operating_point=0.3, prediction_set=("normal",)))
-    assert "All three classes are in" in views.result(dataclasses.replace(above, prediction_set=CLASSES))
+    assert "All classes are in" in views.result(dataclasses.replace(above, prediction_set=CLASSES))
     assert "prediction-set" not in views.result(dataclasses.replace(above, prediction_set=None))
     assert "Not a medical device" in views.head()
 
@@ -429,6 +430,7 @@ def test_what_fails_empties_the_viewer_and_a_refused_slice_stays_in_it(events, p
     assert texts.REFUSED in plain(refused["outcome"])
     assert data(refused["slice"])["rows"] == 64
     assert data(refused["map"]) is None
+    assert (visit.shown.given, visit.shown.size) == (None, 0), "no pixels are kept of what is refused"
     unexpected = last(events.guarded(visit, visit.begin(), _boom()))
     assert texts.FAILED in unescape(unexpected["outcome"])
     assert "secret" not in plain(unexpected["outcome"])
@@ -496,7 +498,7 @@ def test_pictures_are_a_list_without_axis_or_result(events, phantom):
     assert 'class="ends"' not in overview
     drawn = re.findall(r'<path d="(M[^"]+)" class="curve of-malignant"', overview)
     assert drawn[0].count("M") == 2, "a stroke each, joined by no line"
-    assert shown["slider"]["label"] == texts.PICTURE
+    assert str(shown["slider"]["label"]) == str(label(texts.PICTURE))
 
 
 def test_a_slice_of_a_series_that_cannot_be_read_is_named(events, phantom):
