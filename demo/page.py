@@ -231,7 +231,7 @@ def _wire(page: gr.Blocks, places: dict[str, Any], events: Events, line: Line, e
     def event(do: Callable, *fixed: Any, asked: bool = True) -> Callable:
         """`do` of `Events` as Gradio has it; one that is not `asked` for goes on with what was."""
 
-        async def run(visit: Visit, *values: Any) -> AsyncIterator[list]:
+        async def run(request: gr.Request, visit: Visit, *values: Any) -> AsyncIterator[list]:
             turn: Turn = visit.begin() if asked else visit.turn
             steps = events.guarded(visit, turn, do(visit, turn, *fixed, *values))
             await turn.start()
@@ -239,7 +239,7 @@ def _wire(page: gr.Blocks, places: dict[str, Any], events: Events, line: Line, e
             # once: Gradio sends differences. So updates are said again with each step.
             said: Changes = {}
             try:
-                async for changes in line.work(turn, steps):
+                async for changes in line.work(turn, steps, _visitor(request)):
                     said |= {name: value for name, value in changes.items() if isinstance(value, dict)}
                     turn.delivered.clear()
                     yield [visit, *((said | changes).get(name, gr.skip()) for name in changed)]
@@ -280,4 +280,13 @@ def _wire(page: gr.Blocks, places: dict[str, Any], events: Events, line: Line, e
 
     api_inputs = [upload_box(visible=False), gr.Textbox("", visible=False), gr.Textbox(DEFAULT_METHOD, visible=False)]
     api_outputs = [gr.JSON(visible=False), picture(visible=False)]
-    gr.Button(visible=False).click(events.api, api_inputs, api_outputs, api_name="explain")
+
+    async def explain(request: gr.Request, file: str, class_name: str, method: str):
+        return await line.call(_visitor(request), events.api, file, class_name, method)
+
+    gr.Button(visible=False).click(explain, api_inputs, api_outputs, api_name="explain", concurrency_limit=None)
+
+
+def _visitor(request: gr.Request) -> str:
+    """Whom the guard took him for."""
+    return request.client.host if request and request.client else ""

@@ -338,6 +338,7 @@ UNTRUSTED_HOST = (
 NO_SUCH_PAGE = "There is nothing here."
 BODY_TOO_LARGE = "This request is too large. Files go through the upload."
 NO_LINKS = "Files are accepted as uploads only, not as links to elsewhere."
+LINE_FULL = "Queue is full. Max size is {most} and size is {now}. Try again in a minute."
 TOO_MUCH = "You have {count} things under way, the most that one visitor may have. Wait for some of them."
 TOO_MANY_TRIES = "Too many people are trying to log in. Wait a minute, then try again."
 UPLOAD_FORM = "Uploads are sent as multipart/form-data, in fields named files."
