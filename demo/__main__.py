@@ -190,10 +190,11 @@ def _serve(
     from demo.server import keep_tidy, launch_settings, open_tunnel
 
     page = build_demo(waiting, find_examples(), card, dicom_results)
-    page.queue(max_size=max_queue, default_concurrency_limit=max_concurrency)
-    appearance = look()
+    page.queue(default_concurrency_limit=max_concurrency)
+    appearance = look(card)
     rules = make_rules(host, root_path, trust_host, embed_in, page, appearance.get("head", ""))
-    rules.trouble, rules.shares.most = waiting.trouble, max(2, max_queue // 2)
+    rules.trouble = waiting.trouble
+    rules.shares.line, rules.shares.most = max_queue, max(2, max_queue // 2)
     where = {"server_name": host, "server_port": port, "root_path": root_path, "auth": users or None}
     try:
         _, local, _ = page.launch(**where, **appearance, **launch_settings(rules))

@@ -86,10 +86,11 @@ def forget_uploads(page) -> None:
     page.upload_file_set.clear()
 
 
-def live_events(app) -> set[str]:
-    """Names of the events that are under way, or whose results nobody has been told yet."""
+def events_of(app) -> tuple[set[str], set[str]]:
+    """Names of the events that are under way, and of those and the ones whose results nobody has been told yet."""
     queue = app.get_blocks()._queue
-    return set(queue.event_ids_to_events).union(*queue.pending_event_ids_session.values())
+    at_work = set(queue.event_ids_to_events)
+    return at_work, at_work.union(*queue.pending_event_ids_session.values())
 
 
 def forget_unread(page, unread: Callable[[dict[str, set[str]]], list[str]]) -> None:
