@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from demo.viewer_frame import frame
 from demo.viewer_script import viewer_script
 from demo.visit import Turn, Visit
 from demo.waiting import JudgeInWaiting
-from lungcnn import CLASS_COLOURS, CLASSES, DEFAULT_METHOD, METHODS, ModelCard
+from lungcnn import CLASSES, DEFAULT_METHOD, METHODS, Classes, ModelCard, class_colours
 
 PRIVATE: dict[str, Any] = {"api_visibility": "private"}
 # A visitor's events begin in the order in which he asked, which Gradio keeps within one such group.
@@ -29,7 +30,7 @@ _IN_ORDER: dict[str, Any] = {"concurrency_id": "page", "concurrency_limit": None
 AT_WORK = 16  # visitors whose slices are read, judged or waited for at the same time; the worker has its own measure
 SESSION_SECONDS = 1800
 CSS = [Path(__file__).parent / name for name in ("style.css", "viewer.css")]
-LANGUAGE_SCRIPT = Path(__file__).parent / "language.js"
+SCRIPTS = [Path(__file__).parent / name for name in ("language.js", "attention.js")]
 
 
 def build_demo(
@@ -80,17 +81,31 @@ def html(value: str = "", **options) -> gr.Markdown:
     return gr.Markdown(value, sanitize_html=False, latex_delimiters=[], **options)
 
 
-def look() -> dict[str, Any]:
+def look(card: ModelCard | None = None) -> dict[str, Any]:
     """Keyword arguments of `launch` that say how the page looks: theme, style sheet, scripts."""
     system = ["system-ui", "-apple-system", "Segoe UI", "Roboto", "sans-serif"]
     mono = ["ui-monospace", "monospace"]
     return {
         "theme": gr.themes.Base(primary_hue="sky", neutral_hue="slate", font=system, font_mono=mono),
-        "css": ":root { " + " ".join(f"--{name}: {colour};" for name, colour in CLASS_COLOURS.items()) + " }",
+        "css": class_styles(card.classes if card else CLASSES),
         "css_paths": CSS,
-        "head": f"<script>{LANGUAGE_SCRIPT.read_text(encoding='utf-8')}</script><script>{viewer_script()}</script>",
+        "head": "".join(f"<script>{script}</script>" for script in (*_texts_of(SCRIPTS), viewer_script())),
         "i18n": catalogue.i18n(),
     }
+
+
+def class_styles(classes: Classes) -> str:
+    """The classes' colours in bars and curves; curves are told apart without colours, too, the suspicious one solid."""
+    dashes = cycle(("6 3", "2 2", "8 2 2 2", "4 4", "1 2"))
+    rules = []
+    for name, colour in class_colours(classes).items():
+        line = "stroke-width: 2" if name == classes.suspicious else f"stroke-dasharray: {next(dashes)}"
+        rules += [f".fill.of-{name} {{ background: {colour}; }}", f".curve.of-{name} {{ stroke: {colour}; {line}; }}"]
+    return "\n".join(rules)
+
+
+def _texts_of(paths: list[Path]) -> list[str]:
+    return [path.read_text(encoding="utf-8") for path in paths]
 
 
 # ---------------------------------------------------------------- layout
@@ -118,7 +133,7 @@ def _layout(examples: list[Example], card: ModelCard | None, dicom_results: bool
             html(frame())
             places |= _series_panel() | _data_boxes() | _take_away(dicom_results)
         with gr.Column(scale=4, min_width=280, elem_classes="side"):
-            places |= _side()
+            places |= _side(card)
     with gr.Accordion(label(texts.ABOUT_TITLE), open=False, elem_id="about"):
         gr.Markdown(measured(card), elem_classes="about")
         html(plots(card), elem_classes="about")
@@ -167,14 +182,15 @@ def _take_away(dicom_results: bool) -> dict[str, Any]:
     return places
 
 
-def _side() -> dict[str, Any]:
+def _side(card: ModelCard | None) -> dict[str, Any]:
     html('<div id="here-result"></div>', elem_classes="here-host")
     outcome = html(views.result(), elem_id="result")
     with gr.Row(elem_classes="acts"):
         cancel = gr.Button(label(texts.CANCEL), size="sm", visible=False, elem_id="cancel")
         clear = gr.Button(label(texts.CLEAR), size="sm", visible=False, elem_id="clear")
     with gr.Column(visible=False, elem_classes="evidence") as evidence:
-        classes = [(texts.THE_PREDICTED, PREDICTED), *((texts.CLASS_NAMES[name], name) for name in CLASSES)]
+        names = card.classes if card else CLASSES
+        classes = [(texts.THE_PREDICTED, PREDICTED), *((views.class_name(name), name) for name in names)]
         choices = [(str(label(text)), name) for text, name in classes]
         wanted = gr.Radio(choices, value=PREDICTED, label=label(texts.EXPLAIN_CLASS), elem_id="explain-class")
         methods = [(f"{method.title} ({method.source})", name) for name, method in METHODS.items()]

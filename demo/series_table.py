@@ -5,15 +5,15 @@ from html import escape
 from itertools import groupby
 
 from demo import texts
-from demo.views import percent
-from lungcnn import CLASSES, SeriesReport, SliceReport
+from demo.views import class_name, percent
+from lungcnn import SeriesReport, SliceReport
 
 
 def table(report: SeriesReport) -> str:
     """The table, folded away."""
     head = "".join(
         f'<th scope="col"><button type="button" data-sort="{column}">{title}</button></th>'
-        for column, title in enumerate((*texts.TABLE_HEAD, *CLASSES, texts.TABLE_REMARKS))
+        for column, title in enumerate((*texts.TABLE_HEAD, *map(class_name, report.classes), texts.TABLE_REMARKS))
     )
     return (
         f'<details id="series-table"><summary>{texts.ALL_SLICES}</summary><div class="scroll" tabindex="0">'
@@ -51,21 +51,21 @@ def _fold(run: int, group: list[int], why: str, report: SeriesReport) -> str:
     return (
         f'<tr data-slices="{first}-{last}" data-from="{first}" data-row="{first}-{last}"><th scope="row" '
         f'data-value="{first + 1}"><button type="button" data-run="{run}" aria-expanded="false">{title}</button></th>'
-        f"<td></td><td>{escape(_said(report.slices[first]))}</td>{'<td></td>' * len(CLASSES)}"
+        f"<td></td><td>{escape(_said(report.slices[first]))}</td>{'<td></td>' * len(report.classes)}"
         f"<td class='why'>{escape(why)}</td></tr>"
     )
 
 
 def _row(index: int, report: SeriesReport, extra: str) -> str:
     one, place = report.slices[index], report.positions[index]
-    shares = [one.probabilities[name] for name in CLASSES] if one.probabilities else None
+    shares = list(one.probabilities.values()) if one.probabilities else None
     cells = f'<td data-value="{"" if place is None else place}">{"–" if place is None else f"{place:.1f}"}</td>'
     cells += f'<td data-value="{escape(_said(one)) if shares else ""}">{escape(_said(one))}</td>'
     cells += "".join(
         f'<td data-value="{shares[label]:.6f}">{escape(percent(shares[label]))}</td>'
         if shares
         else '<td data-value="">–</td>'
-        for label in range(len(CLASSES))
+        for label in range(len(report.classes))
     )
     why = " ".join(reason.message for reason in one.reasons)
     return (

@@ -10,7 +10,7 @@ import numpy as np
 from demo.packing import pack
 from demo.views import percent
 from demo.visit import Shown
-from lungcnn import CLASSES, DEFAULT_METHOD, METHODS, CTSlice
+from lungcnn import DEFAULT_METHOD, METHODS, CTSlice
 
 # Larger pictures are reduced for the screen; results and exports keep every pixel.
 LARGEST_SIDE = 1600
@@ -81,8 +81,8 @@ def map_facts(shown: Shown, name: str) -> dict | None:
         "title": METHODS[explanation.method].title,
         "signed": METHODS[explanation.method].signed,
         "unit": METHODS[explanation.method].unit,
-        "classes": list(CLASSES),
-        "shares": [percent(report.probabilities[one]) for one in CLASSES],
+        "classes": list(report.classes),
+        "shares": [percent(share) for share in report.probabilities.values()],
         "class": explanation.class_name,
         "predicted": report.prediction,
         "rows": explanation.cells.shape[0],

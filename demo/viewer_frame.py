@@ -6,7 +6,7 @@ from html import escape
 
 from demo import texts
 from demo.say import attribute, say
-from lungcnn import CLASSES, COLOUR_MAPS, SIGNS, WINDOWS, colour_table
+from lungcnn import COLOUR_MAPS, SIGNS, WINDOWS, colour_table
 
 _SIDES = "".join(f'<span id="ct-{side}" class="ct-side" hidden></span>' for side in ("left", "right", "top", "bottom"))
 
@@ -57,15 +57,8 @@ def _stage() -> str:
 
 
 def _classes() -> str:
-    """The maps of all classes, small and side by side; each chooses its class."""
-    buttons = "".join(
-        f'<button type="button" data-class="{name}" aria-pressed="false">'
-        '<canvas width="128" height="128" aria-hidden="true"></canvas>'
-        f'<span><strong>{say(texts.CLASS_NAMES[name])}</strong> <span class="share"></span></span>'
-        '<span class="most"></span></button>'
-        for name in CLASSES
-    )
-    return f'<div id="ct-classes" role="group"{_hint(texts.CLASSES_LABEL)}>{buttons}</div>'
+    """Where the maps of all classes stand, small and side by side; each chooses its class."""
+    return f'<div id="ct-classes" role="group"{_hint(texts.CLASSES_LABEL)}></div>'
 
 
 def _stack_bar() -> str:

@@ -1,11 +1,12 @@
 // The stage is drawn: slice, heatmap, marks.
 import { el, now } from "./state.js";
-import { CONTOUR_LEVEL, cellsOf, forget, grey, heat, isSigned, outline, signs } from "./layers.js";
+import { CONTOUR_LEVEL, forget, grey, heat, isSigned, outline, signs } from "./layers.js";
 import { mode, panes, scaleOf, toScreen } from "./geometry.js";
 import { peak } from "./maps.js";
 import { windowNow } from "./windows.js";
 import { describe } from "./words.js";
 import { drawRuler } from "./ruler.js";
+import { drawSmallMaps } from "./small_maps.js";
 
 let frame = 0;
 let settingsTimer = 0;
@@ -53,7 +54,7 @@ export function draw() {
   }
   drawMarks(context, second || first);
   drawRuler(context, second || first);
-  drawClasses();
+  drawSmallMaps();
   describe(second || first);
 }
 
@@ -128,29 +129,6 @@ function drawMarks(context, pane) {
     }
   }
   context.restore();
-}
-
-// The maps of all classes, small and on one scale, on the part of the slice that the network saw.
-function drawClasses() {
-  const { slice, map } = now;
-  if (!map) return;
-  const [left, top, width, height] = map.box;
-  const picture = grey();
-  for (const button of document.querySelectorAll("#ct-classes button")) {
-    const index = map.classes.indexOf(button.dataset.class);
-    const canvas = button.querySelector("canvas");
-    const side = canvas.width;
-    const context = canvas.getContext("2d");
-    context.globalAlpha = 1;
-    context.fillStyle = "#000";
-    context.fillRect(0, 0, side, side);
-    const tall = height * slice.aspect;
-    const s = Math.min(side / width, side / tall);
-    const place = [(side - width * s) / 2, (side - tall * s) / 2, width * s, tall * s];
-    context.drawImage(picture, left, top, width, height, ...place);
-    context.globalAlpha = el("ct-opacity").value / 100;
-    context.drawImage(cellsOf(index), ...place);
-  }
 }
 
 // What is seen is what is taken away: the exports are drawn on the server with the viewer's settings.

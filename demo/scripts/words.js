@@ -42,7 +42,6 @@ export function describe(pane) {
   const where = { name, x: found ? inFile(found.x) : "", y: found ? inFile(found.y) : "" };
   const text = say(label, where) + (shown() && isSigned() ? say("alt_signed") : "");
   el("ct-canvas").setAttribute("aria-label", now.stack ? `${place()}. ${text}` : text);
-  classes();
 }
 
 const inFile = (value) => whole(value * now.slice.shrink);
@@ -116,20 +115,4 @@ export function allowSigned() {
   box.disabled = !(map && map.signed) || el("ct-contour").checked;
   box.title = box.labels[0].title = map && !map.signed ? say("unsigned", { method: map.title }) : say("signed");
   el("ct-colours").disabled = !map || isSigned();
-}
-
-// Under the small maps: the class, its probability, and how strong its strongest cell is.
-function classes() {
-  const { map } = now;
-  el("ct-classes").hidden = !map;
-  if (!map) return;
-  for (const button of document.querySelectorAll("#ct-classes button")) {
-    const index = map.classes.indexOf(button.dataset.class);
-    const found = peak(map, index);
-    button.setAttribute("aria-pressed", String(index === now.chosen));
-    button.querySelector(".share").textContent = map.shares ? map.shares[index] : "";
-    button.querySelector(".most").textContent = found
-      ? say("class_peak", { value: number(found.value), unit: map.unit })
-      : say("class_none");
-  }
 }
