@@ -18,6 +18,7 @@
   }
 
   function attend() {
+    if (document.body.classList.contains("scrolled")) return; // many slices a second: nothing to be read aloud
     mend();
     const result = document.getElementById("result");
     const announcer = document.getElementById("announcer");

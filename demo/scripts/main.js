@@ -11,7 +11,7 @@ import { unpack } from "./pixels.js";
 import { listenPointer } from "./pointer.js";
 import { lengthOf } from "./ruler.js";
 import { listenSeries } from "./series.js";
-import { allow, showMap, showNothing, showSlice } from "./showing.js";
+import { allow, readMap, showMap, showNothing, showSlice } from "./showing.js";
 import { closeStack, openStack, slicesDrawn, useMethod } from "./stack.js";
 
 async function takeSlice(text) {
@@ -36,7 +36,7 @@ async function takeSlice(text) {
 }
 
 function takeMap(text) {
-  const next = text ? JSON.parse(text) : null;
+  const next = text ? readMap(JSON.parse(text)) : null;
   if (next) useMethod(next.method);
   if (next && (!now.slice || next.slice !== now.slice.id)) return; // of a slice that has gone, or is yet to come
   if (!next && now.stack) return; // a series brings its own

@@ -16,10 +16,14 @@ export function showSlice(next) {
   if (!sameKind) startWindow();
 }
 
+export function readMap(text) {
+  if (text) text.cells = new Float32Array(bytes(text.cells).buffer);
+  return text;
+}
+
 export function showMap(next) {
   now.map = next;
   if (!next) return;
-  if (typeof next.cells === "string") next.cells = new Float32Array(bytes(next.cells).buffer);
   const wanted = document.querySelector("#explain-class input:checked")?.value || next.class;
   now.chosen = Math.max(0, next.classes.indexOf(wanted));
 }
@@ -30,9 +34,15 @@ export function showNothing() {
   redrawAll();
 }
 
+let allowed = "";
+
 // Which controls there are for it.
 export function allow() {
   const { slice, map } = now;
+  const key = [Boolean(slice), slice?.calibrated, Boolean(slice?.window), map?.method, Boolean(now.stack)].join();
+  redraw();
+  if (key === allowed) return;
+  allowed = key;
   const root = el("ct");
   root.classList.toggle("empty", !slice);
   root.classList.toggle("plain", !map);
@@ -44,5 +54,4 @@ export function allow() {
   }
   allowSigned();
   allowWindows();
-  redraw();
 }

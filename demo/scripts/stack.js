@@ -5,7 +5,7 @@ import { draw, redraw } from "./drawing.js";
 import { tell } from "./panel.js";
 import { unpack } from "./pixels.js";
 import { markSlice } from "./series.js";
-import { allow, showMap, showNothing, showSlice } from "./showing.js";
+import { allow, readMap, showMap, showNothing, showSlice } from "./showing.js";
 
 const AHEAD = 40; // slices fetched beyond the one that is shown
 const AT_ONCE = 3;
@@ -220,6 +220,7 @@ async function read(buffer) {
   const length = new DataView(buffer).getUint32(0, true);
   const record = JSON.parse(new TextDecoder().decode(new Uint8Array(buffer, 4, length)));
   const { slice } = record;
+  readMap(record.map);
   if (slice) slice.hu = await unpack(new Uint8Array(buffer, 4 + length), slice.rows, slice.columns);
   return record;
 }

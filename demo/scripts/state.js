@@ -35,6 +35,11 @@ export const number = (value) => String(+value.toPrecision(2)).replace("-", "−
 
 export const whole = (value) => String(Math.round(value)).replace("-", "−");
 
-export const bytes = (text) => Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
+export function bytes(text) {
+  const characters = atob(text);
+  const found = new Uint8Array(characters.length);
+  for (let i = 0; i < found.length; i++) found[i] = characters.charCodeAt(i);
+  return found;
+}
 
 export const clamp = (value, least, most) => Math.max(least, Math.min(most, value));
