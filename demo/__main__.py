@@ -191,7 +191,7 @@ def _serve(
 
     page = build_demo(waiting, find_examples(), card, dicom_results)
     page.queue(default_concurrency_limit=max_concurrency)
-    appearance = look()
+    appearance = look(card)
     rules = make_rules(host, root_path, trust_host, embed_in, page, appearance.get("head", ""))
     rules.trouble = waiting.trouble
     rules.shares.line, rules.shares.most = max_queue, max(2, max_queue // 2)

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from demo.plots import plots
 from demo.say import say
 from demo.visit import Turn, Visit
 from demo.waiting import JudgeInWaiting
-from lungcnn import CLASS_COLOURS, CLASSES, DEFAULT_METHOD, METHODS, ModelCard
+from lungcnn import CLASSES, DEFAULT_METHOD, METHODS, Classes, ModelCard, class_colours
 
 PRIVATE: dict[str, Any] = {"api_visibility": "private"}
 # A visitor's events begin in the order in which he asked, which Gradio keeps within one such group.
@@ -78,17 +79,27 @@ def html(value: str = "", **options) -> gr.Markdown:
     return gr.Markdown(value, sanitize_html=False, latex_delimiters=[], **options)
 
 
-def look() -> dict[str, Any]:
+def look(card: ModelCard | None = None) -> dict[str, Any]:
     """Keyword arguments of `launch` that say how the page looks: theme, style sheet, scripts."""
     system = ["system-ui", "-apple-system", "Segoe UI", "Roboto", "sans-serif"]
     mono = ["ui-monospace", "monospace"]
     return {
         "theme": gr.themes.Base(primary_hue="sky", neutral_hue="slate", font=system, font_mono=mono),
-        "css": ":root { " + " ".join(f"--{name}: {colour};" for name, colour in CLASS_COLOURS.items()) + " }",
+        "css": class_styles(card.classes if card else CLASSES),
         "css_paths": CSS,
         "head": "".join(f"<script>{script.read_text(encoding='utf-8')}</script>" for script in SCRIPTS),
         "i18n": catalogue.i18n(),
     }
+
+
+def class_styles(classes: Classes) -> str:
+    """The classes' colours in bars and curves; curves are told apart without colours, too, the suspicious one solid."""
+    dashes = cycle(("6 3", "2 2", "8 2 2 2", "4 4", "1 2"))
+    rules = []
+    for name, colour in class_colours(classes).items():
+        line = "stroke-width: 2" if name == classes.suspicious else f"stroke-dasharray: {next(dashes)}"
+        rules += [f".fill.of-{name} {{ background: {colour}; }}", f".curve.of-{name} {{ stroke: {colour}; {line}; }}"]
+    return "\n".join(rules)
 
 
 # ---------------------------------------------------------------- layout
@@ -116,7 +127,7 @@ def _layout(examples: list[Example], card: ModelCard | None, dicom_results: bool
             html(viewer.frame())
             places |= _series_panel() | _data_boxes() | _take_away(dicom_results)
         with gr.Column(scale=4, min_width=280, elem_classes="side"):
-            places |= _side()
+            places |= _side(card)
     with gr.Accordion(label(texts.ABOUT_TITLE), open=False, elem_id="about"):
         gr.Markdown(measured(card), elem_classes="about")
         html(plots(card), elem_classes="about")
@@ -165,13 +176,14 @@ def _take_away(dicom_results: bool) -> dict[str, Any]:
     return places
 
 
-def _side() -> dict[str, Any]:
+def _side(card: ModelCard | None) -> dict[str, Any]:
     outcome = html(views.result(), elem_id="result")
     with gr.Row(elem_classes="acts"):
         cancel = gr.Button(label(texts.CANCEL), size="sm", visible=False, elem_id="cancel")
         clear = gr.Button(label(texts.CLEAR), size="sm", visible=False, elem_id="clear")
     with gr.Column(visible=False, elem_classes="evidence") as evidence:
-        classes = [(texts.THE_PREDICTED, PREDICTED), *((texts.CLASS_NAMES[name], name) for name in CLASSES)]
+        names = card.classes if card else CLASSES
+        classes = [(texts.THE_PREDICTED, PREDICTED), *((views.class_name(name), name) for name in names)]
         choices = [(str(label(text)), name) for text, name in classes]
         wanted = gr.Radio(choices, value=PREDICTED, label=label(texts.EXPLAIN_CLASS), elem_id="explain-class")
         methods = [(f"{method.title} ({method.source})", name) for name, method in METHODS.items()]

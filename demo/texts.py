@@ -162,14 +162,14 @@ CONFIDENCE_WHAT = (
 OPERATING_TITLE = "The operating point"
 OPERATING = "It lies at {threshold}."
 OPERATING_FIGURES = (
-    "It lies at {threshold}: {sensitivity} of the malignant slices of unseen patients are above it, and "
+    "It lies at {threshold}: {sensitivity} of the {name} slices of unseen patients are above it, and "
     "{alarms} of the "
     "others, too."
 )
 OPERATING_NONE = "No operating point was chosen for this model."
 OPERATING_WHAT = (
-    "A threshold on the probability of malignant turns it into yes or no. It was set where nine of ten malignant "
-    "slices of unseen patients lie above it, and therefore gives many false alarms. Source: the model's card, "
+    "A threshold on the probability of the suspicious class turns it into yes or no. It was set where nine of ten of "
+    "its slices of unseen patients lie above it, and therefore gives many false alarms. Source: the model's card, "
     "out-of-fold predictions; it was chosen on the same slices as its figures, which flatters them a little."
 )
 
@@ -210,10 +210,10 @@ PICTURE = "Picture (in the order of their names)"
 WHICH_SERIES = "Series in the upload, the longest first"
 ONE_SERIES = "{number}: {count} slices{spacing}"
 SPACING = ", {mm} mm apart"
-LOOK_FIRST = "Look first at slice (probability of malignant)"
-PROFILE_LABEL = "Probabilities of the three classes along the series; the slice slider gives each slice's numbers"
+LOOK_FIRST = "Look first at slice (probability of {name})"
+PROFILE_LABEL = "Probabilities of the classes along the series; the slice slider gives each slice's numbers"
 FEET, HEAD = "feet", "head"
-THRESHOLD_LEGEND = "dotted line: the operating point for malignant"
+THRESHOLD_LEGEND = "dotted line: the operating point for {name}"
 ALL_SLICES = "All slices"
 MORE_FINDINGS = "{count} more"
 TABLE_HEAD = ("Slice", "mm", "Verdict")
@@ -284,7 +284,7 @@ LIMITS_OF_ANY_MODEL = (
 ABOUT_CITE = "Cite"
 PLOT_ROC = "ROC on unseen patients, each class against the rest"
 PLOT_RELIABILITY = "Right calls by confidence; numbers of slices above the bars"
-ROC_LABEL = "ROC curves of the three classes on slices of unseen patients"
+ROC_LABEL = "ROC curves of the classes on slices of unseen patients"
 ROC_AXES = ("1 − specificity", "sensitivity")
 RELIABILITY_LABEL = "Share of right calls against the probability of the called class"
 RELIABILITY_AXES = ("probability of the called class", "share that is right")

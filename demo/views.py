@@ -96,7 +96,7 @@ def listed(items: Sequence[str], pair: str) -> str:
 
 def drawn(truth: Truth | None, report: SliceReport) -> str:
     """For a bundled phantom: what was drawn where, whether the model is right, and whether its heatmap points there."""
-    if truth is None:
+    if truth is None or report.classes.suspicious != "malignant":
         return ""
     said = [truth.drawn]
     if report.verdict is None:
@@ -179,13 +179,12 @@ def quiet(text: str) -> str:
 def bars(probabilities: dict[str, float], prediction: str) -> str:
     """Probabilities as a list of labelled bars, in the fixed order of the classes."""
     rows = []
-    for name in CLASSES:
-        share = probabilities[name]
+    for name, share in probabilities.items():
         mark = ' class="predicted"' if name == prediction else ""
         rows.append(
             f'<li{mark} data-class="{name}" data-probability="{share:.4f}"><span class="name">{say(class_name(name))}'
             f'</span><span class="track" aria-hidden="true">'
-            f'<span class="fill {name}" style="width: {100 * share:.1f}%"></span></span>'
+            f'<span class="fill of-{name}" style="width: {100 * share:.1f}%"></span></span>'
             f'<span class="number">{escape(percent(share))}</span></li>'
         )
     return f'<ul id="probabilities" class="bars">{"".join(rows)}</ul>'

@@ -56,8 +56,9 @@ def figures() -> str:
 
 
 def confusion() -> str:
-    matrix = evaluation()["blocked"]["confusion_slice"]
-    return "Slices of unseen patients, by the most probable class (first seed):\n\n" + confusion_table(matrix)
+    return "Slices of unseen patients, by the most probable class (first seed):\n\n" + confusion_table(
+        evaluation()["blocked"]
+    )
 
 
 def baselines() -> str:

@@ -22,7 +22,10 @@ from lungcnn.system import printable_name
 @click.option("--layer", help="Convolution to explain.  [default: the last one]")
 @click.option("--signed", is_flag=True, help="Overlays also show what speaks against the class, in blue.")
 @click.option("--contour", type=click.FloatRange(0, 1), help="Overlays as outlines at this share of the maximum.")
-@click.option("--explain-class", help="Class to explain: normal, benign or malignant.  [default: the predicted one]")
+@click.option(
+    "--explain-class",
+    help="One of the model's classes, usually normal, benign, malignant.  [default: the predicted one]",
+)
 @click.option("--checks/--no-checks", default=True, show_default=True, help="Test each explanation (slower).")
 @click.option(
     "--series", "by_series", is_flag=True, help="Judge whole series: one record each; zip files are read too."

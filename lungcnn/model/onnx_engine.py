@@ -54,6 +54,7 @@ class OnnxEngine:
                 f"onnxruntime could not open {path.name} ({type(error).__name__}). Fetch the model again, or train one."
             ) from None
         self.cells = (found.shape[1], found.shape[2])
+        self.classes = int(self._head.shape[1])
         self._open_keras_graph = keras_graph
 
     def _run(self, outputs: tuple[str, ...], crops: np.ndarray) -> list[np.ndarray]:

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from lungcnn.classes import MALIGNANT
 from lungcnn.explaining.evidence import EvidenceOfMaxima, EvidenceOfSums
 from lungcnn.explaining.peaks import find_peaks
 from lungcnn.model.calibration import Calibration, calibrate
@@ -19,7 +20,7 @@ def evidence_of(places, size=16):
     found[..., 1] = 1
     for (row, column), value in places.items():
         found[row, column, 0] = value
-    return EvidenceOfMaxima(found, WEIGHTS, BIAS), found
+    return EvidenceOfMaxima(found, WEIGHTS, BIAS, MALIGNANT), found
 
 
 def p_of(found, temperature=1.0):
@@ -54,6 +55,14 @@ def test_a_lesion_of_several_cells_is_one_place_and_covers_them():
     assert peak.bottom - peak.top == pytest.approx(60, abs=10)
 
 
+def test_what_fills_a_third_of_the_map_is_a_place_though_it_is_most_of_the_background():
+    mass = {(row, column): 2.0 + 0.01 * (row == column == 7) for row in range(3, 12) for column in range(3, 12)}
+    evidence, found = evidence_of(mass)
+    (peak,) = find_peaks(evidence, BOX, Calibration(), 0.1)
+    assert peak.malignant == pytest.approx(p_of(found), abs=1e-6)
+    assert (peak.x, peak.y) == (100 + 7.5 * 20, 40 + 7.5 * 20)
+
+
 def test_a_slice_without_places_has_none_and_one_that_is_all_alike_too():
     assert find_peaks(evidence_of({})[0], BOX, Calibration(), 0.0) == []
     faint, _ = evidence_of({(3, 10): 0.05})
@@ -75,7 +84,7 @@ def test_sums_over_cells_are_taken_apart_exactly():
     shares[0] = 0.5 / 64
     shares[2, 2, 2], shares[2, 6, 5] = 3.0, 1.5
     logits = shares.sum(axis=(1, 2)) - np.float32([0, 0, 2])
-    strong, weak = find_peaks(EvidenceOfSums(logits, shares), BOX, Calibration(), 0.05)
+    strong, weak = find_peaks(EvidenceOfSums(logits, shares, MALIGNANT), BOX, Calibration(), 0.05)
     for peak, hidden in ((strong, 1.5), (weak, 3.0)):
         assert peak.malignant == pytest.approx(
             float(calibrate((logits - np.float32([0, 0, hidden]))[None], Calibration())[0, 2]), abs=0.02
