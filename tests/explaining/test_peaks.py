@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from hypothesis import given, settings, strategies as st
 
 from lungcnn.classes import MALIGNANT
 from lungcnn.explaining.evidence import EvidenceOfMaxima, EvidenceOfSums
@@ -90,3 +91,19 @@ def test_sums_over_cells_are_taken_apart_exactly():
             float(calibrate((logits - np.float32([0, 0, hidden]))[None], Calibration())[0, 2]), abs=0.02
         )
     assert (strong.share, weak.share) == pytest.approx((2 / 3, 1 / 3), abs=0.01)
+
+
+@given(st.integers(0, 2**32 - 1), st.sampled_from([4, 8, 16]), st.floats(0, 0.5), st.floats(0.3, 3))
+@settings(max_examples=60, deadline=None)
+def test_any_map_gives_places_that_hold_their_peaks_and_say_no_more_than_the_slice(seed, size, least, contrast):
+    rng = np.random.default_rng(seed)
+    found = np.maximum(rng.normal(0, contrast, (size, size, 2)), 0).astype(np.float32)
+    peaks = find_peaks(EvidenceOfMaxima(found, WEIGHTS, BIAS, MALIGNANT), BOX, Calibration(), least)
+    assert len(peaks) <= 8
+    for peak in peaks:
+        assert least <= peak.malignant <= p_of(found) + 1e-6
+        assert BOX.left <= peak.left < peak.x < peak.right <= BOX.left + BOX.width
+        assert BOX.top <= peak.top < peak.y < peak.bottom <= BOX.top + BOX.height
+        assert 0 < peak.share <= 1
+        assert peak.strength > 0
+    assert [peak.strength for peak in peaks] == sorted((peak.strength for peak in peaks), reverse=True)
