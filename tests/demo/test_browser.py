@@ -781,7 +781,7 @@ def test_an_inverted_picture_is_shown_as_it_was_judged(page):
     checked(page)
     page.uncheck("#ct-heat")
     page.uncheck("#ct-peak")
-    assert "inverted" in page.inner_text("#notes")
+    assert "Black and white were exchanged" in page.inner_text("#notes")
     assert at(page, canvas(page), 20, 20).max() < 60, "air is dark"
 
 
