@@ -82,7 +82,7 @@ _SMALL = {"help_option_names": ["-h", "--help"]}
     default=64,
     show_default=True,
     type=click.IntRange(min=1),
-    help="Visitors who may wait in line; the rest are told that it is full.",
+    help="Requests that may be under way, half of them of one visitor; the rest are told that the line is full.",
 )
 @click.option(
     "--log-level",
