@@ -3,7 +3,7 @@
 import re
 from pathlib import PurePath
 
-from demo.outgoing import KINDS
+from .outgoing import KINDS
 
 _API_INFO = re.compile(rb"(<script>window\.gradio_api_info = ).*?(</script>)", re.DOTALL)
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 def main() -> None:
     """Serve the pipe that is open under HANDLE."""
-    from demo.private_logs import hush
-    from demo.worker.server import serve
+    from ..private_logs import hush
+    from .server import serve
 
     handle, beat, threads, model = sys.argv[1:5]
     hush()
