@@ -82,7 +82,7 @@ def _option(*names, gradio: str | None = None, **more):
     default=64,
     show_default=True,
     type=click.IntRange(min=1),
-    help="Visitors who may wait in line; the rest are told that it is full.",
+    help="Requests that may be under way, half of them of one visitor; the rest are told that the line is full.",
 )
 @_option(
     "--log-level",

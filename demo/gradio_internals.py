@@ -1,6 +1,7 @@
 """What we reach into Gradio for that it has no public way to, each with the reason. Pinned to one release series."""
 
 import datetime
+import logging
 from collections.abc import Callable
 from typing import Any
 
@@ -35,6 +36,9 @@ def serve_with(protocol: type, most: int) -> None:
         def __init__(self, config, *args, **options):
             # What proxies say is for the guard to believe; the page needs no web sockets.
             config.http, config.ws, config.limit_concurrency, config.proxy_headers = protocol, "none", most, False
+            for name in ("uvicorn", "uvicorn.error", "uvicorn.access"):  # what it logs goes where all goes
+                logging.getLogger(name).handlers.clear()
+                logging.getLogger(name).propagate = True
             super().__init__(config, *args, **options)
 
     if gradio.http_server.Server.__module__ == "gradio.http_server":

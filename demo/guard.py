@@ -54,6 +54,8 @@ class Guard:
             "headers": self.rules.clean_headers(scope["headers"]),
             "client": (self.rules.visitor(scope), 0),
         }
+        scheme = dict(scope["headers"]).get(b"x-forwarded-proto", scope["scheme"].encode()).decode("latin-1")
+        answer.address = f"{scheme}://{host}{(scope.get('root_path') or '').rstrip('/')}"
         answer.stranger = not logged_in(scope["app"], given.get(b"cookie", b"").decode("latin-1"))
         if path.startswith(FILE):
             await self._give(scope, answer, path.removeprefix(FILE))

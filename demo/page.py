@@ -29,7 +29,7 @@ _IN_ORDER: dict[str, Any] = {"concurrency_id": "page", "concurrency_limit": None
 AT_WORK = 16  # visitors whose slices are read, judged or waited for at the same time; the worker has its own measure
 SESSION_SECONDS = 1800
 CSS = Path(__file__).parent / "style.css"
-SCRIPTS = [Path(__file__).parent / name for name in ("language.js", "viewer.js")]
+SCRIPTS = [Path(__file__).parent / name for name in ("language.js", "attention.js", "viewer.js")]
 
 
 def build_demo(

@@ -9,6 +9,7 @@ DISCLAIMER = lungcnn.DISCLAIMER
 MACHINE_MADE = "Other languages than English are translated by machine; the English text holds."
 TITLE = "Lung-CT slice classifier"
 SUBTITLE = "One chest-CT slice in; class probabilities out, and the place the network looked at."
+PREVIEW_ALT = "A synthetic slice of the chest with a mass in the right lung"
 NOTICE = "De-identified images only. Uploads are read into memory and deleted at once."
 NOTICE_DICOM = (
     "Uploads are kept in memory while they are shown, never on disk: DICOM results carry the patient they name."

@@ -10,8 +10,6 @@ from . import texts
 from .examples import Truth
 from .say import Text, say
 
-_SAYS = ' role="status" aria-live="polite"'
-
 
 def percent(share: float) -> str:
     """A share 0 to 1 as a whole percentage that isn't broken over two lines; the ends are kept for certainty."""
@@ -51,7 +49,7 @@ def result(report: SliceReport | None = None, where: str = "", truth: Truth | No
         title = place + say(texts.REFUSED if report.status == "refused" else texts.ERROR)
         return _box(title, _reasons(report.reasons) + drawn(truth, report))
     return (
-        f'<div class="result"{_SAYS}><h2>{place}{say(texts.SAYS)}</h2>{_verdict(report.verdict)}{drawn(truth, report)}'
+        f'<div class="result"><h2>{place}{say(texts.SAYS)}</h2>{_verdict(report.verdict)}{drawn(truth, report)}'
         f"{bars(report.probabilities, report.prediction)}"
         f'<p class="quiet">{say(texts.PREDICTION)} <span id="prediction">{say(class_name(report.prediction))}</span>. '
         f"{_set(report)}</p></div>"
@@ -129,16 +127,13 @@ def working(step: str, detail: str = "") -> str:
             f'<li class="{kind}"{current}><span aria-hidden="true">{sign}</span> {say(texts.STEPS[name])}'
             f"{' ' + say(detail) if now and detail else ''}</li>"
         )
-    return (
-        f'<div class="result working"{_SAYS}><h2>{say(texts.WORKING)}</h2><ol class="steps">{"".join(rows)}</ol></div>'
-    )
+    return f'<div class="result working"><h2>{say(texts.WORKING)}</h2><ol class="steps">{"".join(rows)}</ol></div>'
 
 
 def in_line(ahead: int) -> str:
     """A visitor whose turn has not come."""
     return (
-        f'<div class="result working"{_SAYS}><h2>{say(texts.IN_LINE)}</h2>'
-        f"<p>{say(texts.AHEAD.format(count=ahead))}</p></div>"
+        f'<div class="result working"><h2>{say(texts.IN_LINE)}</h2><p>{say(texts.AHEAD.format(count=ahead))}</p></div>'
     )
 
 
@@ -169,7 +164,7 @@ def _box(title: str, content: str) -> str:
 
 def notice(title: str, text: str) -> str:
     """A quiet word in place of a result, where nothing went wrong."""
-    return f'<div class="result" role="status"><h2>{say(title)}</h2><p class="quiet">{say(text)}</p></div>'
+    return f'<div class="result"><h2>{say(title)}</h2><p class="quiet">{say(text)}</p></div>'
 
 
 def quiet(text: str) -> str:
@@ -197,7 +192,8 @@ def head(dicom_results: bool = False) -> str:
     return (
         f'<header class="head"><div><h1>{say(texts.TITLE)}</h1><p>{say(texts.SUBTITLE)}</p></div>'
         f'<div class="notice"><p class="disclaimer">{say(texts.DISCLAIMER)}</p><p>{say(notice)}</p>'
-        f'<p class="foreign">{say(texts.MACHINE_MADE)}</p></div></header>'
+        f'<p class="foreign">{say(texts.MACHINE_MADE)}</p></div>'
+        '<p id="announcer" class="unseen" role="status"></p></header>'
     )
 
 

@@ -166,6 +166,18 @@ def findings() -> str:
     )
 
 
+def routes() -> str:
+    from demo.routes import OPEN
+
+    parts = {"{name}": "NAME", "{inside}": "FILE"}
+    rows = []
+    for path, methods in OPEN.items():
+        for template, word in parts.items():
+            path = path.replace(template, word)
+        rows.append(f"| `{path}` | {methods.replace(' ', ', ')} |")
+    return "\n".join(["| route | methods |", "| --- | --- |", *rows])
+
+
 def load() -> str:
     busy, fuzzed = measured("load"), measured("fuzz")
     return (

@@ -101,7 +101,13 @@ def _predict_series(given, outputs, options, model, layer, as_json: bool, quiet:
     from lungcnn.reading.series_reader import read_series
     from lungcnn.serving.many_files import aside_records, predict_series, series_record
 
-    reading = read_series(given[0] if len(given) == 1 else given)
+    with progress_bar(desc="looking", unit="file", quiet=quiet) as bar:
+
+        def looked(done: int, files: int) -> None:
+            bar.total = files
+            bar.update(done - bar.n)
+
+        reading = read_series(given[0] if len(given) == 1 else given, looked)
     pipeline = Pipeline.load(model, layer)
     every = True
     with progress_bar(total=sum(map(len, reading.series)), unit="slice", quiet=quiet) as bar:

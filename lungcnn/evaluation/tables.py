@@ -54,7 +54,7 @@ def _metrics_table(columns: dict[str, dict], classes: Classes) -> str:
         for name, title in shown_metrics(classes).items()
         if name in first
     ]
-    return markdown_table(["", *columns], rows)
+    return markdown_table(["figure", *columns], rows)
 
 
 def baselines_table(figures: dict, ours: str = "**This model**") -> str:
@@ -65,7 +65,7 @@ def baselines_table(figures: dict, ours: str = "**This model**") -> str:
     shown = {"balanced_accuracy": "Balanced accuracy"}
     if suspicious:
         shown[f"auc_{suspicious}"] = f"{suspicious.capitalize()} AUC"
-    header, rows = [""], []
+    header, rows = ["model"], []
     for kind in kinds:
         where = "unseen patients" if kind == "blocked" else "*leaky* random split"
         header += [f"{title}, {where}" for title in shown.values()]

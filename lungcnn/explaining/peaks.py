@@ -57,12 +57,14 @@ def find_peaks(evidence: Evidence, box: CropBox, calibration: Calibration, least
     background = above <= 0
     kept = np.stack([background, np.ones_like(background), *(background | place.cells for place in places)])
     without, whole, *malignant = calibrate(evidence.logits(kept), calibration)[:, evidence.label].tolist()
-    least = max(least, ADDS * without / (1 - without + ADDS * without))
+    bounds = np.full(len(places), max(least, ADDS * without / (1 - without + ADDS * without)))
+    if without >= 0.5:  # what fills the slice is no background: the strongest place stands for it
+        bounds[0] = least
     positive = np.maximum(above, 0)
     return [
         _on_slice(box, above, place, min(p, whole), float(positive[place.cells].sum() / positive.sum()))
-        for place, p in zip(places, malignant, strict=True)
-        if p >= least
+        for place, p, bound in zip(places, malignant, bounds, strict=True)
+        if p >= bound
     ]
 
 

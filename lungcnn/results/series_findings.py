@@ -50,9 +50,10 @@ def find_findings(
         judged: of each slice that was judged, in any order. positions: of all slices, mm along the normal.
         spacing_mm: the usual distance between slices, or None. class_name: the suspicious class.
     """
-    stated = (one.facts.thickness for one in judged if one.facts and one.facts.thickness)
-    thickness = min((mm for mm in (next(stated, None), spacing_mm) if mm), default=0.0)
-    along = _Along(positions, spacing_mm or thickness, thickness, sorted(one.index for one in judged))
+    judged = sorted(judged, key=lambda one: one.index)
+    stated = [one.facts.thickness for one in judged if one.facts]
+    thickness = min((mm for mm in (*stated, spacing_mm) if mm), default=0.0)
+    along = _Along(positions, spacing_mm or thickness, thickness, [one.index for one in judged])
     nodes, in_mm = place_peaks(judged)
     found = [
         _finding(run, along, in_mm, operating_point, class_name)
