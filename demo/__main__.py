@@ -193,7 +193,7 @@ def _serve(
     page.queue(max_size=max_queue, default_concurrency_limit=max_concurrency)
     appearance = look()
     rules = make_rules(host, root_path, trust_host, embed_in, page, appearance.get("head", ""))
-    rules.trouble = waiting.trouble
+    rules.trouble, rules.shares.most = waiting.trouble, max(2, max_queue // 2)
     where = {"server_name": host, "server_port": port, "root_path": root_path, "auth": users or None}
     try:
         _, local, _ = page.launch(**where, **appearance, **launch_settings(rules))
@@ -205,7 +205,7 @@ def _serve(
         ) from None
     click.echo(f"The demo is at {local} (Ctrl-C ends it).")
     waiting.start()
-    keep_tidy(page)
+    keep_tidy(page, rules)
     if share:
         public = open_tunnel(page, rules)
         click.echo(texts.PUBLIC_LINK.format(link=public) if public else texts.NO_PUBLIC_LINK)

@@ -99,12 +99,14 @@ class Events:
 
     def another(self, visit: Visit, turn: Turn, number: int | None, wanted: str, method: str) -> Steps:
         """Another series of the same upload."""
+        visit.check_held()
         stack = visit.shown.stack
         if stack is not None and number is not None:
             yield from self._judge_series(visit, turn, stack.upload, stack.reading, int(number), wanted, method)
 
     def scroll(self, visit: Visit, turn: Turn, number: int, wanted: str, method: str) -> Steps:
         """Another slice of the series, without the checks. `number` counts from 1."""
+        visit.check_held()
         stack = visit.shown.stack
         if stack is not None:
             index = min(max(int(number) - 1, 0), len(stack.series) - 1)
@@ -118,6 +120,7 @@ class Events:
 
     def explain(self, visit: Visit, turn: Turn, wanted: str, method: str) -> Steps:
         """The slice that is shown, explained for a class by a method, and the explanation checked."""
+        visit.check_held()
         if visit.shown.judged:
             yield self._shown(self._run(visit, turn, wanted, method))
 
@@ -233,12 +236,14 @@ class Events:
         """Judge the slice that is shown."""
         shown = visit.shown
         turn.check()
+        visit.check_held()
         if shown.given is None:
             raise Superseded
-        return visit.show(
-            turn,
-            replace(shown, report=self._waiting.get().run(shown.given, wanted or None, method=method, checks=checks)),
-        )
+        report = self._waiting.get().run(shown.given, wanted or None, method=method, checks=checks)
+        shown = replace(shown, report=report)
+        # Of what is refused no pixels are kept.
+        visit.show(turn, shown if shown.judged else Shown(index=shown.index, stack=shown.stack))
+        return shown
 
     def _read(self, upload: Upload, number: int, index: int) -> tuple[CTSlice, bytes | None]:
         return self._waiting.reader.read_slice(upload, number, index, self._dicom_results)

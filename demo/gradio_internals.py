@@ -84,3 +84,25 @@ def drop_sessions(page, age: float, empty: Callable[[Any], bool]) -> None:
 def forget_uploads(page) -> None:
     """Gradio keeps the name of each upload for ever, to delete files of ours that there aren't."""
     page.upload_file_set.clear()
+
+
+def live_events(app) -> set[str]:
+    """Names of the events that are under way, or whose results nobody has been told yet."""
+    queue = app.get_blocks()._queue
+    return set(queue.event_ids_to_events).union(*queue.pending_event_ids_session.values())
+
+
+def forget_unread(page, unread: Callable[[dict[str, set[str]]], list[str]]) -> None:
+    """Drop results of the sessions that `unread` picks of those in which all is over. For the event loop alone.
+
+    Gradio keeps the last 2,000 sessions' results, of up to 24 MB each, until somebody reads them.
+    """
+    queue = page._queue
+    over = {
+        name: set(queue.pending_event_ids_session.get(name, ()))
+        for name in queue.pending_messages_per_session
+        if not any(event.session_hash == name for event in list(queue.event_ids_to_events.values()))
+    }
+    for name in unread(over):
+        queue.pending_messages_per_session.pop(name, None)
+        queue.pending_event_ids_session.pop(name, None)

@@ -1,11 +1,13 @@
 """What stands between the network and Gradio: which hosts, paths, bodies and files pass, and which headers go out."""
 
+import asyncio
 import secrets
 from pathlib import PurePath
+from urllib.parse import parse_qsl
 
 from demo import routes, texts
 from demo.answers import Answer
-from demo.gradio_internals import logged_in
+from demo.gradio_internals import live_events, logged_in
 from demo.incoming import Unacceptable, clean_call, clean_query, read_body
 from demo.outgoing import outgoing
 from demo.routes import FILE, UPLOAD
@@ -48,6 +50,7 @@ class Guard:
         scope = scope | {
             "query_string": clean_query(scope["query_string"]),
             "headers": self.rules.clean_headers(scope["headers"]),
+            "visitor": self.rules.visitor(scope),
         }
         answer.stranger = not logged_in(scope["app"], given.get(b"cookie", b"").decode("latin-1"))
         if path.startswith(FILE):
@@ -56,7 +59,10 @@ class Guard:
             await self._log_in(scope, receive, answer, given)
         elif method == "POST" and route != UPLOAD:
             body = clean_call(await read_body(receive, given))
-            await self.app(_with_body(scope, body), _replay(body, receive), answer)
+            scope, receive = _with_body(scope, body), _replay(body, receive)
+            await (self._ask if route in routes.ASKS else self.app)(scope, receive, answer)
+        elif route in routes.READS:
+            await self._read(scope, receive, answer, path)
         else:
             await self.app(scope, receive, answer)
 
@@ -66,6 +72,29 @@ class Guard:
         if data is None:
             raise Unacceptable(404, texts.NO_SUCH_PAGE)
         await answer.file(data, PurePath(name), scope["method"] == "HEAD")
+
+    async def _ask(self, scope, receive, answer: Answer) -> None:
+        """A call that will stand in line, if its visitor hasn't filled his part of that."""
+        shares, visitor = self.rules.shares, scope["visitor"]
+        shares.loop = asyncio.get_running_loop()
+        if not shares.has_room(visitor, live_events(scope["app"])):
+            raise Unacceptable(429, texts.TOO_MUCH.format(count=shares.most))
+
+        async def noted(message) -> None:
+            if message["type"] == "http.response.body":
+                shares.note(visitor, message.get("body", b""))
+            await answer(message)
+
+        await self.app(scope, receive, noted)
+
+    async def _read(self, scope, receive, answer: Answer, path: str) -> None:
+        """A stream of results; those that nobody reads are dropped."""
+        name = dict(parse_qsl(scope["query_string"].decode())).get("session_hash") or PurePath(path).name
+        self.rules.shares.reading(name, 1)
+        try:
+            await self.app(scope, receive, answer)
+        finally:
+            self.rules.shares.reading(name, -1)
 
     async def _log_in(self, scope, receive, answer: Answer, given: dict[bytes, bytes]) -> None:
         body = await read_body(receive, given)

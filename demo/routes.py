@@ -46,6 +46,10 @@ OPEN: dict[str, str] = {
 # What is of no use while nothing can be judged: whoever watches the demo should see that from outside.
 NEEDS_MODEL = ("/", "/config", UPLOAD, API + "/queue/join", API + "/call/explain")
 
+# What puts something into the line, and what the results are read from.
+ASKS = (API + "/queue/join", API + "/call/explain")
+READS = (API + "/queue/data", API + "/call/explain/{name}")
+
 
 def _compiled(template: str) -> re.Pattern:
     pattern = re.sub(r"\\{(\w+)\\}", lambda found: _PARTS[found[1]], re.escape(template))

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from urllib.parse import urlparse
 
 from demo.login import Tries
+from demo.shares import Shares
 
 _OWN = ("localhost", "127.0.0.1", "::1")
 _FORWARDED_HOST = b"x-forwarded-host"
@@ -41,6 +42,7 @@ class Rules:
     scripts: tuple[str, ...] = ()
     trouble: Callable[[], Exception | None] = lambda: None
     tries: Tries = field(default_factory=Tries)
+    shares: Shares = field(default_factory=Shares)
 
     def __post_init__(self):
         self.hosts = {*map(str.lower, self.hosts)}
@@ -62,12 +64,24 @@ class Rules:
             return True
         return origin.partition("://")[2].lower() == host.lower() or self._is_given(_name(origin))
 
+    def visitor(self, scope) -> str:
+        """Where a request comes from; behind a proxy whose name was given, what the last one says of it."""
+        given, peer = dict(scope["headers"]), (scope.get("client") or ("",))[0]
+        said = given.get(b"x-forwarded-for", b"").decode("latin-1").rpartition(",")[2].strip()
+        return said if _is_address(said) and self._behind(given) else peer
+
+    def _behind(self, given: dict[bytes, bytes]) -> bool:
+        """Whether a proxy of a given name may be in between."""
+        return any(
+            self._is_given(_name("//" + given.get(name, b"").decode("latin-1"))) for name in (b"host", _FORWARDED_HOST)
+        )
+
     def clean_headers(self, headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
         """Without what claims that a proxy of another name forwarded it: Gradio would build addresses of it."""
         given = dict(headers)
-        behind = {name: _name("//" + given.get(name, b"").decode("latin-1")) for name in (b"host", _FORWARDED_HOST)}
-        kept = {_FORWARDED_HOST} if self._is_given(behind[_FORWARDED_HOST]) else set()
-        if any(map(self._is_given, behind.values())):
+        host = _name("//" + given.get(_FORWARDED_HOST, b"").decode("latin-1"))
+        kept = {_FORWARDED_HOST} if self._is_given(host) else set()
+        if self._behind(given):
             kept.add(b"x-forwarded-proto")
         return [
             (name, value)

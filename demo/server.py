@@ -64,18 +64,23 @@ def open_tunnel(page, rules: Rules) -> str | None:
     return found._replace(scheme="https").geturl()
 
 
-def keep_tidy(page, every: float = 30, age: float = 60) -> None:
+def keep_tidy(page, rules: Rules, every: float = 30, age: float = 60) -> None:
     """Forget what nobody comes for, for as long as the demo runs.
 
-    Uploads and results that were not fetched, sessions in which nothing is shown, and what Gradio notes of uploads.
+    Uploads and results that were not fetched or read, sessions in which nothing is shown, what Gradio notes of uploads.
     """
     from demo.outgoing import outgoing
+
+    def drop_unread():
+        if rules.shares.loop is not None:
+            rules.shares.loop.call_soon_threadsafe(gradio_internals.forget_unread, page, rules.shares.unread)
 
     chores = (
         intake.drop_expired,
         outgoing.drop_expired,
         lambda: gradio_internals.drop_sessions(page, age, lambda visit: visit.empty),
         lambda: gradio_internals.forget_uploads(page),
+        drop_unread,
     )
 
     def sweep():

@@ -293,6 +293,7 @@ UPLOAD_TOO_LARGE = (
     "A file is larger than {limit} MiB, the most that is accepted (a zip of 700 slices fits). Send fewer slices at a "
     "time, or judge them on the command line: python -m lungcnn predict FOLDER --series."
 )
+DROPPED = "Others needed the room: what you had open is no longer here. Open it again."
 UPLOAD_GONE = "The upload is no longer here: uploads are used once and kept for minutes only. Send the file again."
 WORKER_DIED = (
     "The process that runs the model stopped in the middle of this slice, several times, and is being started again. "
@@ -335,6 +336,7 @@ UNTRUSTED_HOST = (
 NO_SUCH_PAGE = "There is nothing here."
 BODY_TOO_LARGE = "This request is too large. Files go through the upload."
 NO_LINKS = "Files are accepted as uploads only, not as links to elsewhere."
+TOO_MUCH = "You have {count} things under way, the most that one visitor may have. Wait for some of them."
 TOO_MANY_TRIES = "Too many people are trying to log in. Wait a minute, then try again."
 UPLOAD_FORM = "Uploads are sent as multipart/form-data, in fields named files."
 UPLOADS_FULL = "Too many uploads are waiting. Try again in a minute."

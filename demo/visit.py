@@ -9,9 +9,11 @@ from pathlib import Path
 
 import numpy as np
 
+from demo import texts
 from demo.examples import Truth
+from demo.holding import holding
 from demo.worker.deposits import Upload
-from lungcnn import CTSlice, Reading, Series, SeriesReport, SliceReport
+from lungcnn import CTSlice, Reading, Series, SeriesReport, SliceReport, UnreadableFileError
 
 DELIVERY_SECONDS = 2  # for a browser that went away in the middle
 
@@ -96,6 +98,14 @@ class Shown:
         return shown is not given and (shown is None or given is None or not np.array_equal(shown.hu, given.hu))
 
     @property
+    def size(self) -> int:
+        """Bytes that it holds: files and pixels."""
+        slices = (self.given, self.report.ct_slice if self.report else None)
+        pixels = {id(one): one.hu.nbytes for one in slices if one is not None}
+        file = len(self.source) if isinstance(self.source, bytes) else 0
+        return sum(pixels.values()) + file + (self.stack.upload.size if self.stack else 0)
+
+    @property
     def judged(self) -> bool:
         """Whether there are probabilities."""
         return self.report is not None and self.report.status == "ok"
@@ -106,11 +116,13 @@ class Visit:
 
     Attributes:
         shown: what is on the page. turn: what he asked for last.
+        dropped: whether what was on the page is no longer held, to make room for others.
     """
 
     def __init__(self) -> None:
         self.shown = Shown()
         self.turn = Turn()
+        self.dropped = False
         self._lock = threading.Lock()
         self._files: set[str] = set()
 
@@ -141,5 +153,16 @@ class Visit:
         """Put something on the page. Raises `Superseded` where the turn is over."""
         with self._lock:
             turn.check()
-            self.shown = shown
+            self.shown, self.dropped = shown, False
+        holding.note(self, shown.size)
         return shown
+
+    def drop(self) -> None:
+        """Hold nothing any more: there is no room for it."""
+        with self._lock:
+            self.shown, self.dropped = Shown(), True
+
+    def check_held(self) -> None:
+        """Raises `UnreadableFileError` where what he asks about is no longer held."""
+        if self.dropped:
+            raise UnreadableFileError(texts.DROPPED)

@@ -66,8 +66,9 @@ class Demo:
             self.process.send_signal(number)
         return self.process.wait(10)
 
-    def client(self) -> "Visitor":
-        return Visitor(self.url)
+    def client(self, address: str = "127.0.0.1") -> "Visitor":
+        """A visitor who comes from an address of this machine (127.x.y.z)."""
+        return Visitor(self.url, address)
 
     def worker(self) -> int:
         """Process id of the worker."""
@@ -99,8 +100,9 @@ class Visitor:
         received: `(address, headers and body)` of every answer.
     """
 
-    def __init__(self, url: str):
-        self.http = httpx.Client(base_url=url, timeout=300, trust_env=False)
+    def __init__(self, url: str, address: str = "127.0.0.1"):
+        transport = httpx.HTTPTransport(local_address=address)
+        self.http = httpx.Client(base_url=url, timeout=300, trust_env=False, transport=transport)
         self.session = uuid.uuid4().hex
         self.received: list[tuple[str, bytes]] = []
 

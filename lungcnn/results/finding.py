@@ -15,8 +15,8 @@ class Finding:
         box_xy: left, top, right and bottom of what it covers on that slice, in the same pixels.
         extent_mm: across, down (along the stored slice's rows and columns) and along the series; to about a cell of
             the network's map across and down, to a slice along. None where spacing or positions are unknown.
-        malignant: calibrated probability that the peak slice shows a tumour, by this place alone: whatever else stands
-            out on that slice is hidden.
+        malignant: the highest calibrated probability that it keeps over 5 mm of slices or two slices, by this place
+            alone: whatever else stands out on a slice is hidden.
         above_operating_point: whether that reaches the model's operating point; None for a model without one.
         evidence_share: its share of what speaks for malignant on the peak slice above that slice's background, summed
             over the cells of the map, 0 to 1.
@@ -40,10 +40,10 @@ class Finding:
         if self.position_mm:
             low, high = self.position_mm
             where += f" ({low:.0f} mm)" if low == high else f" ({low:.0f} to {high:.0f} mm)"
-        said = f"malignant {self.malignant:.2f} on slice {self.peak_slice + 1}"
+        said = f"malignant {self.malignant:.2f}"
         if self.above_operating_point is not None:
             said += ", above the operating point" if self.above_operating_point else ", below the operating point"
-        place = "at x {:.0f}, y {:.0f}".format(*self.peak_xy)
+        place = "strongest on slice {} at x {:.0f}, y {:.0f}".format(self.peak_slice + 1, *self.peak_xy)
         if None not in self.extent_mm:
             place += ", about {:.0f} x {:.0f} x {:.0f} mm".format(*self.extent_mm)
         return f"{where}: {said}; {place}, {100 * self.evidence_share:.0f} % of that slice's evidence."

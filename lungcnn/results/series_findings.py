@@ -178,10 +178,23 @@ def _near(one: PlacedPeak, other: PlacedPeak) -> bool:
     return math.dist(one.at, other.at) <= REACH_CELLS * max(one.cell, other.cell)
 
 
+def _kept(run: list[PlacedPeak], along: _Along) -> float:
+    """The highest probability that a run keeps over a stretch that persists: a spike on one slice doesn't count."""
+    highest = 0.0
+    for first, start in enumerate(run):
+        lowest = start.peak.malignant
+        for count, node in enumerate(run[first:], 1):
+            lowest = min(lowest, node.peak.malignant)
+            if along.persists(start.slice, node.slice, count):
+                highest = max(highest, lowest)
+                break
+    return highest
+
+
 def _finding(run: list[PlacedPeak], along: _Along, in_mm: bool, operating_point: float | None) -> Finding:
     middle = (run[0].slice + run[-1].slice) / 2
     top = max(run, key=lambda node: (node.peak.malignant, node.peak.strength, -abs(node.slice - middle)))
-    first, last, peak = run[0].slice, run[-1].slice, top.peak
+    first, last, peak, malignant = run[0].slice, run[-1].slice, top.peak, _kept(run, along)
     start, end = along.place(first), along.place(last)
     across, down = (max(node.high[axis] for node in run) - min(node.low[axis] for node in run) for axis in (0, 1))
     return Finding(
@@ -191,7 +204,7 @@ def _finding(run: list[PlacedPeak], along: _Along, in_mm: bool, operating_point:
         peak_xy=(peak.x, peak.y),
         box_xy=(peak.left, peak.top, peak.right, peak.bottom),
         extent_mm=(across if in_mm else None, down if in_mm else None, along.length(first, last)),
-        malignant=peak.malignant,
-        above_operating_point=None if operating_point is None else peak.malignant >= operating_point,
+        malignant=malignant,
+        above_operating_point=None if operating_point is None else malignant >= operating_point,
         evidence_share=peak.share,
     )

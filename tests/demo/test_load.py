@@ -9,6 +9,8 @@ from conftest import ROOT
 from demo_process import API, file_data
 from load import FULL, run
 
+from demo import texts
+
 
 @pytest.mark.slow
 def test_every_visitor_gets_the_answer_of_his_own_slice(served, shipped):
@@ -21,24 +23,27 @@ def test_every_visitor_gets_the_answer_of_his_own_slice(served, shipped):
     assert max(figures["rss_mib"]) - figures["rss_mib"][0] < 150, "memory grows under load"
 
 
-def test_a_full_line_says_so_with_its_length_and_empties_again(served):
-    visitor = served.client()
-    assert visitor.explain((ROOT / "examples" / "base-normal.dcm").read_bytes())[0]["status"] == "ok"
+def test_a_full_line_says_so_with_its_length_and_one_visitor_cannot_fill_it(served):
+    visitors = [served.client(f"127.0.0.{n}") for n in (1, 2, 3)]
+    assert visitors[0].explain((ROOT / "examples" / "base-normal.dcm").read_bytes())[0]["status"] == "ok"
     worker = served.worker()
-    events, refused = [], None
+    events, refused = [], []
     os.kill(worker, signal.SIGSTOP)
     try:
-        for _ in range(80):
-            file = file_data(visitor.upload(b"a text file, which takes no time to refuse"), "x")
-            answer = visitor.post(API + "call/explain", json={"data": [file, "", ""]})
-            if answer.status_code != 200:
-                refused = answer
-                break
-            events.append(answer.json()["event_id"])
+        for visitor in visitors:
+            for _ in range(40):
+                file = file_data(visitor.upload(b"a text file, which takes no time to refuse"), "x")
+                answer = visitor.post(API + "call/explain", json={"data": [file, "", ""]})
+                if answer.status_code != 200:
+                    refused.append(answer)
+                    break
+                events.append((visitor, answer.json()["event_id"]))
     finally:
         os.kill(worker, signal.SIGCONT)
-    assert refused.status_code == 503
-    assert f"{FULL}. Max size is 64 and size is 64" in refused.text
+    assert [answer.status_code for answer in refused] == [429, 429, 503]
+    assert refused[0].text == texts.TOO_MUCH.format(count=32)
+    assert f"{FULL}. Max size is 64 and size is 64" in refused[2].text
     assert 64 <= len(events) <= 66
-    last = visitor.get(f"{API}call/explain/{events[-1]}").text
-    assert "This file is a text file" in last
+    for visitor, event in events:
+        assert "This file is a text file" in visitor.get(f"{API}call/explain/{event}").text
+    assert visitors[0].explain((ROOT / "examples" / "base-normal.dcm").read_bytes())[0]["status"] == "ok"

@@ -429,6 +429,7 @@ def test_what_fails_empties_the_viewer_and_a_refused_slice_stays_in_it(events, p
     assert texts.REFUSED in plain(refused["outcome"])
     assert data(refused["slice"])["rows"] == 64
     assert data(refused["map"]) is None
+    assert (visit.shown.given, visit.shown.size) == (None, 0), "no pixels are kept of what is refused"
     unexpected = last(events.guarded(visit, visit.begin(), _boom()))
     assert texts.FAILED in unescape(unexpected["outcome"])
     assert "secret" not in plain(unexpected["outcome"])

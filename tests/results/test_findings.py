@@ -251,6 +251,14 @@ def test_a_weak_trail_is_no_part_of_a_strong_finding_and_a_second_summit_is_one(
     assert {one.slices for one in found} == {(3, 5), (8, 9)}
 
 
+def test_its_probability_is_the_highest_that_it_keeps_over_5_mm():
+    there = {index: [peak_at(100, 100, p, 3)] for index, p in enumerate([0.4, 0.5, 0.9, 0.6, 0.7, 0.3])}
+    (found,) = told(there, [2.5 * index for index in range(6)])
+    assert (found.malignant, found.peak_slice) == (0.6, 2), "two slices of 2.5 mm"
+    (found,) = told(there, [1.0 * index for index in range(6)], 1.0)
+    assert found.malignant == 0.4, "five slices of 1 mm"
+
+
 def test_what_wanders_is_cut_to_the_place_of_its_peak():
     """A vessel that runs 12 mm sideways a slice is followed, and is one finding where it is strongest."""
     there = {index: [peak_at(100 + 12 * index, 100, 0.9, 4 - 0.1 * abs(index - 5))] for index in range(11)}
@@ -298,7 +306,10 @@ def test_findings_hold_their_peaks_and_do_not_depend_on_order_or_direction(case)
         assert left <= one.peak_xy[0] <= right
         assert top <= one.peak_xy[1] <= bottom
         assert one.extent_mm[2] >= positions[last] - positions[first]
-        assert one.malignant in {p.malignant for p in slices[one.peak_slice] if (p.x, p.y) == one.peak_xy}
+        assert one.malignant <= max(p.malignant for p in slices[one.peak_slice] if (p.x, p.y) == one.peak_xy)
+        within = (slices.get(index, ()) for index in range(first, last + 1))
+        kept = sum(any(p.malignant >= one.malignant for p in peaks) for peaks in within)
+        assert kept > 1 or spacing > 5, "it is kept over two slices, or a thick one"
         assert one.above_operating_point == (one.malignant >= OPERATING_POINT)
     assert [one.malignant for one in found] == sorted((one.malignant for one in found), reverse=True)
     assert told(dict(reversed(slices.items())), positions, spacing) == found

@@ -1,0 +1,60 @@
+"""What one visitor may have going on: part of the line, not all of it, and no results that nobody reads."""
+
+import json
+import threading
+import time
+from asyncio import AbstractEventLoop
+from collections import Counter
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
+
+UNREAD = 60  # seconds that results wait whose stream nobody reads
+
+
+@dataclass
+class Shares:
+    """Who asked for what, and which streams are read.
+
+    A visitor is known by the address that he comes from; behind a proxy whose name was given, by what that says.
+
+    Attributes:
+        most: calls that one visitor may have under way, those not read yet among them.
+    """
+
+    most: int = 32
+    loop: AbstractEventLoop | None = None  # in which requests are answered
+    clock: Callable[[], float] = time.monotonic
+    _askers: dict[str, str] = field(default_factory=dict)
+    _read: Counter[str] = field(default_factory=Counter)
+    _unread_since: dict[str, float] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def has_room(self, visitor: str, live: Collection[str]) -> bool:
+        """Whether he may ask for more; `live` are the events that aren't over."""
+        with self._lock:
+            self._askers = {event: asker for event, asker in self._askers.items() if event in live}
+            return sum(asker == visitor for asker in self._askers.values()) < self.most
+
+    def note(self, visitor: str, answer: bytes) -> None:
+        """He asked for something: `answer` names the event."""
+        try:
+            event = json.loads(answer)["event_id"]
+        except (ValueError, TypeError, KeyError):
+            return  # it was refused
+        with self._lock:
+            self._askers[event] = visitor
+
+    def reading(self, name: str, by: int) -> None:
+        """The stream of a session or event is read from now on (`by` 1), or no more (-1)."""
+        with self._lock:
+            self._read[name] += by
+            if not self._read[name]:
+                del self._read[name]
+
+    def unread(self, over: dict[str, set[str]]) -> list[str]:
+        """Of sessions in which all is over, with their events: those whose results nobody has read for too long."""
+        now = self.clock()
+        with self._lock:
+            waiting = {name for name, events in over.items() if not self._read.keys() & {name, *events}}
+            self._unread_since = {name: self._unread_since.get(name, now) for name in waiting}
+            return [name for name, since in self._unread_since.items() if now - since > UNREAD]
