@@ -11,6 +11,7 @@ from pathlib import Path
 import gradio as gr
 
 from demo import intake, series_view, texts, viewer, views
+from demo.catalogue import label
 from demo.examples import Truth, truth_of
 from demo.line import Changes, Steps
 from demo.outgoing import give
@@ -210,7 +211,7 @@ class Events:
                 maximum=max(2, len(series)),
                 value=index + 1,
                 visible=len(series) > 1,
-                label=texts.SLICE if series.ordered else texts.PICTURE,
+                label=label(texts.SLICE if series.ordered else texts.PICTURE),
             ),
             "which": gr.update(choices=series_view.titles(reading), value=number, visible=len(reading.series) > 1),
             "overview": series_view.overview(report, reading, self._card),

@@ -7,8 +7,9 @@ from typing import Any
 
 import gradio as gr
 
-from demo import texts, viewer, views
+from demo import catalogue, texts, viewer, views
 from demo.about import measured, weighed
+from demo.catalogue import label
 from demo.downloads import dicom_data, export_data
 from demo.events import PREDICTED, Events
 from demo.examples import Example
@@ -26,7 +27,7 @@ _IN_ORDER: dict[str, Any] = {"concurrency_id": "page", "concurrency_limit": None
 AT_WORK = 16  # visitors whose slices are read, judged or waited for at the same time; the worker has its own measure
 SESSION_SECONDS = 1800
 CSS = Path(__file__).parent / "style.css"
-SCRIPT = Path(__file__).parent / "viewer.js"
+SCRIPTS = [Path(__file__).parent / name for name in ("language.js", "viewer.js")]
 
 
 def build_demo(
@@ -85,7 +86,8 @@ def look() -> dict[str, Any]:
         "theme": gr.themes.Base(primary_hue="sky", neutral_hue="slate", font=system, font_mono=mono),
         "css": ":root { " + " ".join(f"--{name}: {colour};" for name, colour in CLASS_COLOURS.items()) + " }",
         "css_paths": CSS,
-        "head": f"<script>{SCRIPT.read_text(encoding='utf-8')}</script>",
+        "head": "".join(f"<script>{script.read_text(encoding='utf-8')}</script>" for script in SCRIPTS),
+        "i18n": catalogue.i18n(),
     }
 
 
@@ -95,11 +97,14 @@ def look() -> dict[str, Any]:
 def _layout(examples: list[Example], card: ModelCard | None, dicom_results: bool) -> dict[str, Any]:
     """The page's parts by the names under which events change or ask them."""
     places: dict[str, Any] = {"visit": gr.State(Visit(), time_to_live=SESSION_SECONDS)}
+    gr.Markdown(label(catalogue.LANGUAGE), elem_id="language", elem_classes="data-host")
     html(views.head(dicom_results))
     places["warming"] = html(elem_classes="warming-host")
     with gr.Row(elem_classes="start"):
         with gr.Column(scale=3, min_width=260):
-            places["upload"] = upload_box(label=texts.UPLOAD, height=132, elem_id="upload", file_count="multiple")
+            places["upload"] = upload_box(
+                label=label(texts.UPLOAD), height=132, elem_id="upload", file_count="multiple"
+            )
         with gr.Column(scale=8, min_width=300, elem_classes="tight"):
             real = any(example.real for example in examples)
             strip = texts.EXAMPLES_REAL if real else texts.EXAMPLES
@@ -112,7 +117,7 @@ def _layout(examples: list[Example], card: ModelCard | None, dicom_results: bool
             places |= _series_panel() | _data_boxes() | _take_away(dicom_results)
         with gr.Column(scale=4, min_width=280, elem_classes="side"):
             places |= _side()
-    with gr.Accordion(texts.ABOUT_TITLE, open=False, elem_id="about"):
+    with gr.Accordion(label(texts.ABOUT_TITLE), open=False, elem_id="about"):
         gr.Markdown(measured(card), elem_classes="about")
         html(plots(card), elem_classes="about")
         gr.Markdown(weighed(card), elem_classes="about")
@@ -120,15 +125,15 @@ def _layout(examples: list[Example], card: ModelCard | None, dicom_results: bool
 
 
 def _example_button(example: Example) -> gr.Button:
-    return gr.Button(example.title, icon=icon(example.thumbnail, "example.png"), size="sm")
+    return gr.Button(label(example.title), icon=icon(example.thumbnail, "example.png"), size="sm")
 
 
 def _series_panel() -> dict[str, Any]:
     with gr.Column(visible=False, elem_classes="series-panel") as panel:
         return {
             "panel": panel,
-            "slider": gr.Slider(1, 2, 1, step=1, label=texts.SLICE, elem_id="series-slider"),
-            "which": gr.Dropdown([], label=texts.WHICH_SERIES, visible=False, filterable=False, elem_id="which"),
+            "slider": gr.Slider(1, 2, 1, step=1, label=label(texts.SLICE), elem_id="series-slider"),
+            "which": gr.Dropdown([], label=label(texts.WHICH_SERIES), visible=False, filterable=False, elem_id="which"),
             "overview": html(elem_id="series"),
         }
 
@@ -148,13 +153,14 @@ def _take_away(dicom_results: bool) -> dict[str, Any]:
         html(f"<h2>{say(texts.TAKE)}</h2>")
         with gr.Row(elem_classes="exports"):
             exports = {
-                kind: gr.Button(title, size="sm", elem_id=f"take-{kind}") for kind, title in texts.EXPORTS.items()
+                kind: gr.Button(label(title), size="sm", elem_id=f"take-{kind}")
+                for kind, title in texts.EXPORTS.items()
             }
         html(views.quiet(texts.TAKE_HINT))
         places: dict[str, Any] = {"take": take, "exports": exports}
         if dicom_results:
             with gr.Row(elem_classes="exports of-dicom"):
-                places["dicom"] = gr.Button(texts.DICOM, size="sm", elem_id="take-dicom")
+                places["dicom"] = gr.Button(label(texts.DICOM), size="sm", elem_id="take-dicom")
                 places["dicom_hint"] = html(elem_id="dicom-hint")
     return places
 
@@ -162,13 +168,16 @@ def _take_away(dicom_results: bool) -> dict[str, Any]:
 def _side() -> dict[str, Any]:
     outcome = html(views.result(), elem_id="result")
     with gr.Row(elem_classes="acts"):
-        cancel = gr.Button(texts.CANCEL, size="sm", visible=False, elem_id="cancel")
-        clear = gr.Button(texts.CLEAR, size="sm", visible=False, elem_id="clear")
+        cancel = gr.Button(label(texts.CANCEL), size="sm", visible=False, elem_id="cancel")
+        clear = gr.Button(label(texts.CLEAR), size="sm", visible=False, elem_id="clear")
     with gr.Column(visible=False, elem_classes="evidence") as evidence:
         classes = [(texts.THE_PREDICTED, PREDICTED), *((texts.CLASS_NAMES[name], name) for name in CLASSES)]
-        wanted = gr.Radio(classes, value=PREDICTED, label=texts.EXPLAIN_CLASS, elem_id="explain-class")
+        choices = [(str(label(text)), name) for text, name in classes]
+        wanted = gr.Radio(choices, value=PREDICTED, label=label(texts.EXPLAIN_CLASS), elem_id="explain-class")
         methods = [(f"{method.title} ({method.source})", name) for name, method in METHODS.items()]
-        method = gr.Dropdown(methods, value=DEFAULT_METHOD, label=texts.METHOD, filterable=False, elem_id="method")
+        method = gr.Dropdown(
+            methods, value=DEFAULT_METHOD, label=label(texts.METHOD), filterable=False, elem_id="method"
+        )
     return {
         "outcome": outcome,
         "cancel": cancel,

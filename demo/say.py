@@ -65,7 +65,7 @@ def attribute(name: str, text: str) -> str:
     plain = f' {name}="{escape(text)}"'
     if not isinstance(text, Text):
         return plain
-    told = escape(json.dumps([text.key, _plain(text.values)]))
+    told = escape(json.dumps([text.key, _plain(text.values), str(text)], ensure_ascii=False))
     return f'{plain} data-t-{name}="{told}"'
 
 

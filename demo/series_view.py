@@ -141,6 +141,6 @@ def titles(reading: Reading) -> list[tuple[str, int]]:
     """The series of an upload for a list: what they are called in their files may name a patient, so it isn't shown."""
     found = []
     for number, series in enumerate(reading.series):
-        spacing = texts.SPACING.format(mm=series.spacing_mm) if series.spacing_mm else ""
+        spacing = texts.SPACING.format(mm=f"{series.spacing_mm:g}") if series.spacing_mm else ""
         found.append((texts.ONE_SERIES.format(number=number + 1, count=len(series), spacing=spacing), number))
     return found

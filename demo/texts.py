@@ -5,6 +5,7 @@ from demo.reason_texts import REASONS as REASONS
 from demo.say import keyed
 
 DISCLAIMER = lungcnn.DISCLAIMER
+MACHINE_MADE = "Other languages than English are translated by machine; the English text holds."
 TITLE = "Lung-CT slice classifier"
 SUBTITLE = "One chest-CT slice in; class probabilities out, and the place the network looked at."
 NOTICE = "De-identified images only. Uploads are read into memory and deleted at once."
@@ -127,7 +128,7 @@ GATE_REMARKS = "Accepted, with remarks:"
 GATE_WHAT = (
     "Before the network is asked, the file's facts and the picture are checked: is this an axial chest CT, with a "
     "body and two lungs of plausible density? What fails gets a reason and no probability, because a network "
-    "answers any picture with a number. Source: the rules are in lungcnn/gate.py, with the ranges measured on the "
+    "answers any picture with a number. Source: the rules are in lungcnn/gate, with the ranges measured on the "
     "training slices."
 )
 
@@ -208,7 +209,7 @@ SLICE = "Slice (from the feet to the head)"
 PICTURE = "Picture (in the order of their names)"
 WHICH_SERIES = "Series in the upload, the longest first"
 ONE_SERIES = "{number}: {count} slices{spacing}"
-SPACING = ", {mm:g} mm apart"
+SPACING = ", {mm} mm apart"
 LOOK_FIRST = "Look first at slice (probability of malignant)"
 PROFILE_LABEL = "Probabilities of the three classes along the series; the slice slider gives each slice's numbers"
 FEET, HEAD = "feet", "head"
@@ -267,6 +268,7 @@ ABOUT_FIGURES = "Figures"
 ABOUT_CONFUSION = "Slices of unseen patients: true class and called class"
 ABOUT_BASELINES = "Simpler models on the same folds"
 ABOUT_SANITY = "Sanity of the heatmaps"
+ABOUT_ENGLISH = "The figures and what is said of them below are in English, as in the model's card."
 ABOUT_LIMITS = "Limits"
 LIMITS = (
     "Labels belong to the patient, not to the slice: a slice that shows nothing can't be told by looking.",

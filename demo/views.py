@@ -196,7 +196,8 @@ def head(dicom_results: bool = False) -> str:
     notice = texts.NOTICE_DICOM if dicom_results else texts.NOTICE
     return (
         f'<header class="head"><div><h1>{say(texts.TITLE)}</h1><p>{say(texts.SUBTITLE)}</p></div>'
-        f'<div class="notice"><p class="disclaimer">{say(texts.DISCLAIMER)}</p><p>{say(notice)}</p></div></header>'
+        f'<div class="notice"><p class="disclaimer">{say(texts.DISCLAIMER)}</p><p>{say(notice)}</p>'
+        f'<p class="foreign">{say(texts.MACHINE_MADE)}</p></div></header>'
     )
 
 

@@ -964,3 +964,32 @@ def test_the_page_asks_for_what_is_open_and_little_is_open_besides(page):
         "Gradio itself": {API + "/startup-events"},
     }
     assert set(routes.OPEN) - asked == set().union(*elsewhere.values())
+
+
+# ---------------------------------------------------------------- in another language
+
+
+# What stays as it is: names of methods, units, formats, and what is written in letters everywhere.
+UNTRANSLATED = re.compile(
+    r"Grad-CAM|HiResCAM|\(\w+ \d{4}\)|DICOM|PACS|LIDC-IDRI|TCIA|CC BY 3\.0|JPEG|PNG|PDF|JSON|NumPy|zip"
+)
+
+
+def test_arabic_is_complete_and_right_to_left(chromium, demo):
+    page = visit(chromium, demo, locale="ar")
+    page.wait_for_function("() => document.documentElement.dir === 'rtl'")
+    assert page.inner_text(".foreign").startswith("الترجمة العربية آلية")
+    example(page)
+    assert page.evaluate("document.documentElement.lang") == "ar"
+    for part in (".head", "#result", "#trust", ".evidence", ".take", ".examples"):
+        said = UNTRANSLATED.sub("", page.inner_text(part))
+        assert not re.search(r"[A-Za-z]{3}", said), f"{part} is not all in Arabic: {said}"
+    assert "خبيث" in page.inner_text("#verdict")
+    assert page.get_attribute("#trust-gate .mark", "title") in ("يؤيد ذلك", "احذر")
+    # Another class: what comes from the server later is translated, too.
+    page.get_by_label("حميد").check()
+    page.wait_for_function("() => document.querySelector('#check').innerText.includes('حميد')")
+    page.click(".examples button >> nth=7")
+    page.wait_for_selector("#message")
+    assert "لم يُحكم على هذه الصورة" in page.inner_text("#message")
+    leave(page)

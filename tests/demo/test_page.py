@@ -15,6 +15,7 @@ from conftest import ROOT, dicom_bytes
 from demo import series_view, texts, viewer, views
 from demo.__main__ import main
 from demo.about import measured, weighed
+from demo.catalogue import label
 from demo.downloads import export_data
 from demo.events import PREDICTED, Events
 from demo.examples import find_examples, truth_of
@@ -497,7 +498,7 @@ def test_pictures_are_a_list_without_axis_or_result(events, phantom):
     assert 'class="ends"' not in overview
     drawn = re.findall(r'<path d="(M[^"]+)" class="curve malignant"', overview)
     assert drawn[0].count("M") == 2, "a stroke each, joined by no line"
-    assert shown["slider"]["label"] == texts.PICTURE
+    assert str(shown["slider"]["label"]) == str(label(texts.PICTURE))
 
 
 def test_a_slice_of_a_series_that_cannot_be_read_is_named(events, phantom):
