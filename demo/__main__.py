@@ -185,7 +185,10 @@ def _serve(
 
     waiting = judge_elsewhere(model, max_concurrency)
     from demo.examples import find_examples
-    from demo.page import build_demo, look
+    from demo.gradio_internals import without_pyarrow
+
+    with without_pyarrow():
+        from demo.page import build_demo, look
     from demo.rules import make_rules
     from demo.server import keep_tidy, launch_settings, open_tunnel
 
