@@ -82,7 +82,7 @@ _SMALL = {"help_option_names": ["-h", "--help"]}
     default=64,
     show_default=True,
     type=click.IntRange(min=1),
-    help="Visitors who may wait in line; the rest are told that it is full.",
+    help="Requests that may be under way, half of them of one visitor; the rest are told that the line is full.",
 )
 @click.option(
     "--log-level",
@@ -181,8 +181,10 @@ def _serve(
 ):
     # The model loads in a process of its own, while this one imports Gradio.
     from demo import texts
+    from demo.memory import keep_few_arenas
     from demo.waiting import judge_elsewhere
 
+    keep_few_arenas()
     waiting = judge_elsewhere(model, max_concurrency)
     from demo.examples import find_examples
     from demo.gradio_internals import without_pyarrow
@@ -193,10 +195,11 @@ def _serve(
     from demo.server import keep_tidy, launch_settings, open_tunnel
 
     page = build_demo(waiting, find_examples(), card, dicom_results)
-    page.queue(max_size=max_queue, default_concurrency_limit=max_concurrency)
-    appearance = look()
+    page.queue(default_concurrency_limit=max_concurrency)
+    appearance = look(card)
     rules = make_rules(host, root_path, trust_host, embed_in, page, appearance.get("head", ""))
-    rules.trouble, rules.shares.most = waiting.trouble, max(2, max_queue // 2)
+    rules.trouble = waiting.trouble
+    rules.shares.line, rules.shares.most = max_queue, max(2, max_queue // 2)
     where = {"server_name": host, "server_port": port, "root_path": root_path, "auth": users or None}
     try:
         _, local, _ = page.launch(**where, **appearance, **launch_settings(rules))

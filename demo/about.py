@@ -26,7 +26,7 @@ def measured(card: ModelCard | None) -> str:
         parts += [f"### {texts.ABOUT_SPLIT}", split_in_words(figures, seeds), texts.ABOUT_WHY]
         parts += [f"### {texts.ABOUT_FIGURES}", figures_table(figures)]
     if "confusion_slice" in figures.get("blocked", {}):
-        parts += [f"### {texts.ABOUT_CONFUSION}", confusion_table(figures["blocked"]["confusion_slice"])]
+        parts += [f"### {texts.ABOUT_CONFUSION}", confusion_table(figures["blocked"])]
     return _document(parts)
 
 

@@ -5,6 +5,7 @@ import logging
 import time
 from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor, wait
+from contextvars import copy_context
 from dataclasses import replace
 from pathlib import Path
 
@@ -86,7 +87,7 @@ class Events:
             at = done, files
 
         with ThreadPoolExecutor(1) as pool:
-            found = pool.submit(self._waiting.reader.read_series, upload, progress)
+            found = pool.submit(copy_context().run, self._waiting.reader.read_series, upload, progress)
             while not wait([found], timeout=_POLL).done:
                 if at[1]:
                     yield _step("read", texts.OF.format(done=at[0], count=at[1]))
@@ -200,7 +201,7 @@ class Events:
             done.append(report)
 
         with ThreadPoolExecutor(1) as pool:
-            judged = pool.submit(judge.run_series, upload, number, on_slice)
+            judged = pool.submit(copy_context().run, judge.run_series, upload, number, on_slice)
             while not judged.done():
                 yield _step("series", texts.OF.format(done=len(done), count=len(series)))
                 wait([judged], timeout=_POLL)

@@ -2,6 +2,7 @@
 
 import contextlib
 import datetime
+import logging
 import sys
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -49,6 +50,9 @@ def serve_with(protocol: type, most: int) -> None:
         def __init__(self, config, *args, **options):
             # What proxies say is for the guard to believe; the page needs no web sockets.
             config.http, config.ws, config.limit_concurrency, config.proxy_headers = protocol, "none", most, False
+            for name in ("uvicorn", "uvicorn.error", "uvicorn.access"):  # what it logs goes where all goes
+                logging.getLogger(name).handlers.clear()
+                logging.getLogger(name).propagate = True
             super().__init__(config, *args, **options)
 
     if gradio.http_server.Server.__module__ == "gradio.http_server":
@@ -104,10 +108,11 @@ def forget_uploads(page) -> None:
     page.upload_file_set.clear()
 
 
-def live_events(app) -> set[str]:
-    """Names of the events that are under way, or whose results nobody has been told yet."""
+def events_of(app) -> tuple[set[str], set[str]]:
+    """Names of the events that are under way, and of those and the ones whose results nobody has been told yet."""
     queue = app.get_blocks()._queue
-    return set(queue.event_ids_to_events).union(*queue.pending_event_ids_session.values())
+    at_work = set(queue.event_ids_to_events)
+    return at_work, at_work.union(*queue.pending_event_ids_session.values())
 
 
 def forget_unread(page, unread: Callable[[dict[str, set[str]]], list[str]]) -> None:

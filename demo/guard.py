@@ -7,7 +7,7 @@ from urllib.parse import parse_qsl
 
 from demo import routes, texts
 from demo.answers import Answer
-from demo.gradio_internals import live_events, logged_in
+from demo.gradio_internals import events_of, logged_in
 from demo.incoming import Unacceptable, clean_call, clean_query, read_body
 from demo.outgoing import outgoing
 from demo.routes import FILE, UPLOAD
@@ -50,8 +50,10 @@ class Guard:
         scope = scope | {
             "query_string": clean_query(scope["query_string"]),
             "headers": self.rules.clean_headers(scope["headers"]),
-            "visitor": self.rules.visitor(scope),
+            "client": (self.rules.visitor(scope), 0),
         }
+        scheme = dict(scope["headers"]).get(b"x-forwarded-proto", scope["scheme"].encode()).decode("latin-1")
+        answer.address = f"{scheme}://{host}{(scope.get('root_path') or '').rstrip('/')}"
         answer.stranger = not logged_in(scope["app"], given.get(b"cookie", b"").decode("latin-1"))
         if path.startswith(FILE):
             await self._give(scope, answer, path.removeprefix(FILE))
@@ -75,9 +77,12 @@ class Guard:
 
     async def _ask(self, scope, receive, answer: Answer) -> None:
         """A call that will stand in line, if its visitor hasn't filled his part of that."""
-        shares, visitor = self.rules.shares, scope["visitor"]
+        shares, visitor = self.rules.shares, scope["client"][0]
         shares.loop = asyncio.get_running_loop()
-        if not shares.has_room(visitor, live_events(scope["app"])):
+        at_work, live = events_of(scope["app"])
+        if len(at_work) >= shares.line:
+            raise Unacceptable(503, texts.LINE_FULL.format(most=shares.line, now=len(at_work)))
+        if not shares.has_room(visitor, live):
             raise Unacceptable(429, texts.TOO_MUCH.format(count=shares.most))
 
         async def noted(message) -> None:

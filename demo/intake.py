@@ -154,6 +154,7 @@ async def receive(request, upload_dir, max_file_size, upload_id, force_move=True
     """In the place of `gradio.route_utils.upload_fn`, and with its arguments and result (paths, none to copy)."""
     from starlette.exceptions import HTTPException
     from starlette.formparsers import MultiPartParser
+    from starlette.requests import ClientDisconnect
 
     limit = min(max_file_size, MAX_FILE)
     too_large = HTTPException(413, texts.UPLOAD_TOO_LARGE.format(limit=int(limit) >> 20))
@@ -177,7 +178,7 @@ async def receive(request, upload_dir, max_file_size, upload_id, force_move=True
                 chunk = await asyncio.wait_for(anext(chunks), IDLE_SECONDS)
             except StopAsyncIteration:
                 return
-            except TimeoutError:
+            except (TimeoutError, ClientDisconnect):
                 raise HTTPException(408, texts.TOO_SLOW) from None
             if arrival.received + len(chunk) > limit + FORMS:
                 raise too_large

@@ -1,10 +1,14 @@
 """Where visitors' work is done: so much at a time, the rest in line, and none that its visitor waits for no longer."""
 
 import asyncio
-from collections.abc import AsyncIterator, Generator
+import contextvars
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 from demo import views
+from demo.fair import VISITOR
 from demo.visit import Turn
 
 Changes = dict[str, object]
@@ -13,45 +17,86 @@ _LOOK = 0.5  # seconds between looks at the line
 
 
 class Line:
-    """Runs the steps of visitors' turns in threads.
+    """Runs visitors' work in threads. Who has little going on comes first, and a quarter of the places is kept for
+    those who have nothing.
 
     Args:
         at_once: turns that may be at work at the same time.
     """
 
     def __init__(self, at_once: int):
-        self._places = asyncio.Semaphore(at_once)
+        self._free, self._kept = at_once, at_once // 4
+        self._held = Counter[str]()
         self._pool = ThreadPoolExecutor(at_once)
-        self._waiting: list[Turn] = []
+        self._waiting: list[tuple[str, asyncio.Future[None]]] = []
 
-    async def work(self, turn: Turn, steps: Steps) -> AsyncIterator[Changes]:
+    async def work(self, turn: Turn, steps: Steps, visitor: str = "") -> AsyncIterator[Changes]:
         """Changes to the page, step by step, until there are no more or the turn is over."""
         loop = asyncio.get_running_loop()
-        async for word in self._wait(turn):
-            yield word
-        if turn.over:
-            return
-        try:
-            while (changes := await loop.run_in_executor(self._pool, _next, steps)) is not None and not turn.over:
-                yield changes
-        finally:
-            self._pool.submit(steps.close).add_done_callback(lambda _: loop.call_soon_threadsafe(self._places.release))
-
-    async def _wait(self, turn: Turn) -> AsyncIterator[Changes]:
-        """Take a place, saying how many are ahead; none where the turn is over first."""
-        place = asyncio.ensure_future(self._places.acquire())
-        self._waiting.append(turn)
+        place = self._ask(visitor)
         try:
             await asyncio.wait({place}, timeout=0.05)
             while not place.done() and not turn.over:
-                yield {"outcome": views.in_line(self._waiting.index(turn))}
+                yield {"outcome": views.in_line(self._ahead_of(place))}
                 await asyncio.wait({place}, timeout=_LOOK)
         finally:
-            self._waiting.remove(turn)
+            if turn.over or not place.done():
+                self._leave(visitor, place)
+        if turn.over:
+            return
+        own = contextvars.copy_context()
+        own.run(VISITOR.set, visitor)
+        try:
+            while not turn.over:
+                changes = await loop.run_in_executor(self._pool, own.run, _next, steps)
+                if changes is None or turn.over:
+                    break
+                yield changes
+        finally:
+            over = self._pool.submit(steps.close)
+            over.add_done_callback(lambda _: loop.call_soon_threadsafe(self._leave, visitor, place))
+
+    async def call(self, visitor: str, function: Callable, *values: Any) -> Any:
+        """What a function returns, called in a thread when its turn has come."""
+        place = self._ask(visitor)
+        try:
+            await place
+            own = contextvars.copy_context()
+            own.run(VISITOR.set, visitor)
+            return await asyncio.get_running_loop().run_in_executor(self._pool, own.run, function, *values)
+        finally:
+            self._leave(visitor, place)
+
+    def _ask(self, visitor: str) -> asyncio.Future[None]:
+        place: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append((visitor, place))
+        self._let_in()
+        return place
+
+    def _ahead_of(self, place: asyncio.Future[None]) -> int:
+        return [waiting for _, waiting in self._waiting].index(place)
+
+    def _leave(self, visitor: str, place: asyncio.Future[None]) -> None:
+        """Give a place back, or leave the line."""
+        if (visitor, place) in self._waiting:
+            self._waiting.remove((visitor, place))
+            return
+        self._free += 1
+        self._held[visitor] -= 1
+        if not self._held[visitor]:
+            del self._held[visitor]
+        self._let_in()
+
+    def _let_in(self) -> None:
+        while self._waiting:
+            visitor, place = min(self._waiting, key=lambda waiting: self._held[waiting[0]])  # the first of those
+            if self._free <= (self._kept if self._held[visitor] else 0):
+                return
+            self._waiting.remove((visitor, place))
+            self._free -= 1
+            self._held[visitor] += 1
             if not place.done():
-                place.cancel()
-            elif turn.over:
-                self._places.release()
+                place.set_result(None)
 
 
 def _next(steps: Steps) -> Changes | None:

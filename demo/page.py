@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from demo.plots import plots
 from demo.say import say
 from demo.visit import Turn, Visit
 from demo.waiting import JudgeInWaiting
-from lungcnn import CLASS_COLOURS, CLASSES, DEFAULT_METHOD, METHODS, ModelCard
+from lungcnn import CLASSES, DEFAULT_METHOD, METHODS, Classes, ModelCard, class_colours
 
 PRIVATE: dict[str, Any] = {"api_visibility": "private"}
 # A visitor's events begin in the order in which he asked, which Gradio keeps within one such group.
@@ -27,7 +28,7 @@ _IN_ORDER: dict[str, Any] = {"concurrency_id": "page", "concurrency_limit": None
 AT_WORK = 16  # visitors whose slices are read, judged or waited for at the same time; the worker has its own measure
 SESSION_SECONDS = 1800
 CSS = Path(__file__).parent / "style.css"
-SCRIPTS = [Path(__file__).parent / name for name in ("language.js", "viewer.js")]
+SCRIPTS = [Path(__file__).parent / name for name in ("language.js", "attention.js", "viewer.js")]
 
 
 def build_demo(
@@ -78,17 +79,27 @@ def html(value: str = "", **options) -> gr.Markdown:
     return gr.Markdown(value, sanitize_html=False, latex_delimiters=[], **options)
 
 
-def look() -> dict[str, Any]:
+def look(card: ModelCard | None = None) -> dict[str, Any]:
     """Keyword arguments of `launch` that say how the page looks: theme, style sheet, scripts."""
     system = ["system-ui", "-apple-system", "Segoe UI", "Roboto", "sans-serif"]
     mono = ["ui-monospace", "monospace"]
     return {
         "theme": gr.themes.Base(primary_hue="sky", neutral_hue="slate", font=system, font_mono=mono),
-        "css": ":root { " + " ".join(f"--{name}: {colour};" for name, colour in CLASS_COLOURS.items()) + " }",
+        "css": class_styles(card.classes if card else CLASSES),
         "css_paths": CSS,
         "head": "".join(f"<script>{script.read_text(encoding='utf-8')}</script>" for script in SCRIPTS),
         "i18n": catalogue.i18n(),
     }
+
+
+def class_styles(classes: Classes) -> str:
+    """The classes' colours in bars and curves; curves are told apart without colours, too, the suspicious one solid."""
+    dashes = cycle(("6 3", "2 2", "8 2 2 2", "4 4", "1 2"))
+    rules = []
+    for name, colour in class_colours(classes).items():
+        line = "stroke-width: 2" if name == classes.suspicious else f"stroke-dasharray: {next(dashes)}"
+        rules += [f".fill.of-{name} {{ background: {colour}; }}", f".curve.of-{name} {{ stroke: {colour}; {line}; }}"]
+    return "\n".join(rules)
 
 
 # ---------------------------------------------------------------- layout
@@ -116,7 +127,7 @@ def _layout(examples: list[Example], card: ModelCard | None, dicom_results: bool
             html(viewer.frame())
             places |= _series_panel() | _data_boxes() | _take_away(dicom_results)
         with gr.Column(scale=4, min_width=280, elem_classes="side"):
-            places |= _side()
+            places |= _side(card)
     with gr.Accordion(label(texts.ABOUT_TITLE), open=False, elem_id="about"):
         gr.Markdown(measured(card), elem_classes="about")
         html(plots(card), elem_classes="about")
@@ -165,13 +176,14 @@ def _take_away(dicom_results: bool) -> dict[str, Any]:
     return places
 
 
-def _side() -> dict[str, Any]:
+def _side(card: ModelCard | None) -> dict[str, Any]:
     outcome = html(views.result(), elem_id="result")
     with gr.Row(elem_classes="acts"):
         cancel = gr.Button(label(texts.CANCEL), size="sm", visible=False, elem_id="cancel")
         clear = gr.Button(label(texts.CLEAR), size="sm", visible=False, elem_id="clear")
     with gr.Column(visible=False, elem_classes="evidence") as evidence:
-        classes = [(texts.THE_PREDICTED, PREDICTED), *((texts.CLASS_NAMES[name], name) for name in CLASSES)]
+        names = card.classes if card else CLASSES
+        classes = [(texts.THE_PREDICTED, PREDICTED), *((views.class_name(name), name) for name in names)]
         choices = [(str(label(text)), name) for text, name in classes]
         wanted = gr.Radio(choices, value=PREDICTED, label=label(texts.EXPLAIN_CLASS), elem_id="explain-class")
         methods = [(f"{method.title} ({method.source})", name) for name, method in METHODS.items()]
@@ -219,7 +231,7 @@ def _wire(page: gr.Blocks, places: dict[str, Any], events: Events, line: Line, e
     def event(do: Callable, *fixed: Any, asked: bool = True) -> Callable:
         """`do` of `Events` as Gradio has it; one that is not `asked` for goes on with what was."""
 
-        async def run(visit: Visit, *values: Any) -> AsyncIterator[list]:
+        async def run(request: gr.Request, visit: Visit, *values: Any) -> AsyncIterator[list]:
             turn: Turn = visit.begin() if asked else visit.turn
             steps = events.guarded(visit, turn, do(visit, turn, *fixed, *values))
             await turn.start()
@@ -227,7 +239,7 @@ def _wire(page: gr.Blocks, places: dict[str, Any], events: Events, line: Line, e
             # once: Gradio sends differences. So updates are said again with each step.
             said: Changes = {}
             try:
-                async for changes in line.work(turn, steps):
+                async for changes in line.work(turn, steps, _visitor(request)):
                     said |= {name: value for name, value in changes.items() if isinstance(value, dict)}
                     turn.delivered.clear()
                     yield [visit, *((said | changes).get(name, gr.skip()) for name in changed)]
@@ -268,4 +280,13 @@ def _wire(page: gr.Blocks, places: dict[str, Any], events: Events, line: Line, e
 
     api_inputs = [upload_box(visible=False), gr.Textbox("", visible=False), gr.Textbox(DEFAULT_METHOD, visible=False)]
     api_outputs = [gr.JSON(visible=False), picture(visible=False)]
-    gr.Button(visible=False).click(events.api, api_inputs, api_outputs, api_name="explain")
+
+    async def explain(request: gr.Request, file: str, class_name: str, method: str):
+        return await line.call(_visitor(request), events.api, file, class_name, method)
+
+    gr.Button(visible=False).click(explain, api_inputs, api_outputs, api_name="explain", concurrency_limit=None)
+
+
+def _visitor(request: gr.Request) -> str:
+    """Whom the guard took him for."""
+    return request.client.host if request and request.client else ""

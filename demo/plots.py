@@ -33,10 +33,10 @@ def roc_plot(curves: dict[str, dict]) -> str:
     shapes = [_line([0, 1], [0, 1], "diagonal")]
     legend = []
     for index, (name, curve) in enumerate(curves.items()):
-        shapes.append(_line(curve["fpr"], curve["tpr"], f"curve {name}"))
+        shapes.append(_line(curve["fpr"], curve["tpr"], f"curve of-{name}"))
         x, y = _at(0.5, 0.26 - 0.09 * index)
         legend.append(
-            f'<line x1="{x}" x2="{x + 24}" y1="{y - 4}" y2="{y - 4}" class="curve {name}"/>'
+            f'<line x1="{x}" x2="{x + 24}" y1="{y - 4}" y2="{y - 4}" class="curve of-{name}"/>'
             f'<text x="{x + 30}" y="{y}">{name}</text>'
         )
     return _axes(texts.ROC_LABEL, texts.ROC_AXES, "".join(shapes + legend))

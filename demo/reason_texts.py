@@ -60,6 +60,7 @@ REFUSALS = {
     "usage": "This choice is not available here. Choose one of those on the page.",
     "output": "The result could not be written. Tell the people who run this demo.",
     "nothing_judged": "No slice of this series could be judged. The table of slices says why for each.",
+    "no_suspicious_class": "None of this model's classes is the suspicious one, so nothing is looked for.",
     "list_of_pictures": "Pictures don't say that they are of one patient, so each is judged by itself.",
 }
 REMARKS = {

@@ -5,8 +5,8 @@ from html import escape
 import numpy as np
 
 from demo import texts
-from demo.views import percent
-from lungcnn import CLASSES, ModelCard, Reading, SeriesReport
+from demo.views import class_name, percent
+from lungcnn import ModelCard, Reading, SeriesReport
 
 FINDINGS = 5  # listed at once
 # The plot is stretched to the page's width; its labels are not, so that they can be read on a phone.
@@ -32,13 +32,16 @@ def overview(report: SeriesReport, reading: Reading, card: ModelCard | None) -> 
 
 def _first(report: SeriesReport) -> str:
     """Buttons to the slices to look at first."""
-    malignant = report.profile[:, CLASSES.index("malignant")]
+    suspect = report.classes.suspect
+    if suspect is None:
+        return ""
     buttons = "".join(
         f'<button type="button" data-slice="{index}" class="jump">{index + 1} '
-        f"<span>({percent(float(malignant[index]))})</span></button>"
+        f"<span>({percent(float(report.profile[index, suspect]))})</span></button>"
         for index in report.suspicious
     )
-    return f'<p class="first"><span class="quiet">{texts.LOOK_FIRST}</span> {buttons}</p>' if buttons else ""
+    first = texts.LOOK_FIRST.format(name=class_name(report.classes.suspicious or ""))
+    return f'<p class="first"><span class="quiet">{first}</span> {buttons}</p>' if buttons else ""
 
 
 def _findings(report: SeriesReport) -> str:
@@ -64,23 +67,25 @@ def profile(report: SeriesReport, card: ModelCard | None) -> str:
     """
     count = len(report.slices)
     lines = []
-    for label, name in enumerate(CLASSES):
+    for label, name in enumerate(report.classes):
         path = _path(report.profile[:, label], joined=report.ordered)
-        lines.append(f'<path d="{path}" class="curve {name}"/>')
+        lines.append(f'<path d="{path}" class="curve of-{name}"/>')
     limits = "".join(
         f'<line x1="0" x2="{WIDTH}" y1="{_y(value)}" y2="{_y(value)}" class="rule"/>' for value in (0, 0.5, 1)
     )
     shares = "".join(f"<span>{percent(value)}</span>" for value in (1, 0.5, 0))
-    threshold = card.calibration.malignant_threshold if card else None
+    threshold, dotted = card.calibration.malignant_threshold if card else None, ""
     if threshold is not None:
         limits += (
             f'<line x1="0" x2="{WIDTH}" y1="{_y(threshold):.1f}" y2="{_y(threshold):.1f}" class="threshold">'
             f"<title>{texts.OPERATING_TITLE} {percent(threshold)}</title></line>"
         )
+        dotted = texts.THRESHOLD_LEGEND.format(name=class_name(report.classes.suspicious or ""))
     now = f'<line id="profile-now" x1="0" x2="0" y1="0" y2="{HEIGHT}"/>'
     legend = "".join(
-        f'<span><svg viewBox="0 0 24 6" aria-hidden="true"><path d="M0 3H24" class="curve {name}"/></svg>{name}</span>'
-        for name in CLASSES
+        f'<span><svg viewBox="0 0 24 6" aria-hidden="true"><path d="M0 3H24" class="curve of-{name}"/></svg>'
+        f"{class_name(name)}</span>"
+        for name in report.classes
     )
     ends = f'<div class="ends" aria-hidden="true"><span>{texts.FEET}</span><span>{texts.HEAD}</span></div>'
     ends = ends if report.ordered else ""
@@ -88,7 +93,7 @@ def profile(report: SeriesReport, card: ModelCard | None) -> str:
         f'<div class="profile quiet"><div class="shares" aria-hidden="true">{shares}</div>'
         f'<svg id="profile" viewBox="0 0 {WIDTH} {HEIGHT}" preserveAspectRatio="none" role="img" '
         f'aria-label="{texts.PROFILE_LABEL}" data-count="{count}">{limits}{"".join(lines)}{now}</svg>{ends}</div>'
-        f'<p class="legend quiet">{legend}<span>{texts.THRESHOLD_LEGEND}</span></p>'
+        f'<p class="legend quiet">{legend}<span>{dotted}</span></p>'
     )
 
 
@@ -117,10 +122,13 @@ def _y(share: float) -> float:
 
 
 def _table(report: SeriesReport) -> str:
-    head = "".join(f"<th scope='col'>{title}</th>" for title in (*texts.TABLE_HEAD, *CLASSES, texts.TABLE_REMARKS))
+    titles = (*texts.TABLE_HEAD, *map(class_name, report.classes), texts.TABLE_REMARKS)
+    head = "".join(f"<th scope='col'>{title}</th>" for title in titles)
     rows = []
     for index, (one, place) in enumerate(zip(report.slices, report.positions, strict=True)):
-        shares = [percent(one.probabilities[name]) for name in CLASSES] if one.probabilities else ["–"] * len(CLASSES)
+        shares = ["–"] * len(report.classes)
+        if one.probabilities:
+            shares = [percent(share) for share in one.probabilities.values()]
         not_said = texts.NOT_JUDGED if one.status == "refused" else texts.NOT_READ
         said = texts.VERDICTS[one.verdict.call] if one.verdict else not_said
         why = " ".join(reason.message for reason in one.reasons)

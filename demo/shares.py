@@ -19,9 +19,11 @@ class Shares:
 
     Attributes:
         most: calls that one visitor may have under way, those not read yet among them.
+        line: calls of all visitors that may be under way.
     """
 
     most: int = 32
+    line: int = 64
     loop: AbstractEventLoop | None = None  # in which requests are answered
     clock: Callable[[], float] = time.monotonic
     _askers: dict[str, str] = field(default_factory=dict)

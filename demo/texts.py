@@ -8,6 +8,7 @@ DISCLAIMER = lungcnn.DISCLAIMER
 MACHINE_MADE = "Other languages than English are translated by machine; the English text holds."
 TITLE = "Lung-CT slice classifier"
 SUBTITLE = "One chest-CT slice in; class probabilities out, and the place the network looked at."
+PREVIEW_ALT = "A synthetic slice of the chest with a mass in the right lung"
 NOTICE = "De-identified images only. Uploads are read into memory and deleted at once."
 NOTICE_DICOM = (
     "Uploads are kept in memory while they are shown, never on disk: DICOM results carry the patient they name."
@@ -162,14 +163,14 @@ CONFIDENCE_WHAT = (
 OPERATING_TITLE = "The operating point"
 OPERATING = "It lies at {threshold}."
 OPERATING_FIGURES = (
-    "It lies at {threshold}: {sensitivity} of the malignant slices of unseen patients are above it, and "
+    "It lies at {threshold}: {sensitivity} of the {name} slices of unseen patients are above it, and "
     "{alarms} of the "
     "others, too."
 )
 OPERATING_NONE = "No operating point was chosen for this model."
 OPERATING_WHAT = (
-    "A threshold on the probability of malignant turns it into yes or no. It was set where nine of ten malignant "
-    "slices of unseen patients lie above it, and therefore gives many false alarms. Source: the model's card, "
+    "A threshold on the probability of the suspicious class turns it into yes or no. It was set where nine of ten of "
+    "its slices of unseen patients lie above it, and therefore gives many false alarms. Source: the model's card, "
     "out-of-fold predictions; it was chosen on the same slices as its figures, which flatters them a little."
 )
 
@@ -210,10 +211,10 @@ PICTURE = "Picture (in the order of their names)"
 WHICH_SERIES = "Series in the upload, the longest first"
 ONE_SERIES = "{number}: {count} slices{spacing}"
 SPACING = ", {mm} mm apart"
-LOOK_FIRST = "Look first at slice (probability of malignant)"
-PROFILE_LABEL = "Probabilities of the three classes along the series; the slice slider gives each slice's numbers"
+LOOK_FIRST = "Look first at slice (probability of {name})"
+PROFILE_LABEL = "Probabilities of the classes along the series; the slice slider gives each slice's numbers"
 FEET, HEAD = "feet", "head"
-THRESHOLD_LEGEND = "dotted line: the operating point for malignant"
+THRESHOLD_LEGEND = "dotted line: the operating point for {name}"
 ALL_SLICES = "All slices"
 MORE_FINDINGS = "{count} more"
 TABLE_HEAD = ("Slice", "mm", "Verdict")
@@ -284,7 +285,7 @@ LIMITS_OF_ANY_MODEL = (
 ABOUT_CITE = "Cite"
 PLOT_ROC = "ROC on unseen patients, each class against the rest"
 PLOT_RELIABILITY = "Right calls by confidence; numbers of slices above the bars"
-ROC_LABEL = "ROC curves of the three classes on slices of unseen patients"
+ROC_LABEL = "ROC curves of the classes on slices of unseen patients"
 ROC_AXES = ("1 − specificity", "sensitivity")
 RELIABILITY_LABEL = "Share of right calls against the probability of the called class"
 RELIABILITY_AXES = ("probability of the called class", "share that is right")
@@ -338,6 +339,7 @@ UNTRUSTED_HOST = (
 NO_SUCH_PAGE = "There is nothing here."
 BODY_TOO_LARGE = "This request is too large. Files go through the upload."
 NO_LINKS = "Files are accepted as uploads only, not as links to elsewhere."
+LINE_FULL = "Queue is full. Max size is {most} and size is {now}. Try again in a minute."
 TOO_MUCH = "You have {count} things under way, the most that one visitor may have. Wait for some of them."
 TOO_MANY_TRIES = "Too many people are trying to log in. Wait a minute, then try again."
 UPLOAD_FORM = "Uploads are sent as multipart/form-data, in fields named files."

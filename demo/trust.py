@@ -108,6 +108,7 @@ def _operating(report: SliceReport, card: ModelCard | None) -> str:
         text = texts.OPERATING_FIGURES.format(
             threshold=percent(calibration.malignant_threshold),
             sensitivity=percent(calibration.malignant_sensitivity),
+            name=class_name(report.classes.suspicious or ""),
             alarms=percent(1 - calibration.malignant_specificity),
         )
     return _row("operating", "info", texts.OPERATING_TITLE, f"<p>{say(text)}</p>", texts.OPERATING_WHAT)

@@ -13,7 +13,7 @@ import numpy as np
 
 from demo import texts
 from demo.visit import Shown
-from lungcnn import CLASSES, COLOUR_MAPS, METHODS, SIGNS, WINDOWS, CTSlice, colour_table
+from lungcnn import COLOUR_MAPS, METHODS, SIGNS, WINDOWS, CTSlice, colour_table
 
 # Larger pictures are reduced for the screen; results and exports keep every pixel.
 LARGEST_SIDE = 1600
@@ -72,7 +72,7 @@ def map_data(shown: Shown | None) -> str:
                 "title": METHODS[explanation.method].title,
                 "signed": METHODS[explanation.method].signed,
                 "unit": METHODS[explanation.method].unit,
-                "classes": list(CLASSES),
+                "classes": list(shown.report.classes),
                 "class": explanation.class_name,
                 "predicted": shown.report.prediction,
                 "rows": explanation.cells.shape[0],

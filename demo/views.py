@@ -9,8 +9,6 @@ from demo.examples import Truth
 from demo.say import Text, say
 from lungcnn import CLASSES, FLAGGED, UNDECIDED, LungCNNError, Reason, SliceReport, Verdict
 
-_SAYS = ' role="status" aria-live="polite"'
-
 
 def percent(share: float) -> str:
     """A share 0 to 1 as a whole percentage that isn't broken over two lines; the ends are kept for certainty."""
@@ -50,7 +48,7 @@ def result(report: SliceReport | None = None, where: str = "", truth: Truth | No
         title = place + say(texts.REFUSED if report.status == "refused" else texts.ERROR)
         return _box(title, _reasons(report.reasons) + drawn(truth, report))
     return (
-        f'<div class="result"{_SAYS}><h2>{place}{say(texts.SAYS)}</h2>{_verdict(report.verdict)}{drawn(truth, report)}'
+        f'<div class="result"><h2>{place}{say(texts.SAYS)}</h2>{_verdict(report.verdict)}{drawn(truth, report)}'
         f"{bars(report.probabilities, report.prediction)}"
         f'<p class="quiet">{say(texts.PREDICTION)} <span id="prediction">{say(class_name(report.prediction))}</span>. '
         f"{_set(report)}</p></div>"
@@ -96,7 +94,7 @@ def listed(items: Sequence[str], pair: str) -> str:
 
 def drawn(truth: Truth | None, report: SliceReport) -> str:
     """For a bundled phantom: what was drawn where, whether the model is right, and whether its heatmap points there."""
-    if truth is None:
+    if truth is None or report.classes.suspicious != "malignant":
         return ""
     said = [truth.drawn]
     if report.verdict is None:
@@ -128,16 +126,13 @@ def working(step: str, detail: str = "") -> str:
             f'<li class="{kind}"{current}><span aria-hidden="true">{sign}</span> {say(texts.STEPS[name])}'
             f"{' ' + say(detail) if now and detail else ''}</li>"
         )
-    return (
-        f'<div class="result working"{_SAYS}><h2>{say(texts.WORKING)}</h2><ol class="steps">{"".join(rows)}</ol></div>'
-    )
+    return f'<div class="result working"><h2>{say(texts.WORKING)}</h2><ol class="steps">{"".join(rows)}</ol></div>'
 
 
 def in_line(ahead: int) -> str:
     """A visitor whose turn has not come."""
     return (
-        f'<div class="result working"{_SAYS}><h2>{say(texts.IN_LINE)}</h2>'
-        f"<p>{say(texts.AHEAD.format(count=ahead))}</p></div>"
+        f'<div class="result working"><h2>{say(texts.IN_LINE)}</h2><p>{say(texts.AHEAD.format(count=ahead))}</p></div>'
     )
 
 
@@ -168,7 +163,7 @@ def _box(title: str, content: str) -> str:
 
 def notice(title: str, text: str) -> str:
     """A quiet word in place of a result, where nothing went wrong."""
-    return f'<div class="result" role="status"><h2>{say(title)}</h2><p class="quiet">{say(text)}</p></div>'
+    return f'<div class="result"><h2>{say(title)}</h2><p class="quiet">{say(text)}</p></div>'
 
 
 def quiet(text: str) -> str:
@@ -179,13 +174,12 @@ def quiet(text: str) -> str:
 def bars(probabilities: dict[str, float], prediction: str) -> str:
     """Probabilities as a list of labelled bars, in the fixed order of the classes."""
     rows = []
-    for name in CLASSES:
-        share = probabilities[name]
+    for name, share in probabilities.items():
         mark = ' class="predicted"' if name == prediction else ""
         rows.append(
             f'<li{mark} data-class="{name}" data-probability="{share:.4f}"><span class="name">{say(class_name(name))}'
             f'</span><span class="track" aria-hidden="true">'
-            f'<span class="fill {name}" style="width: {100 * share:.1f}%"></span></span>'
+            f'<span class="fill of-{name}" style="width: {100 * share:.1f}%"></span></span>'
             f'<span class="number">{escape(percent(share))}</span></li>'
         )
     return f'<ul id="probabilities" class="bars">{"".join(rows)}</ul>'
@@ -197,7 +191,8 @@ def head(dicom_results: bool = False) -> str:
     return (
         f'<header class="head"><div><h1>{say(texts.TITLE)}</h1><p>{say(texts.SUBTITLE)}</p></div>'
         f'<div class="notice"><p class="disclaimer">{say(texts.DISCLAIMER)}</p><p>{say(notice)}</p>'
-        f'<p class="foreign">{say(texts.MACHINE_MADE)}</p></div></header>'
+        f'<p class="foreign">{say(texts.MACHINE_MADE)}</p></div>'
+        '<p id="announcer" class="unseen" role="status"></p></header>'
     )
 
 

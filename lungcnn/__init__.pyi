@@ -1,6 +1,6 @@
 """The public names of `lungcnn`, for editors, type checkers and `lazy_loader` alike."""
 
-from .classes import CLASS_COLOURS as CLASS_COLOURS, CLASSES as CLASSES
+from .classes import CLASSES as CLASSES, Classes as Classes, class_colours as class_colours
 from .errors import (
     LungCNNError as LungCNNError,
     Reason as Reason,
@@ -14,7 +14,6 @@ from .evaluation.sentences import (
     split_in_words as split_in_words,
 )
 from .evaluation.tables import (
-    SHOWN_METRICS as SHOWN_METRICS,
     baselines_table as baselines_table,
     confusion_table as confusion_table,
     figures_table as figures_table,

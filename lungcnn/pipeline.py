@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from lungcnn.classes import CLASSES, class_index
+from lungcnn.classes import class_index
 from lungcnn.errors import JudgingError, LungCNNError, Reason, RefusalError, UsageError, told_as
 from lungcnn.explaining.evidence import Evidence, evidence_of
 from lungcnn.explaining.evidence_scale import EvidenceScale
@@ -25,6 +25,7 @@ from lungcnn.model.opening import open_engine
 from lungcnn.reading.ct_slice import CTSlice
 from lungcnn.reading.loading import open_source
 from lungcnn.reading.series import Series
+from lungcnn.results.finding import Finding
 from lungcnn.results.series_findings import find_findings, least_probability
 from lungcnn.results.series_places import SlicePeaks
 from lungcnn.results.series_report import SeriesReport, series_report
@@ -61,7 +62,7 @@ class Pipeline:
         `ModelStructureError` where it can't be explained.
         """
         engine, card = open_engine(model, layer, threads)
-        classifier = Classifier(engine, card.calibration)
+        classifier = Classifier(engine, card.calibration, card.classes)
         return cls(classifier, card, Explainer(classifier))
 
     def run(
@@ -81,7 +82,7 @@ class Pipeline:
         Raises:
             UsageError: an unknown class or method.
         """
-        wanted = None if explain_class is None else class_index(explain_class)
+        wanted = None if explain_class is None else class_index(explain_class, self.card.classes)
         chosen = explanation_method(method)
         prepared = prepare_slice(ct_slice)
         anatomy = prepared.examination.anatomy if prepared.examination else None
@@ -94,7 +95,7 @@ class Pipeline:
         label = int(found.probabilities[0].argmax()) if wanted is None else wanted
         maps = self.explainer.maps(method, anatomy.crop, found)
         layer = "input" if chosen.gradient_of_input else self.classifier.layer
-        explanation = explanation_of(maps, label, anatomy, ct_slice.spacing, method=method, layer=layer)
+        explanation = explanation_of(maps, label, anatomy, ct_slice.spacing, method, layer, self.card.classes)
         explanation = replace(explanation, strengths=self._strengths(method, maps))
         if checks:
             tested = check_explanation(self.classifier, anatomy, found, chosen, maps[label], label)
@@ -159,9 +160,9 @@ class Pipeline:
         return SliceReport(
             status="ok",
             warnings=warnings,
-            prediction=CLASSES[int(p.argmax())],
-            probabilities={name: float(value) for name, value in zip(CLASSES, p, strict=True)},
-            prediction_set=prediction_set(p, self.card.calibration),
+            prediction=self.card.classes[int(p.argmax())],
+            probabilities={name: float(value) for name, value in zip(self.card.classes, p, strict=True)},
+            prediction_set=prediction_set(p, self.card.calibration, self.card.classes),
             operating_point=self.card.calibration.malignant_threshold,
             model=self._model,
             index=one.index,
@@ -174,7 +175,7 @@ class Pipeline:
 
     @property
     def _model(self) -> ModelInfo:
-        return ModelInfo(self.card.name, self.card.sha256)
+        return ModelInfo(self.card.name, self.card.sha256, self.card.classes)
 
     @property
     def _uncalibrated(self) -> tuple[Reason, ...]:
@@ -203,11 +204,13 @@ class Pipeline:
         judged: list[SlicePeaks] = []
         operating_point = self.card.calibration.malignant_threshold
         least = least_probability(operating_point)
+        suspicious = self.card.classes.suspicious
+        ask = partial(evidence_of, self.classifier) if suspicious else self._features
         with ThreadPoolExecutor(workers or usable_cores()) as pool:
             ahead = ahead_of(pool, lambda one: prepare(one.read, one.frame), series.slices, limit=3 * BATCH)
             try:
                 for batch in batches(ahead, BATCH):
-                    said = self._judge_all(batch, partial(evidence_of, self.classifier))
+                    said = self._judge_all(batch, ask)
                     for one, (report, evidence) in zip(batch, said, strict=True):
                         if report.status == "ok" and evidence is not None and one.box is not None:
                             # Of what the network found, a series keeps a few numbers a slice.
@@ -217,7 +220,9 @@ class Pipeline:
                         on_slice(report)
             finally:
                 pool.shutdown(wait=False, cancel_futures=True)
-        findings = find_findings(judged, series.positions, series.spacing_mm, operating_point)
+        findings: tuple[Finding, ...] = ()
+        if suspicious:
+            findings = find_findings(judged, series.positions, series.spacing_mm, operating_point, suspicious)
         return series_report(series, reports, findings, self._model)
 
     def run_file(self, path_or_bytes, **options) -> Iterator[SliceReport]:

@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from lungcnn.classes import CLASSES
 from lungcnn.dataset.case_list import CASE_LIST, read_case_list
 from lungcnn.dataset.crops import CropSet
 from lungcnn.dataset.near_duplicates import perceptual_hashes
+from lungcnn.errors import UsageError
 from lungcnn.evaluation.baselines import BASELINES, Material, probabilities
 from lungcnn.evaluation.localization import locate, summarise_findings
 from lungcnn.evaluation.metrics import RESAMPLES, Predictions, cross_calibrated, summarise, with_intervals
@@ -85,8 +85,14 @@ def run_training(
     Returns:
         The model's path and the figures as in `evaluation.json` (without folds: the randomisation test alone).
 
-    Raises `UsageError`, before anything is trained, where `out` or `checkpoints` can't be written.
+    Raises `UsageError`, before anything is trained, where `out` or `checkpoints` can't be written, and for lesions
+    to be found by a network of other classes.
     """
+    if (plan.localization or plan.outlines) and not crop_set.classes.lesions:
+        raise UsageError(
+            "--localization and --outlines measure on lesions that are malignant, and on slices that are normal: "
+            f"they need these two classes. The network's are {', '.join(crop_set.classes)}."
+        )
     check_output_folder(out, force)
     if checkpoints:
         check_output_folder(checkpoints)
@@ -95,7 +101,7 @@ def run_training(
     key = run_key(crop_set, everything, recipe.as_dict(), plan.seeds[0])
     kept = checkpoints and checkpoints / f"{key}-all.keras"
     network = kept_network(crop_set, recipe, plan.seeds[0], on_epoch, kept, "all slices")
-    classifier = Classifier.of(network, found.calibration)
+    classifier = Classifier.of(network, found.calibration, classes=crop_set.classes)
     familiarity = None
     if found.features:
         familiarity = fit_familiarity(classifier.layer, found.features, classifier.features(crop_set.crops)[1])
@@ -104,12 +110,14 @@ def run_training(
         targets = phantom_targets() + (outline_targets(plan.outlines) if plan.outlines else [])
         figures["localization"] |= summarise_findings(locate(Explainer(classifier), targets), plan.resamples)
     if plan.outlines:
-        figures["other_scanner"] = series_calls(classifier, plan.outlines, familiarity)
-    figures["sanity"] = randomisation_test(network)
+        malignant = crop_set.classes.index("malignant")
+        figures["other_scanner"] = series_calls(classifier, plan.outlines, familiarity, malignant)
+    figures["sanity"] = randomisation_test(network, crop_set.classes)
     path = save_model(
         network,
         out,
         {
+            "classes": crop_set.classes,
             "calibration": found.calibration,
             "training": _what_it_learnt_from(crop_set, recipe, plan),
             "versions": {"python": platform.python_version(), **{name: _version(name) for name in _PACKAGES}},
@@ -148,7 +156,7 @@ def _out_of_fold(
     features, findings = [], []
 
     def explain(held_out, network):
-        classifier = Classifier.of(network)
+        classifier = Classifier.of(network, classes=crop_set.classes)
         maxima = classifier.features(crop_set.crops)[1]
         features.append((maxima[~held_out], maxima[held_out]))
         if plan.localization:
@@ -160,19 +168,20 @@ def _out_of_fold(
 
     # The first seed's networks explain: a slice counts once.
     logits = [logits_of(blocked, plan.seeds[0], explain), *(logits_of(blocked, seed) for seed in plan.seeds[1:])]
-    runs = [cross_calibrated(part, labels, cases, blocked) for part in logits]
+    runs = [cross_calibrated(part, labels, cases, blocked, crop_set.classes) for part in logits]
     figures = {"blocked": summarise(runs, crop_set.sure_lesions, plan.resamples)}
     answered = runs[0].p.argmax(axis=1) == labels
     figures["unlike_training"] = rates_out_of_fold(features, [answered[blocked == fold] for fold in np.unique(blocked)])
     if plan.localization:
         figures["localization"] = summarise_findings(findings, plan.resamples)
     if plan.leaky:
-        leaky = cross_calibrated(logits_of(mixed, plan.seeds[0]), labels, cases, mixed)
+        leaky = cross_calibrated(logits_of(mixed, plan.seeds[0]), labels, cases, mixed, crop_set.classes)
         figures["random_leaky"] = summarise([leaky], crop_set.sure_lesions, plan.resamples)
     if plan.baselines:
         folds = {"blocked": blocked, "random_leaky": mixed}
         figures["baselines"] = _measure_baselines(crop_set, folds, plan, checkpoints)
-    calibration = fit_calibration(np.concatenate(logits), np.tile(labels, count), np.tile(cases, count))
+    known = np.tile(labels, count), np.tile(cases, count)
+    calibration = fit_calibration(np.concatenate(logits), *known, crop_set.classes)
     return _OutOfFold(calibration, figures, features)
 
 
@@ -215,7 +224,7 @@ def _measure_baselines(crop_set: CropSet, folds: dict[str, np.ndarray], plan: Pl
                 if kept:
                     kept.parent.mkdir(parents=True, exist_ok=True)
                     write_whole(kept, partial(np.save, arr=p))
-            run = Predictions(p, labels, crop_set.cases, unset, np.tile(unset[:, None], len(CLASSES)))
+            run = Predictions(p, labels, crop_set.cases, unset, np.tile(unset[:, None], p.shape[1]), crop_set.classes)
             found[name][kind] = with_intervals([run], resamples=plan.resamples)
     return found
 

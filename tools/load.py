@@ -1,7 +1,8 @@
-"""`python tools/load.py [--clients 64] [--seconds 60]`: many visitors at once against a running demo.
+"""`python tools/load.py [--clients 64] [--seconds 60] [--hostile]`: many visitors at once against a running demo.
 
 Every answer is compared with the known answer of its own slice, the demo's memory is watched, and the throughput is
-compared with what one process reaches that calls the pipeline in a loop on the same slices, with the same checks.
+compared with what one process reaches that calls the pipeline in a loop on the same slices, with the same checks. With
+`--hostile` the same visitors come twice, alone and among clients who mean no good (`hostile.py`).
 """
 
 import asyncio
@@ -21,11 +22,13 @@ import httpx
 ROOT = Path(__file__).parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
+import hostile
 from demo_process import Demo, worker_of
 from measurements import publish
 
 API = "/gradio_api/"
 FULL = "Queue is full"
+CALM_SECONDS = 130  # in which what nobody came for is forgotten
 
 
 @dataclass
@@ -66,7 +69,7 @@ def known_answers(files: list[Path]) -> tuple[list[tuple[bytes, dict]], float]:
 
 async def visit(url: str, number: int, known: list, until: float, tally: Tally) -> None:
     """One visitor who asks for one slice after the other."""
-    async with httpx.AsyncClient(base_url=url, timeout=120, trust_env=False) as http:
+    async with hostile.client(url, number, net=1) as http:
         turn = number
         while time.perf_counter() < until:
             content, record = known[turn % len(known)]
@@ -138,8 +141,36 @@ async def run(url: str, pid: int, clients: int, seconds: float, known: list) -> 
         "queue_full_says": tally.full[:1],
         "median_s": round(statistics.median(ordered), 2),
         "p95_s": round(ordered[int(0.95 * (len(ordered) - 1))], 2),
+        "longest_s": round(ordered[-1], 2),
         "throughput": round(len(tally.seconds) / took, 2),
         "rss_mib": [round(memory[quarter * (len(memory) - 1) // 4]) for quarter in range(5)],
+    }
+
+
+async def beset(url: str, pid: int, clients: int, seconds: float, known: list) -> dict:
+    """Visitors alone, then among hostile clients, then alone again; the figures."""
+    alone = await run(url, pid, clients, seconds, known)
+    before = resident(pid)
+    said = hostile.Said()
+    attack = asyncio.create_task(hostile.attack(url, said, time.perf_counter() + seconds + 5, known[0][0]))
+    await asyncio.sleep(3)
+    among = await run(url, pid, clients, seconds, known)
+    await attack
+    await asyncio.sleep(CALM_SECONDS)
+    after = await run(url, pid, clients, min(10, seconds), known)
+    figures = ("answers", "wrong", "errors", "queue_full", "median_s", "p95_s", "longest_s")
+    return {
+        "clients": clients,
+        "seconds": seconds,
+        **{
+            name: {figure: one[figure] for figure in figures}
+            for name, one in (("alone", alone), ("among", among), ("after", after))
+        },
+        "late_s": round(among["longest_s"] - alone["longest_s"], 2),
+        "hostile": dict(sorted(said.counts.items())),
+        "hostile_wrong": sorted(set(said.wrong)),
+        "rss_mib": {"before": round(before), "among": max(among["rss_mib"]), "after": round(resident(pid))},
+        "open_files": hostile.open_files(pid),
     }
 
 
@@ -153,8 +184,9 @@ async def watch(pid: int, memory: list[float]) -> None:
 @click.option("--clients", default=64, show_default=True)
 @click.option("--seconds", default=60.0, show_default=True)
 @click.option("--max-concurrency", default=2, show_default=True, help="As of the demo.")
+@click.option("--hostile", "with_hostile", is_flag=True, help="Among clients who mean no good.")
 @click.option("--json", "target", type=click.Path(dir_okay=False, path_type=Path), help="Write the figures here.")
-def main(clients, seconds, max_concurrency, target):
+def main(clients, seconds, max_concurrency, with_hostile, target):
     """Start the demo, load it, print the figures as JSON."""
     files = sorted((ROOT / "examples").iterdir())
     known, before = known_answers(files)
@@ -162,8 +194,12 @@ def main(clients, seconds, max_concurrency, target):
         tempfile.TemporaryDirectory() as folder,
         Demo(Path(folder) / "home", "--max-concurrency", str(max_concurrency)) as demo,
     ):
-        figures = asyncio.run(run(demo.url, demo.process.pid, clients, seconds, known))
+        work = beset if with_hostile else run
+        figures = asyncio.run(work(demo.url, demo.process.pid, clients, seconds, known))
         log = demo.log.read_text()
+    if with_hostile:
+        publish(figures | {"log_lines": len(log.splitlines())}, target)
+        return
     _, after = known_answers(files)  # the machine may have had other things to do: the loop is timed on both sides
     loop = (before + after) / 2
     figures |= {

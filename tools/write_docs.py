@@ -56,8 +56,9 @@ def figures() -> str:
 
 
 def confusion() -> str:
-    matrix = evaluation()["blocked"]["confusion_slice"]
-    return "Slices of unseen patients, by the most probable class (first seed):\n\n" + confusion_table(matrix)
+    return "Slices of unseen patients, by the most probable class (first seed):\n\n" + confusion_table(
+        evaluation()["blocked"]
+    )
 
 
 def baselines() -> str:
@@ -170,6 +171,18 @@ def findings() -> str:
         "on phantoms and looking at LIDC-0001; the other series are the few slices of a patient that are at hand, "
         "often far apart, which no whole series is like.\n\n" + markdown_table(headings, rows)
     )
+
+
+def routes() -> str:
+    from demo.routes import OPEN
+
+    parts = {"{name}": "NAME", "{inside}": "FILE"}
+    rows = []
+    for path, methods in OPEN.items():
+        for template, word in parts.items():
+            path = path.replace(template, word)
+        rows.append(f"| `{path}` | {methods.replace(' ', ', ')} |")
+    return "\n".join(["| route | methods |", "| --- | --- |", *rows])
 
 
 def load() -> str:

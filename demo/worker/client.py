@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from demo import texts
+from demo.fair import Gate
 from demo.worker.deposits import NotKept, Upload
 from demo.worker.process import WorkerDied, WorkerError, WorkerProcess
 from demo.worker.protocol import Begun, Failure, Progress
@@ -29,6 +30,7 @@ SILENCE = 10  # seconds without any word
 _WHILE_LOADING = ("load_slice", "read_series", "read_slice")
 _START_AGAIN = 3  # deaths in a row, without having become ready, after which callers wait no longer
 _LONGEST_PAUSE = 60  # seconds between tries then
+_LONG, _LONG_AT_ONCE = ("run_series", "read_series"), 4
 _TRIES = 4  # of a call, where the process dies each time
 log = logging.getLogger("demo")
 _running: weakref.WeakSet[PipelineProcess] = weakref.WeakSet()
@@ -59,6 +61,7 @@ class PipelineProcess:
         self._patience, self._silence = patience, silence
         self._lock, self._one_suspect = threading.Lock(), threading.Lock()
         self._deadly: deque[bytes] = deque(maxlen=256)
+        self._gates = {False: Gate(threads), True: Gate(_LONG_AT_ONCE)}  # by whether a call is a long one
         self._failures, self._closed = 0, False
         self.trouble: WorkerError | None = None
         self._worker = self._start(Future())
@@ -158,6 +161,11 @@ class PipelineProcess:
     def _once(self, name: str, args: tuple, options: dict) -> Generator[Any, None, Any]:
         if name not in _WHILE_LOADING or self._worker.ready.done():
             self._loaded()
+        with self._gates[name in _LONG].place():
+            return (yield from self._told(name, args, options))
+
+    def _told(self, name: str, args: tuple, options: dict) -> Generator[Any, None, Any]:
+        """What a call tells and returns. Raises `WorkerDied` where the process does."""
         with self._lock:
             worker = self._worker
             token, inbox = worker.begin(name, args, options)

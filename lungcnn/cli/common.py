@@ -16,6 +16,14 @@ QUIET = click.option("--quiet", is_flag=True, help="No progress bar and no notes
 MODEL = click.option(
     "--model", type=click.Path(dir_okay=False, path_type=Path), help="Model file; default: the one that ships."
 )
+CLASSES = click.option(
+    "--classes",
+    help="The folders of DATASET that are classes, in order, with commas.  [default: normal,benign,malignant]",
+)
+SUSPICIOUS = click.option(
+    "--suspicious",
+    help="The class that slices are searched for: it gets an operating point.  [default: malignant, if there is one]",
+)
 KINDS = click.option(
     "--dicom-kinds",
     default="sc,sr,pm",

@@ -40,13 +40,17 @@ from lungcnn.cli.progress import progress_bar
 def evaluate(dataset, model, cases, split, json_file, figures, leak_guard, localization, checkpoints, outlines, quiet):
     """Measure a model on DATASET (the IQ-OTH/NCCD folder): a Markdown report, by slice and by case.
 
-    Slices are judged as `predict` judges them: what it refuses is counted by reason, and has no part in the figures.
+    DATASET has a folder for each class of the model. Slices are judged as `predict` judges them: what it refuses is
+    counted by reason, and has no part in the figures.
     Slices that the model was trained on don't count, nor do copies of them: resized, mirrored or turned. The figures
     of the model that ships, from case-blocked folds of its own training slices, stand in models/MODEL_CARD.md.
     """
     if (checkpoints or outlines) and not localization:
         raise click.UsageError("--checkpoints and --outlines belong to --localization.")
-    crop_set = crop_slices(dataset, cases, split, quiet, gate=not localization)
+    from lungcnn.model.card import default_model_path, verify_model
+
+    classes = verify_model(model or default_model_path()).classes
+    crop_set = crop_slices(dataset, cases, split, quiet, classes, gate=not localization)
 
     from lungcnn.evaluation.evaluate import evaluate_localization, evaluate_model
     from lungcnn.pipeline import Pipeline

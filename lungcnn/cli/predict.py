@@ -22,7 +22,10 @@ from lungcnn.system import printable_name
 @click.option("--layer", help="Convolution to explain.  [default: the last one]")
 @click.option("--signed", is_flag=True, help="Overlays also show what speaks against the class, in blue.")
 @click.option("--contour", type=click.FloatRange(0, 1), help="Overlays as outlines at this share of the maximum.")
-@click.option("--explain-class", help="Class to explain: normal, benign or malignant.  [default: the predicted one]")
+@click.option(
+    "--explain-class",
+    help="One of the model's classes, usually normal, benign, malignant.  [default: the predicted one]",
+)
 @click.option("--checks/--no-checks", default=True, show_default=True, help="Test each explanation (slower).")
 @click.option(
     "--series", "by_series", is_flag=True, help="Judge whole series: one record each; zip files are read too."
@@ -98,7 +101,13 @@ def _predict_series(given, outputs, options, model, layer, as_json: bool, quiet:
     from lungcnn.reading.series_reader import read_series
     from lungcnn.serving.many_files import aside_records, predict_series, series_record
 
-    reading = read_series(given[0] if len(given) == 1 else given)
+    with progress_bar(desc="looking", unit="file", quiet=quiet) as bar:
+
+        def looked(done: int, files: int) -> None:
+            bar.total = files
+            bar.update(done - bar.n)
+
+        reading = read_series(given[0] if len(given) == 1 else given, looked)
     pipeline = Pipeline.load(model, layer)
     every = True
     with progress_bar(total=sum(map(len, reading.series)), unit="slice", quiet=quiet) as bar:

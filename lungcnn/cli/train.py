@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from lungcnn.cli.common import QUIET, ends_with_a_sentence, note
+from lungcnn.cli.common import CLASSES, QUIET, SUSPICIOUS, ends_with_a_sentence, note
 from lungcnn.cli.dataset_crops import crop_slices
 from lungcnn.model.tensorflow_start import import_tensorflow
 
@@ -16,6 +16,8 @@ STOPPED = 130
 @click.argument("dataset", type=click.Path(path_type=Path))
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder for the model.")
 @click.option("--cases", type=click.Path(dir_okay=False, path_type=Path), help="Case list; default: the built-in one.")
+@CLASSES
+@SUSPICIOUS
 @click.option(
     "--recipe",
     type=click.Path(dir_okay=False, path_type=Path),
@@ -43,6 +45,8 @@ def train(
     dataset,
     out,
     cases,
+    classes,
+    suspicious,
     recipe,
     epochs,
     seed,
@@ -62,6 +66,7 @@ def train(
     """
     from dataclasses import replace
 
+    from lungcnn.classes import CLASSES as USUAL, parse_classes
     from lungcnn.training.output_folder import check_output_folder
     from lungcnn.training.recipe_file import read_recipe
     from lungcnn.training.train import Recipe
@@ -70,12 +75,13 @@ def train(
         raise click.UsageError("One fold leaves nothing to train on; give 0, or 2 and more.")
     if (leaky or baselines or localization) and not folds:
         raise click.UsageError("--leaky, --baselines and --localization measure on folds; give --folds as well.")
+    named = parse_classes(classes or ",".join(USUAL), suspicious)
     recipe = read_recipe(recipe) if recipe else Recipe()
     recipe = replace(recipe, epochs=epochs) if epochs else recipe
     for folder in (out, checkpoints):
         if folder:
             check_output_folder(folder, force)
-    crop_set = crop_slices(dataset, cases, "dev", quiet)
+    crop_set = crop_slices(dataset, cases, "dev", quiet, named)
 
     from lungcnn.cli.training_progress import TrainingProgress, stopped
     from lungcnn.training_run import Plan, run_training
@@ -90,10 +96,12 @@ def train(
             raise click.exceptions.Exit(STOPPED) from None
     for name, title in (("blocked", "patients not seen"), ("random_leaky", "random folds, LEAKY")):
         if name in figures:
-            note(f"{title}: {_headline(figures[name]['slice'])}", quiet)
+            note(f"{title}: {_headline(figures[name])}", quiet)
     click.echo(str(path))
 
 
-def _headline(figures: dict) -> str:
-    shown = ((name.replace("_", " "), figures[name]) for name in ("balanced_accuracy", "auc_malignant", "ece"))
+def _headline(summary: dict) -> str:
+    suspicious, figures = summary["suspicious"], summary["slice"]
+    names = ("balanced_accuracy", *([f"auc_{suspicious}"] if suspicious else []), "ece")
+    shown = ((name.replace("_", " "), figures[name]) for name in names)
     return ", ".join(f"{name} {f['value']:.3f} ({f['low']:.3f} to {f['high']:.3f})" for name, f in shown)

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from lungcnn.classes import CLASSES, Classes
 from lungcnn.dataset.case_list import CASE_LIST, COLUMNS, read_case_list
 from lungcnn.dataset.folder import find_images
 from lungcnn.dataset.near_duplicates import KnownHashes, hashes_of_copies
@@ -84,13 +85,13 @@ def contiguous_folds(groups: np.ndarray, labels: Sequence[str], count: int = FOL
     return np.array([fold_of[group] for group in groups])
 
 
-def write_case_list(root: Path, out: Path, progress: Callable = iter) -> dict[str, int]:
+def write_case_list(root: Path, out: Path, progress: Callable = iter, classes: Classes = CLASSES) -> dict[str, int]:
     """Infer the case groups of a dataset folder and write them as a case list.
 
     Slices that the built-in list keeps apart as a test set stay so: a model must not learn from them.
 
     Args:
-        root: the dataset's folder. out: the CSV. progress: wraps the sequence of files.
+        root: the dataset's folder. out: the CSV. progress: wraps the sequence of files. classes: as `find_images`.
 
     Returns:
         Counts: `slices`, `groups`, `kept_apart`, `unreadable`, and `copies`: slices that were put into a group only
@@ -99,7 +100,7 @@ def write_case_list(root: Path, out: Path, progress: Callable = iter) -> dict[st
     Raises:
         DatasetError: as `folder.find_images`.
     """
-    root, images = find_images(root)
+    root, images = find_images(root, classes)
     built_in = read_case_list(CASE_LIST)
     rows, thumbnails, hashes, unreadable = [], [], [], 0
     for image in sorted(progress(images), key=lambda image: (image.label, _number(image.path), image.path.name)):

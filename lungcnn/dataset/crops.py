@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from lungcnn.classes import CLASSES, MALIGNANT
+from lungcnn.classes import CLASSES, Classes
 from lungcnn.dataset.folder import Dataset, DatasetSlice
 from lungcnn.dataset.lesion_boxes import LesionBox
 from lungcnn.errors import DatasetError, LungCNNError
@@ -34,6 +34,7 @@ class CropSet:
     boxes: tuple[tuple[np.ndarray, np.ndarray] | None, ...]
     second_look: tuple[tuple[np.ndarray, np.ndarray] | None, ...]
     failed: tuple[tuple[str, LungCNNError], ...] = field(default=())
+    classes: Classes = CLASSES
 
     @property
     def labels(self) -> np.ndarray:
@@ -48,7 +49,7 @@ class CropSet:
     @property
     def sure_lesions(self) -> dict[str, np.ndarray]:
         """Malignant slices on which a lesion is surely seen, bool `[n]`, by the first list and by the second look."""
-        malignant = self.labels == MALIGNANT
+        malignant = np.isin(self.labels, (self.classes.lesions or ())[1:])
         return {
             name: malignant & np.array([found is not None and found[1].any() for found in boxes], bool)
             for name, boxes in (("sure_lesions", self.boxes), ("second_look", self.second_look))
@@ -63,6 +64,7 @@ class CropSet:
             lungs=self.lungs[chosen],
             boxes=tuple(self.boxes[i] for i in chosen),
             second_look=tuple(self.second_look[i] for i in chosen),
+            classes=self.classes,
         )
 
     @property
@@ -95,13 +97,21 @@ def crop_dataset(
         lungs.append(anatomy.crop_lungs)
         boxes.append(_on_crop(item.boxes, anatomy.box))
         second_look.append(_on_crop(item.second_look, anatomy.box))
-    lacking = set(range(len(CLASSES))) - {item.label for item in kept}
+    lacking = set(range(len(dataset.classes))) - {item.label for item in kept}
     if lacking:
-        names = ", ".join(CLASSES[label] for label in sorted(lacking))
+        names = ", ".join(dataset.classes[label] for label in sorted(lacking))
         raise DatasetError(
             f"No slice of the class(es) {names} could be read and cropped; {len(failed)} files failed or were refused."
         )
-    return CropSet(tuple(kept), np.stack(crops), np.stack(lungs), tuple(boxes), tuple(second_look), tuple(failed))
+    return CropSet(
+        tuple(kept),
+        np.stack(crops),
+        np.stack(lungs),
+        tuple(boxes),
+        tuple(second_look),
+        tuple(failed),
+        dataset.classes,
+    )
 
 
 def _on_crop(boxes: tuple[LesionBox, ...] | None, crop: CropBox):

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from lungcnn.classes import CLASSES
+from lungcnn.classes import CLASSES, Classes
 from lungcnn.dataset.case_list import CASE_LIST, read_case_list
 from lungcnn.dataset.lesion_boxes import BOX_LIST, SECOND_LOOK, LesionBox, boxes_by_hash
 from lungcnn.dataset.thumbnails import thumbnail
@@ -43,7 +43,7 @@ class DatasetSlice:
     """One file of the dataset.
 
     Attributes:
-        label: index in `CLASSES`; the case's, not what the slice shows.
+        label: index of its class; the case's, not what the slice shows.
         fold: None for slices outside the folds.
         boxes: what was seen on it (`BOX_LIST`), empty where nothing; None where nobody looked.
         second_look: the same by `SECOND_LOOK`, on malignant slices without `boxes`.
@@ -72,6 +72,7 @@ class Dataset:
     conflicting: tuple[str, ...]
     duplicates: tuple[tuple[str, ...], ...]
     other_folders: tuple[str, ...] = ()
+    classes: Classes = CLASSES
 
     @property
     def labels(self) -> np.ndarray:
@@ -86,7 +87,7 @@ class Dataset:
     def describe(self) -> str:
         """What was found, for a person, one line a finding."""
         counts = Counter(item.label for item in self.slices)
-        by_class = ", ".join(f"{counts[label]} {name}" for label, name in enumerate(CLASSES))
+        by_class = ", ".join(f"{counts[label]} {name}" for label, name in enumerate(self.classes))
         purpose = "to learn from" if self.split == "dev" else f"of the split '{self.split}'"
         lines = [f"{len(self.slices)} slices {purpose} ({by_class}) in {len(set(self.cases))} case groups"]
         if self.kept_apart:
@@ -99,7 +100,8 @@ class Dataset:
             lines.append(f"{len(self.unlisted)} files left out: not in the case list, so their case is unknown")
         if self.other_folders:
             lines.append(
-                f"folders left out: {', '.join(self.other_folders)}: not one of the three classes {', '.join(CLASSES)}"
+                f"folders left out: {', '.join(self.other_folders)}: not one of the classes {', '.join(self.classes)} "
+                "(others are named with --classes)"
             )
         return "\n".join(lines)
 
@@ -113,55 +115,65 @@ class Image:
     sha256: str
 
 
-def find_images(root: Path | str) -> tuple[Path, list[Image]]:
+def find_images(root: Path | str, classes: Classes = CLASSES) -> tuple[Path, list[Image]]:
     """The images of a dataset folder in the release's own layout, by class and name, and the folder they lie in.
 
     Args:
         root: the folder with one folder a class; a folder around it (as Kaggle's zip makes) is looked into.
+        classes: those to look for. Besides the names in `FOLDERS`, a class's folder is called as the class is, in
+            capital or small letters, with spaces for '_'.
 
     Raises:
         DatasetError: no folder, no class folders, no images, or a class without images.
     """
-    root = _find_root(Path(root))
+    root = _find_root(Path(root), classes)
     found = [
         Image(path, label, hashlib.sha256(path.read_bytes()).hexdigest())
-        for folder, label in _class_folders(root)
+        for folder, label in _class_folders(root, classes)
         for path in sorted(folder.glob("*"))
         if path.suffix.lower() in SUFFIXES
     ]
-    missing = set(CLASSES) - {image.label for image in found}
+    missing = set(classes) - {image.label for image in found}
     if missing:
         names = ", ".join(sorted(missing))
         raise DatasetError(
-            f"There are no images of the class(es) {names} in {root}. The network has three classes, and learns from "
-            f"and is measured on slices of each: two are not enough. {WHERE_FROM}."
+            f"There are no images of the class(es) {names} in {root}. A network learns from and is measured on slices "
+            f"of each of its classes ({', '.join(classes)}); for a network of others name them: --classes "
+            f"{','.join(name for name in classes if name not in missing) or 'first,second'}. {WHERE_FROM}."
         )
     return root, found
 
 
-def _class_folders(root: Path) -> list[tuple[Path, str]]:
-    """The class folders in a folder with their classes, in the order of `FOLDERS`."""
-    order = list(FOLDERS)
-    inside = [folder for folder in sorted(root.iterdir()) if folder.is_dir() and folder.name.lower() in FOLDERS]
-    return [
-        (folder, FOLDERS[folder.name.lower()])
-        for folder in sorted(inside, key=lambda folder: order.index(folder.name.lower()))
-    ]
+def _class_folders(root: Path, classes: Classes) -> list[tuple[Path, str]]:
+    """The class folders in a folder with their classes, in the order of `FOLDERS` and the classes."""
+    known = {folder: name for folder, name in FOLDERS.items() if name in classes}
+    known |= {name: name for name in classes if name not in known}
+    order = list(known)
+    inside = [(folder, _as_name(folder)) for folder in sorted(root.iterdir()) if folder.is_dir()]
+    inside = [(folder, name if name in known else name.replace(" ", "_")) for folder, name in inside]
+    found = [(folder, name) for folder, name in inside if name in known]
+    return [(folder, known[name]) for folder, name in sorted(found, key=lambda pair: order.index(pair[1]))]
 
 
-def read_dataset(root: Path | str, cases: Path | str | None = None, split: str = "dev") -> Dataset:
+def _as_name(folder: Path) -> str:
+    return folder.name.strip().lower()
+
+
+def read_dataset(
+    root: Path | str, cases: Path | str | None = None, split: str = "dev", classes: Classes = CLASSES
+) -> Dataset:
     """Read and check a dataset folder in the release's own layout.
 
     Args:
         root: as `find_images`.
         cases: a case list (CSV with file, label, sha256, case_group, split, fold); None for the one that ships.
-        split: which slices to take, one of `SPLITS`; a model may learn from "dev" only.
+        split: which slices to take, one of `SPLITS`; a model may learn from "dev" only. classes: as `find_images`.
 
     Raises:
         DatasetError: as `find_images`, or a case list that doesn't fit. Files are matched by sha256, so renaming
             does no harm.
     """
-    root, found = find_images(root)
+    root, found = find_images(root, classes)
     listed = read_case_list(Path(cases) if cases else CASE_LIST)
     boxes, second_look = boxes_by_hash(BOX_LIST), boxes_by_hash(SECOND_LOOK)
     slices, unlisted, kept_apart = [], [], 0
@@ -179,7 +191,7 @@ def read_dataset(root: Path | str, cases: Path | str | None = None, split: str =
                 DatasetSlice(
                     path=image.path,
                     file=file,
-                    label=CLASSES.index(image.label),
+                    label=classes.index(image.label),
                     sha256=image.sha256,
                     case=row["case_group"],
                     split=row["split"],
@@ -204,17 +216,23 @@ def read_dataset(root: Path | str, cases: Path | str | None = None, split: str =
         unlisted=tuple(unlisted),
         conflicting=tuple(sorted(conflicting)),
         duplicates=tuple(tuple(names) for names in by_hash.values() if len(names) > 1),
-        other_folders=tuple(folder.name for folder in sorted(root.glob("*/")) if folder.name.lower() not in FOLDERS),
+        other_folders=_other_folders(root, classes),
+        classes=classes,
     )
 
 
-def _find_root(root: Path) -> Path:
+def _other_folders(root: Path, classes: Classes) -> tuple[str, ...]:
+    taken = {folder for folder, _ in _class_folders(root, classes)}
+    return tuple(folder.name for folder in sorted(root.glob("*/")) if folder not in taken)
+
+
+def _find_root(root: Path, classes: Classes) -> Path:
     if not root.is_dir():
         raise DatasetError(f"There is no folder {root}. {WHERE_FROM}.")
     for folder in [root, *sorted(root.glob("*/")), *sorted(root.glob("*/*/"))]:
-        if _class_folders(folder):
+        if _class_folders(folder, classes):
             return folder
-    raise DatasetError(f"The folder {root} holds none of the class folders. {WHERE_FROM}.")
+    raise DatasetError(f"The folder {root} holds none of the class folders ({', '.join(classes)}). {WHERE_FROM}.")
 
 
 def _label_conflicts(slices: Sequence[DatasetSlice], threshold: float = 0.97) -> set[str]:

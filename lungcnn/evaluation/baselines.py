@@ -10,7 +10,6 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from lungcnn.classes import CLASSES
 from lungcnn.dataset.crops import CropSet
 from lungcnn.dataset.thumbnails import thumbnail
 from lungcnn.evaluation.noise import noise_level
@@ -51,7 +50,7 @@ class Material:
 
 def majority(inputs, labels, learn, seed):
     """Class shares of the slices learnt from, for every slice."""
-    shares = np.bincount(labels[learn], minlength=len(CLASSES)) / learn.sum()
+    shares = np.bincount(labels[learn], minlength=labels.max() + 1) / learn.sum()
     return np.tile(shares, (int((~learn).sum()), 1))
 
 
@@ -59,7 +58,7 @@ def nearest_neighbour(inputs, labels, learn, seed):
     """The class of the most correlated slice learnt from; how close each class comes gives the probabilities."""
     vectors = np.stack([thumbnail(picture) for picture in inputs])
     alike = vectors[~learn] @ vectors[learn].T
-    closest = np.stack([alike[:, labels[learn] == label].max(axis=1) for label in range(len(CLASSES))], axis=1)
+    closest = np.stack([alike[:, labels[learn] == label].max(axis=1) for label in range(labels.max() + 1)], axis=1)
     odds = np.exp(50 * (closest - closest.max(axis=1, keepdims=True)))
     return odds / odds.sum(axis=1, keepdims=True)
 
@@ -81,11 +80,16 @@ def plain_cnn(inputs, labels, learn, seed):
     blocks = []
     for channels in (16, 32, 64):
         blocks += [layers.Conv2D(channels, 3, padding="same", activation="relu"), layers.MaxPooling2D(2)]
-    head = [layers.Flatten(), layers.Dense(64, "relu"), layers.Dropout(0.5), layers.Dense(len(CLASSES), "softmax")]
+    head = [
+        layers.Flatten(),
+        layers.Dense(64, "relu"),
+        layers.Dropout(0.5),
+        layers.Dense(int(labels.max()) + 1, "softmax"),
+    ]
     network = keras.Sequential([keras.Input((SIDE, SIDE, 1)), *blocks, *head])
     network.compile(keras.optimizers.Adam(1e-3), "sparse_categorical_crossentropy")
-    shares = np.bincount(labels[learn], minlength=len(CLASSES)) / learn.sum()
-    weights = {label: 1 / (len(CLASSES) * share) for label, share in enumerate(shares) if share}
+    shares = np.bincount(labels[learn], minlength=labels.max() + 1) / learn.sum()
+    weights = {label: 1 / (len(shares) * share) for label, share in enumerate(shares) if share}
     network.fit(inputs[learn][..., None], labels[learn], 32, EPOCHS, verbose=0, class_weight=weights)
     return network(inputs[~learn][..., None], training=False).numpy()
 
@@ -158,13 +162,13 @@ BASELINES = {
 
 
 def probabilities(baseline: Baseline, material: Material, labels: np.ndarray, folds: np.ndarray, seed: int = 0):
-    """Probabilities float `[n, 3]` of every slice, learnt from the other folds only.
+    """Probabilities float `[n, classes]` of every slice, learnt from the other folds only.
 
     Args:
         labels, folds: int `[n]`.
     """
     inputs = baseline.look(material)
-    p = np.zeros((len(labels), len(CLASSES)))
+    p = np.zeros((len(labels), labels.max() + 1))
     for fold in np.unique(folds):
         p[folds == fold] = baseline.learn(inputs, labels, folds != fold, seed)
     return p

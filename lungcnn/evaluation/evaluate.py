@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 
-from lungcnn.classes import CLASSES
 from lungcnn.dataset.crops import CropSet
 from lungcnn.errors import DatasetError, RefusalError
 from lungcnn.evaluation.leak_guard import seen_in_training
@@ -85,9 +84,10 @@ def evaluate_model(
     refused = Counter(error.code for _, error in crop_set.failed if isinstance(error, RefusalError))
     refused.update(report.reasons[0].code for report in reports if report.status == "refused")
     counted = counted.take(np.array([report.status == "ok" for report in reports], bool))
-    lacking = set(range(len(CLASSES))) - set(counted.labels.tolist())
+    classes = pipeline.card.classes
+    lacking = set(range(len(classes))) - set(counted.labels.tolist())
     if lacking:
-        names = ", ".join(CLASSES[label] for label in sorted(lacking))
+        names = ", ".join(classes[label] for label in sorted(lacking))
         raise DatasetError(
             f"No slice of the class(es) {names} is left to evaluate on: {seen.identical.sum()} of {len(seen.any)} "
             f"slices are among the model's training slices, {(seen.near | seen.derived).sum()} are copies of one, and "
@@ -101,7 +101,8 @@ def evaluate_model(
         labels=counted.labels,
         cases=counted.cases,
         threshold=np.full(count, unset),
-        limits=np.tile(calibration.set_thresholds or (np.nan,) * len(CLASSES), (count, 1)),
+        limits=np.tile(calibration.set_thresholds or (np.nan,) * len(classes), (count, 1)),
+        classes=classes,
     )
     return Evaluation(
         summary=summarise([predictions], counted.sure_lesions, resamples),
@@ -135,9 +136,14 @@ def evaluate_localization(
         As `localization.summarise_findings`.
 
     Raises:
-        DatasetError: fold networks are missing, or no outlines are in their folder.
+        DatasetError: other classes, fold networks are missing, or no outlines are in their folder.
     """
     card = pipeline.card
+    if card.classes.lesions is None:
+        raise DatasetError(
+            "Lesions are malignant, and are told from slices that are normal: a network without these two classes "
+            f"can't be measured on them. This one's classes are {', '.join(card.classes)}."
+        )
     targets = phantom_targets() + (outline_targets(outlines) if outlines else [])
     findings = locate(pipeline.explainer, targets)
     if checkpoints is None:
@@ -145,6 +151,6 @@ def evaluate_localization(
         findings += locate(pipeline.explainer, dataset_targets(crop_set.take(unseen)))
     else:
         for held_out, fold_network in fold_networks(crop_set, card, checkpoints):
-            fold_explainer = Explainer(Classifier.of(fold_network, card.calibration))
+            fold_explainer = Explainer(Classifier.of(fold_network, card.calibration, classes=card.classes))
             findings += locate(fold_explainer, dataset_targets(crop_set.take(held_out)))
     return summarise_findings(findings, resamples)

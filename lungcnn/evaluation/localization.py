@@ -7,7 +7,6 @@ from typing import Any
 import cv2
 import numpy as np
 
-from lungcnn.classes import MALIGNANT
 from lungcnn.evaluation.metrics import RESAMPLES
 from lungcnn.evaluation.targets import Target
 from lungcnn.explaining.explainer import Explainer
@@ -52,14 +51,15 @@ def locate(
         threshold: malignant probability from which a target counts as called; None: the most probable class decides.
     """
     findings = []
+    malignant = explainer.classifier.classes.index("malignant")
     for target in targets:
         found = explainer.classifier(target.crop[None])
         p = found.probabilities[0]
-        called = p.argmax() == MALIGNANT if threshold is None else p[MALIGNANT] >= threshold
-        maps = {name: explainer.maps(name, target.crop, found)[MALIGNANT] for name in methods}
+        called = p.argmax() == malignant if threshold is None else p[malignant] >= threshold
+        maps = {name: explainer.maps(name, target.crop, found)[malignant] for name in methods}
         default = maps[DEFAULT_METHOD]
         checked = default.max() > 0 and deletion_insertion(
-            explainer.classifier, target.crop, target.lungs, default, MALIGNANT
+            explainer.classifier, target.crop, target.lungs, default, malignant
         )
         findings.append(
             Finding(

@@ -1,12 +1,12 @@
 """Figures by slice and by case, each with an interval from resampling cases."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from lungcnn.classes import CLASSES, MALIGNANT, NORMAL
+from lungcnn.classes import CLASSES, Classes
 from lungcnn.model.calibration import calibrate, fit_calibration, set_membership
 
 RESAMPLES = 1000
@@ -17,9 +17,9 @@ class Predictions:
     """Calibrated predictions of `n` slices or cases, with the limits that applied to each.
 
     Attributes:
-        p: probabilities float `[n, 3]`. labels: int `[n]`. cases: str `[n]`.
-        threshold: float `[n]`, the malignant probability from which each counts as called malignant; NaN: unset.
-        limits: float `[n, 3]`, its conformal thresholds; NaN: unset.
+        p: probabilities float `[n, classes]`. labels: int `[n]`. cases: str `[n]`.
+        threshold: float `[n]`, the suspicious class's probability from which each counts as called so; NaN: unset.
+        limits: float `[n, classes]`, its conformal thresholds; NaN: unset.
     """
 
     p: np.ndarray
@@ -27,10 +27,12 @@ class Predictions:
     cases: np.ndarray
     threshold: np.ndarray
     limits: np.ndarray
+    classes: Classes = CLASSES
 
     def take(self, index) -> "Predictions":
         """The rows at `index`."""
-        return Predictions(*(getattr(self, name)[index] for name in self.__dataclass_fields__))
+        rows = {name: getattr(self, name)[index] for name in ("p", "labels", "cases", "threshold", "limits")}
+        return replace(self, **rows)
 
     def by_case(self) -> "Predictions":
         """The mean of each case's slices; a group under two labels counts as two cases."""
@@ -42,50 +44,54 @@ class Predictions:
             cases=np.array([keys[rows[0]] for rows in groups]),
             threshold=np.array([self.threshold[rows].mean() for rows in groups]),
             limits=np.stack([self.limits[rows].mean(axis=0) for rows in groups]),
+            classes=self.classes,
         )
 
 
-def cross_calibrated(logits: np.ndarray, labels: np.ndarray, cases: np.ndarray, folds: np.ndarray) -> Predictions:
+def cross_calibrated(
+    logits: np.ndarray, labels: np.ndarray, cases: np.ndarray, folds: np.ndarray, classes: Classes = CLASSES
+) -> Predictions:
     """Predictions out of fold, each fold calibrated on the others: neither weights nor calibration saw its slices.
 
     Args:
-        logits: float `[n, 3]`, out of fold. labels, folds: int `[n]`. cases: str `[n]`.
+        logits: float `[n, classes]`, out of fold. labels, folds: int `[n]`. cases: str `[n]`.
     """
     p = np.zeros_like(logits, dtype=float)
-    threshold, limits = np.zeros(len(labels)), np.zeros((len(labels), len(CLASSES)))
+    threshold, limits = np.zeros(len(labels)), np.zeros(logits.shape)
     for fold in np.unique(folds):
         inside = folds == fold
-        fitted = fit_calibration(logits[~inside], labels[~inside], cases[~inside])
+        fitted = fit_calibration(logits[~inside], labels[~inside], cases[~inside], classes)
         p[inside] = calibrate(logits[inside], fitted)
-        threshold[inside], limits[inside] = fitted.malignant_threshold, fitted.set_thresholds
-    return Predictions(p, labels, cases, threshold, limits)
+        unset = np.nan if fitted.malignant_threshold is None else fitted.malignant_threshold
+        threshold[inside], limits[inside] = unset, fitted.set_thresholds
+    return Predictions(p, labels, cases, threshold, limits, classes)
 
 
 def measure(predictions: Predictions) -> dict[str, float]:
     """The figures of one set of predictions in which every class occurs, by the names of `evaluation.json`.
 
-    Sensitivity and specificity of malignant are those at the operating point, those of the other classes those of
+    Sensitivity and specificity of the suspicious class are those at the operating point, those of the others are by
     the most probable class. Figures that need an operating point or prediction sets are absent where there are none.
     """
     from sklearn.metrics import average_precision_score, balanced_accuracy_score, roc_auc_score
 
-    p, labels = predictions.p, predictions.labels
+    p, labels, classes = predictions.p, predictions.labels, predictions.classes
     called = p.argmax(axis=1)
     figures = {
         "accuracy": (called == labels).mean(),
         "balanced_accuracy": balanced_accuracy_score(labels, called),
-        **{f"auc_{name}": roc_auc_score(labels == i, p[:, i]) for i, name in enumerate(CLASSES)},
+        **{f"auc_{name}": roc_auc_score(labels == i, p[:, i]) for i, name in enumerate(classes)},
         **{
-            f"average_precision_{name}": average_precision_score(labels == i, p[:, i]) for i, name in enumerate(CLASSES)
+            f"average_precision_{name}": average_precision_score(labels == i, p[:, i]) for i, name in enumerate(classes)
         },
         "ece": expected_calibration_error(p, labels),
-        "brier": ((p - np.eye(len(CLASSES))[labels]) ** 2).sum(axis=1).mean(),
+        "brier": ((p - np.eye(len(classes))[labels]) ** 2).sum(axis=1).mean(),
     }
-    calls = {name: called == i for i, name in enumerate(CLASSES) if i != MALIGNANT}
-    if not np.isnan(predictions.threshold).any():
-        calls["malignant"] = p[:, MALIGNANT] >= predictions.threshold
+    calls = {name: called == i for i, name in enumerate(classes) if i != classes.suspect}
+    if classes.suspicious and not np.isnan(predictions.threshold).any():
+        calls[classes.suspicious] = p[:, classes.suspect] >= predictions.threshold
     for name, positive in calls.items():
-        true = labels == CLASSES.index(name)
+        true = labels == classes.index(name)
         figures[f"sensitivity_{name}"] = positive[true].mean()
         figures[f"specificity_{name}"] = (~positive[~true]).mean()
     if not np.isnan(predictions.limits).any():
@@ -99,7 +105,8 @@ def auc_against_normal(predictions: Predictions) -> dict[str, float]:
     """ROC AUC of malignant against normal slices alone: `{"auc_malignant"}`."""
     from sklearn.metrics import roc_auc_score
 
-    return {"auc_malignant": float(roc_auc_score(predictions.labels == MALIGNANT, predictions.p[:, MALIGNANT]))}
+    malignant = predictions.classes.index("malignant")
+    return {"auc_malignant": float(roc_auc_score(predictions.labels == malignant, predictions.p[:, malignant]))}
 
 
 def expected_calibration_error(p: np.ndarray, labels: np.ndarray, bins: int = 10) -> float:
@@ -143,7 +150,7 @@ def roc_curves(runs: Sequence[Predictions], points: int = 41) -> dict[str, dict[
 
     grid = np.linspace(0, 1, points)
     curves = {}
-    for index, name in enumerate(CLASSES):
+    for index, name in enumerate(runs[0].classes):
         found = [roc_curve(run.labels == index, run.p[:, index])[:2] for run in runs]
         mean = np.mean([np.interp(grid, fpr, tpr) for fpr, tpr in found], axis=0)
         curves[name] = {"fpr": grid.round(4).tolist(), "tpr": mean.round(4).tolist()}
@@ -197,10 +204,10 @@ def with_intervals(
 
 
 def confusion(runs: Sequence[Predictions]) -> list[list[int]]:
-    """Confusion matrix, rows true and columns predicted in the order of `CLASSES`: of the first run."""
+    """Confusion matrix, rows true and columns predicted in the order of the classes: of the first run."""
     from sklearn.metrics import confusion_matrix
 
-    return confusion_matrix(runs[0].labels, runs[0].p.argmax(axis=1), labels=range(len(CLASSES))).tolist()
+    return confusion_matrix(runs[0].labels, runs[0].p.argmax(axis=1), labels=range(len(runs[0].classes))).tolist()
 
 
 def summarise(
@@ -221,11 +228,14 @@ def summarise(
         "confusion_case": confusion(by_case),
         "reliability": reliability(runs),
         "roc": roc_curves(runs),
+        "classes": runs[0].classes,
+        "suspicious": runs[0].classes.suspicious,
         "slices": len(runs[0].labels),
         "cases": len(by_case[0].labels),
     }
     for name, sure in (sure_lesions or {}).items():
-        if sure.any():
-            chosen = [run.take(sure | (run.labels == NORMAL)) for run in runs]
+        if sure.any() and runs[0].classes.lesions:
+            normal, _ = runs[0].classes.lesions
+            chosen = [run.take(sure | (run.labels == normal)) for run in runs]
             summary[name] = {**with_intervals(chosen, auc_against_normal, resamples), "slices": int(sure.sum())}
     return summary

@@ -3,6 +3,7 @@
 import re
 from importlib import resources
 
+from lungcnn.classes import CLASSES
 from lungcnn.evaluation.reports import localization_tables
 from lungcnn.evaluation.sentences import (
     other_scanner_sentence,
@@ -17,6 +18,14 @@ from lungcnn.model.card import IQ_OTH_NCCD, ModelCard
 from lungcnn.results.slice_report import DISCLAIMER
 from lungcnn.training.train import Recipe
 
+LESION_EDITING = (
+    "Lesions are drawn and transplanted into slices of every class and erased from malignant ones, so that\n"
+    "  patient and scanner tell less; domes of the diaphragm, which the dataset's normal slices lack, are drawn too;\n"
+    "  the last convolution's malignant evidence is asked to lie on lesions whose place is known."
+)
+NO_LESION_EDITING = (
+    "Slices were shown as they are: lesions are drawn and erased only between the classes normal and malignant."
+)
 # As the release unpacks.
 DATASET_FOLDER = "The IQ-OTHNCCD lung cancer dataset"
 
@@ -33,10 +42,13 @@ def model_card(card: ModelCard) -> str:
         "other_scanner": "",
         "unlike_training": warning_sentence(figures),
         "figures": split_in_words(figures, len(training["seeds"])) + "\n\n" + figures_table(figures),
-        "confusion": confusion_table(figures["blocked"]["confusion_slice"]),
+        "confusion": confusion_table(figures["blocked"]),
+        "operating_point": _operating_point(card),
+        "lesion_editing": LESION_EDITING if card.classes.lesions else NO_LESION_EDITING,
+        "whole_series": _whole_series(card),
     }
     if "baselines" in figures:
-        tables = [baselines_table(figures), shortcut_sentence(figures)]
+        tables = [baselines_table(figures), *filter(None, [shortcut_sentence(figures)])]
         sections["baselines"] = _section("Simpler models on the same folds", *tables)
     if "localization" in figures:
         found = localization_tables(figures["localization"])
@@ -61,6 +73,27 @@ def model_card(card: ModelCard) -> str:
     return re.sub(r"\n{3,}", "\n\n", text)
 
 
+def _operating_point(card: ModelCard) -> str:
+    found = card.calibration
+    if found.malignant_threshold is None:
+        return "No class is said to be the suspicious one: there is no operating point."
+    return (
+        f"At a {card.classes.suspicious} probability of {found.malignant_threshold:.2f} and more, sensitivity out of "
+        f"fold was {found.malignant_sensitivity:.2f} and specificity {found.malignant_specificity:.2f}."
+    )
+
+
+def _whole_series(card: ModelCard) -> str:
+    if card.classes.suspicious is None:
+        return "A series gets no result of its own: no class is said to be the suspicious one."
+    return (
+        "A series gets no probability of its own: what was fitted on the dataset's cases, of 1 to 35 slices that its\n"
+        "makers picked, did not hold for whole series. In its place stand findings: places that speak for "
+        f"{card.classes.suspicious}\nover neighbouring slices, each with the highest probability that it keeps over\n"
+        "5 mm or two slices, by that place alone, to be held against the operating\npoint above."
+    )
+
+
 def reproduce_command(card: ModelCard) -> str:
     """The command that trains the model of a card again."""
     training = card.training
@@ -69,6 +102,10 @@ def reproduce_command(card: ModelCard) -> str:
         f'python -m lungcnn train "{DATASET_FOLDER}"' if ours else "python -m lungcnn train DATASET --cases CASES.csv"
     ]
     words.append(f"--out my-model --folds {training['folds']} --seed {training['seed']}")
+    if card.classes != CLASSES:
+        words.append(f"--classes {','.join(card.classes)}")
+    if card.classes.suspicious not in (None, "malignant"):
+        words.append(f"--suspicious {card.classes.suspicious}")
     if len(training["seeds"]) > 1:
         words.append(f"--seeds {len(training['seeds'])}")
     if training["recipe"] != Recipe().as_dict():

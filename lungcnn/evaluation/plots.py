@@ -4,27 +4,17 @@ from pathlib import Path
 
 import numpy as np
 
-from lungcnn.classes import CLASS_COLOURS, CLASSES
-from lungcnn.errors import UsageError
+from lungcnn.classes import CLASS_COLOURS, class_colours
 from lungcnn.evaluation.metrics import Predictions, confusion, reliability
 
-STYLES = ("-", "--", "-.")
+STYLES = ("-", "--", "-.", (0, (5, 1)), (0, (3, 1, 1, 1)), (0, (1, 1)))  # they come again from the seventh class on
 BINS = 10
 
 
 def write_figures(predictions: Predictions, folder: Path) -> list[Path]:
-    """Draw every figure into `folder` (made if missing) as PNG; returns the files.
-
-    Raises `UsageError` for classes that have no colour.
-    """
+    """Draw every figure into `folder` (made if missing) as PNG; returns the files."""
     from matplotlib.figure import Figure
 
-    lacking = [name for name in CLASSES if name not in CLASS_COLOURS]
-    if lacking or len(CLASSES) != len(STYLES):
-        raise UsageError(
-            f"Figures are drawn of three classes, each in its colour; there are {', '.join(CLASSES)}. Give the others "
-            "a colour in lungcnn/classes.py and a style in lungcnn/evaluation/plots.py."
-        )
     folder.mkdir(parents=True, exist_ok=True)
     paths = []
     drawings = {"roc": _roc, "reliability": _reliability, "confusion": _confusion, "risk-coverage": _risk_coverage}
@@ -39,11 +29,12 @@ def write_figures(predictions: Predictions, folder: Path) -> list[Path]:
 def _roc(axis, predictions: Predictions) -> None:
     from sklearn.metrics import roc_auc_score, roc_curve
 
-    for label, (name, style) in enumerate(zip(CLASSES, STYLES, strict=True)):
+    for label, (name, colour) in enumerate(class_colours(predictions.classes).items()):
         true, score = predictions.labels == label, predictions.p[:, label]
         false_rate, true_rate, _ = roc_curve(true, score)
         area = roc_auc_score(true, score)
-        axis.plot(false_rate, true_rate, style, color=CLASS_COLOURS[name], label=f"{name} (AUC {area:.2f})")
+        style = STYLES[label % len(STYLES)]
+        axis.plot(false_rate, true_rate, ls=style, color=colour, label=f"{name} (AUC {area:.2f})")
     axis.plot([0, 1], [0, 1], ":", color="grey", linewidth=1)
     axis.set(xlabel="1 - specificity", ylabel="sensitivity", title="ROC, each class against the rest")
     axis.legend(loc="lower right")
@@ -65,8 +56,8 @@ def _confusion(axis, predictions: Predictions) -> None:
     for (row, column), count in np.ndenumerate(matrix):
         dark = count > 0.6 * matrix[row].sum()
         axis.text(column, row, str(count), ha="center", va="center", color="white" if dark else "black")
-    axis.set_xticks(range(len(CLASSES)), CLASSES)
-    axis.set_yticks(range(len(CLASSES)), CLASSES)
+    axis.set_xticks(range(len(predictions.classes)), predictions.classes)
+    axis.set_yticks(range(len(predictions.classes)), predictions.classes)
     axis.set(xlabel="called", ylabel="true", title="Confusion matrix, slices")
 
 

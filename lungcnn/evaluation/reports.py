@@ -47,7 +47,7 @@ def evaluation_report(evaluation) -> str:
         else f"**LEAKY: {seen}, and they count here.** These figures mean nothing for a new patient.",
         summary_table(summary),
         "Slices, by the most probable class:",
-        confusion_table(summary["confusion_slice"]),
+        confusion_table(summary),
     ]
     if evaluation.refused:
         reasons = ", ".join(f"{code} {count}" for code, count in evaluation.refused.items())

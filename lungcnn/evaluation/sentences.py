@@ -1,6 +1,6 @@
 """What was measured, in sentences."""
 
-from lungcnn.evaluation.tables import with_interval
+from lungcnn.evaluation.tables import classes_of, with_interval
 
 
 def split_in_words(figures: dict, seeds: int) -> str:
@@ -34,18 +34,21 @@ def sanity_sentence(sanity: dict) -> str:
 
 
 def shortcut_sentence(figures: dict) -> str:
-    """What the network that never sees a lung says about the score of the one that does."""
+    """What the network that never sees a lung says about the score of the one that does; empty without a suspect."""
+    suspicious = classes_of(figures["blocked"]).suspicious
+    if suspicious is None:
+        return ""
     blind, ours = (
-        figures["baselines"]["lungs_out"]["blocked"]["auc_malignant"],
-        figures["blocked"]["slice"]["auc_malignant"],
+        figures["baselines"]["lungs_out"]["blocked"][f"auc_{suspicious}"],
+        figures["blocked"]["slice"][f"auc_{suspicious}"],
     )
     text = (
-        f"With the lungs blacked out, a plain CNN still reaches a malignant AUC of {blind['value']:.2f}; this model "
+        f"With the lungs blacked out, a plain CNN still reaches a {suspicious} AUC of {blind['value']:.2f}; this model "
         f"reaches {ours['value']:.2f}. "
     )
     if ours["low"] <= blind["value"]:
         return text + (
-            "That is near: a malignant AUC on this dataset is no proof that lungs are read. What speaks for it is "
+            f"That is near: a {suspicious} AUC on this dataset is no proof that lungs are read. What speaks for it is "
             "measured where the lesion is known (surely seen lesions, and where heatmaps point)."
         )
     return text + "The difference is what the lungs add."

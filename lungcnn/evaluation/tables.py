@@ -1,27 +1,30 @@
 """Figures as Markdown tables."""
 
-from lungcnn.classes import CLASSES
+from lungcnn.classes import CLASSES, Classes
 
-SHOWN_METRICS = {
-    "accuracy": "Accuracy",
-    "balanced_accuracy": "Balanced accuracy",
-    "auc_malignant": "ROC AUC, malignant versus rest",
-    "auc_benign": "ROC AUC, benign versus rest",
-    "auc_normal": "ROC AUC, normal versus rest",
-    "average_precision_malignant": "Average precision, malignant",
-    "average_precision_benign": "Average precision, benign",
-    "average_precision_normal": "Average precision, normal",
-    "sensitivity_malignant": "Sensitivity for malignant, at the operating point",
-    "specificity_malignant": "Specificity for malignant, at the operating point",
-    "sensitivity_benign": "Sensitivity for benign",
-    "specificity_benign": "Specificity for benign",
-    "sensitivity_normal": "Sensitivity for normal",
-    "specificity_normal": "Specificity for normal",
-    "ece": "Expected calibration error",
-    "brier": "Brier score (0 to 2)",
-    "coverage": "Prediction set holds the true class (aim 0.90)",
-    "set_size": "Mean size of the prediction set",
-}
+_PER_CLASS = {"auc": "ROC AUC, {name} versus rest", "average_precision": "Average precision, {name}"}
+_BY_THRESHOLD = {"sensitivity": "Sensitivity for {name}", "specificity": "Specificity for {name}"}
+
+
+def shown_metrics(classes: Classes = CLASSES) -> dict[str, str]:
+    """Titles of the figures that are shown, in their order, by their names in `evaluation.json`."""
+    names = classes.suspicious_first
+    titles = {"accuracy": "Accuracy", "balanced_accuracy": "Balanced accuracy"}
+    titles |= {f"{key}_{name}": title.format(name=name) for key, title in _PER_CLASS.items() for name in names}
+    for name in names:
+        where = ", at the operating point" if name == classes.suspicious else ""
+        titles |= {f"{key}_{name}": title.format(name=name) + where for key, title in _BY_THRESHOLD.items()}
+    return titles | {
+        "ece": "Expected calibration error",
+        "brier": "Brier score (0 to 2)",
+        "coverage": "Prediction set holds the true class (aim 0.90)",
+        "set_size": "Mean size of the prediction set",
+    }
+
+
+def classes_of(summary: dict) -> Classes:
+    """The classes of an entry of `evaluation.json`; those before version 0.2 don't name them."""
+    return Classes(summary.get("classes", CLASSES), summary.get("suspicious"))
 
 
 def figures_table(figures: dict) -> str:
@@ -36,44 +39,47 @@ def figures_table(figures: dict) -> str:
     }
     if "random_leaky" in figures:
         columns["*Leaky*: slices split at random"] = figures["random_leaky"]["slice"]
-    return _metrics_table(columns)
+    return _metrics_table(columns, classes_of(figures["blocked"]))
 
 
 def summary_table(summary: dict) -> str:
     """Markdown table of one entry of `evaluation.json`: by slice and by case."""
-    return _metrics_table({"By slice": summary["slice"], "By case": summary["case"]})
+    return _metrics_table({"By slice": summary["slice"], "By case": summary["case"]}, classes_of(summary))
 
 
-def _metrics_table(columns: dict[str, dict]) -> str:
+def _metrics_table(columns: dict[str, dict], classes: Classes) -> str:
     first = next(iter(columns.values()))
     rows = [
         [title, *(with_interval(part[name]) for part in columns.values())]
-        for name, title in SHOWN_METRICS.items()
+        for name, title in shown_metrics(classes).items()
         if name in first
     ]
-    return markdown_table(["", *columns], rows)
+    return markdown_table(["figure", *columns], rows)
 
 
 def baselines_table(figures: dict, ours: str = "**This model**") -> str:
     """Markdown table of the baselines beside the model: unseen patients first, random folds named leaky."""
     kinds = [kind for kind in ("blocked", "random_leaky") if kind in figures]
     entries = [*figures["baselines"].values(), {"title": ours, **{kind: figures[kind]["slice"] for kind in kinds}}]
-    header, rows = [""], []
+    suspicious = classes_of(figures["blocked"]).suspicious
+    shown = {"balanced_accuracy": "Balanced accuracy"}
+    if suspicious:
+        shown[f"auc_{suspicious}"] = f"{suspicious.capitalize()} AUC"
+    header, rows = ["model"], []
     for kind in kinds:
         where = "unseen patients" if kind == "blocked" else "*leaky* random split"
-        header += [f"Balanced accuracy, {where}", f"Malignant AUC, {where}"]
+        header += [f"{title}, {where}" for title in shown.values()]
     for entry in entries:
-        cells = [
-            f"{entry[kind][name]['value']:.2f}" for kind in kinds for name in ("balanced_accuracy", "auc_malignant")
-        ]
+        cells = [f"{entry[kind][name]['value']:.2f}" for kind in kinds for name in shown]
         rows.append([entry["title"], *cells])
     return markdown_table(header, rows)
 
 
-def confusion_table(matrix: list[list[int]]) -> str:
-    """Markdown table of a confusion matrix, rows true and columns predicted."""
-    rows = [[f"**{name}**", *map(str, row)] for name, row in zip(CLASSES, matrix, strict=True)]
-    return markdown_table(["true \\\\ predicted", *CLASSES], rows)
+def confusion_table(summary: dict) -> str:
+    """Markdown table of the confusion matrix of slices in an entry of `evaluation.json`, rows true."""
+    classes = classes_of(summary)
+    rows = [[f"**{name}**", *map(str, row)] for name, row in zip(classes, summary["confusion_slice"], strict=True)]
+    return markdown_table(["true \\\\ predicted", *classes], rows)
 
 
 def markdown_table(header: list[str], rows: list[list[str]]) -> str:

@@ -39,10 +39,13 @@ class Target:
 def dataset_targets(crop_set: CropSet, seed: int = 0) -> list[Target]:
     """Malignant slices with a lesion surely seen, and other slices with one lesion drawn into each."""
     rng = np.random.default_rng(seed)
-    targets = []
+    targets: list[Target] = []
+    if crop_set.classes.lesions is None:
+        return targets
+    _, malignant = crop_set.classes.lesions
     known = {"boxes": crop_set.boxes, "second_look": crop_set.second_look}
     for index, (item, crop, lungs) in enumerate(zip(crop_set.slices, crop_set.crops, crop_set.lungs, strict=True)):
-        if item.label == MALIGNANT:
+        if item.label == malignant:
             for kind, by_slice in known.items():
                 boxes = by_slice[index]
                 if boxes is not None and boxes[1].any():
@@ -80,11 +83,12 @@ def outline_targets(folder: Path) -> list[Target]:
     return [_target("outlines", folder.name, anatomy, lesion) for anatomy, lesion in outlined if lesion.any()]
 
 
-def series_calls(classifier, folder: Path, familiarity: Familiarity | None = None) -> dict:
+def series_calls(classifier, folder: Path, familiarity: Familiarity | None = None, malignant: int = MALIGNANT) -> dict:
     """How often a network calls slices of another scanner malignant: through the outlined nodule, and away from it.
 
     Args:
         classifier: `Classifier`. folder: as `outline_targets`. familiarity: of that network.
+        malignant: index of that class.
 
     Returns:
         `{"through": {"slices", "called"}, "away": {...}}`; slices that the gate refuses don't count. With
@@ -93,7 +97,7 @@ def series_calls(classifier, folder: Path, familiarity: Familiarity | None = Non
     outlined = list(outlined_slices(folder, every=True))
     through = np.array([lesion.any() for _, lesion in outlined], bool)
     said = [classifier(anatomy.crop[None]) for anatomy, _ in outlined]
-    called = np.array([one.probabilities[0].argmax() == MALIGNANT for one in said], bool)
+    called = np.array([one.probabilities[0].argmax() == malignant for one in said], bool)
     counts: dict = {
         name: {"slices": int(chosen.sum()), "called": int(called[chosen].sum())}
         for name, chosen in (("through", through), ("away", ~through))

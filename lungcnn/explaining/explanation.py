@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from lungcnn.classes import CLASSES
+from lungcnn.classes import CLASSES, Classes
 from lungcnn.explaining.faithfulness import Faithfulness, shares
 from lungcnn.explaining.methods import explanation_method
 from lungcnn.preprocessing.anatomy import Anatomy
@@ -54,13 +54,13 @@ class Explanation:
         return self.box.to_slice(self.cells)
 
 
-def explanation_of(maps, label, anatomy: Anatomy, spacing, method, layer) -> Explanation:
+def explanation_of(maps, label, anatomy: Anatomy, spacing, method, layer, classes: Classes = CLASSES) -> Explanation:
     cells, box = maps[label], anatomy.box
     row, column = np.unravel_index(np.argmax(cells), cells.shape)
     marked = bool(cells[row, column] > 0)
     return Explanation(
         method=method,
-        class_name=CLASSES[label],
+        class_name=classes[label],
         layer=layer,
         cells=cells,
         maps=maps,

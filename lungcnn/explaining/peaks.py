@@ -5,7 +5,6 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from lungcnn.classes import MALIGNANT
 from lungcnn.explaining.evidence import Evidence
 from lungcnn.model.calibration import Calibration, calibrate
 from lungcnn.preprocessing.lung_crop import CropBox
@@ -57,13 +56,15 @@ def find_peaks(evidence: Evidence, box: CropBox, calibration: Calibration, least
         return []
     background = above <= 0
     kept = np.stack([background, np.ones_like(background), *(background | place.cells for place in places)])
-    without, whole, *malignant = calibrate(evidence.logits(kept), calibration)[:, MALIGNANT].tolist()
-    least = max(least, ADDS * without / (1 - without + ADDS * without))
+    without, whole, *malignant = calibrate(evidence.logits(kept), calibration)[:, evidence.label].tolist()
+    bounds = np.full(len(places), max(least, ADDS * without / (1 - without + ADDS * without)))
+    if without >= 0.5:  # what fills the slice is no background: the strongest place stands for it
+        bounds[0] = least
     positive = np.maximum(above, 0)
     return [
         _on_slice(box, above, place, min(p, whole), float(positive[place.cells].sum() / positive.sum()))
-        for place, p in zip(places, malignant, strict=True)
-        if p >= least
+        for place, p, bound in zip(places, malignant, bounds, strict=True)
+        if p >= bound
     ]
 
 

@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lungcnn.classes import CLASSES
-
 if TYPE_CHECKING:
     from lungcnn.explaining.explainer import Explainer
 
@@ -33,6 +31,6 @@ def smooth_grad(explainer: Explainer, crop: np.ndarray) -> np.ndarray:
         warnings.filterwarnings("ignore", "The structure of `inputs`")  # tf-keras-vis gives them in a list
         per_class = [
             saliency(CategoricalScore([label] * len(copies)), copies, normalize_map=False)
-            for label in range(len(CLASSES))
+            for label in range(explainer.classifier.engine.classes)
         ]
     return np.stack(per_class).mean(axis=1)

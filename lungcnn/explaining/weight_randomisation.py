@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from lungcnn.classes import MALIGNANT
+from lungcnn.classes import CLASSES, Classes
 from lungcnn.explaining.explainer import Explainer
 from lungcnn.explaining.faithfulness import rank_correlation
 from lungcnn.explaining.methods import DEFAULT_METHOD
@@ -12,10 +12,10 @@ from lungcnn.model.classifier import Classifier
 SURVIVES = 0.5
 
 
-def randomisation_test(network, seed: int = 0) -> dict:
+def randomisation_test(network, classes: Classes = CLASSES, seed: int = 0) -> dict:
     """Randomise a network's layers one after another from the top, and compare its maps with what they were.
 
-    The maps are of "malignant", by the default method, on the bundled phantoms.
+    The maps are of the suspicious class (the last where there is none), by the default method, on the bundled phantoms.
 
     Args:
         network: `keras.Model`; left as it is.
@@ -30,12 +30,13 @@ def randomisation_test(network, seed: int = 0) -> dict:
     rng = np.random.default_rng(seed)
     classifier, crops = Classifier.of(network), _phantom_crops()
     copy, fresh = classifier.engine.keras_graph().model, keras.models.clone_model(classifier.engine.keras_graph().model)
-    before = _maps(classifier, crops)
+    label = len(classes) - 1 if classes.suspect is None else classes.suspect
+    before = _maps(classifier, crops, label)
     layers = [layer.name for layer in reversed(copy.layers) if layer.weights]
     correlations = []
     for name in layers:
         copy.get_layer(name).set_weights(_randomised(fresh.get_layer(name), rng))
-        pairs = zip(before, _maps(classifier, crops), strict=True)
+        pairs = zip(before, _maps(classifier, crops, label), strict=True)
         found = [rank_correlation(one, other) for one, other in pairs]
         # A map that vanished has nothing in common with what it was.
         correlations.append(round(float(np.mean([value or 0.0 for value in found])), 4))
@@ -50,9 +51,9 @@ def _randomised(layer, rng) -> list[np.ndarray]:
     return weights
 
 
-def _maps(classifier, crops) -> np.ndarray:
+def _maps(classifier, crops, label: int) -> np.ndarray:
     explainer = Explainer(classifier)
-    return np.stack([explainer.maps(DEFAULT_METHOD, crop, classifier(crop[None]))[MALIGNANT] for crop in crops])
+    return np.stack([explainer.maps(DEFAULT_METHOD, crop, classifier(crop[None]))[label] for crop in crops])
 
 
 def _phantom_crops() -> np.ndarray:

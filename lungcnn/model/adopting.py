@@ -1,14 +1,11 @@
 """A card for somebody else's Keras model, so that the pipeline can judge and explain with it."""
 
-import json
-from collections.abc import Sequence
-from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 
-from lungcnn.classes import CLASSES
+from lungcnn.classes import CLASSES, Classes
 from lungcnn.errors import UsageError
 from lungcnn.model.calibration import Calibration, fit_calibration
 from lungcnn.model.card import ModelCard, card_path, open_keras, sha256_of
@@ -20,24 +17,17 @@ INPUT_RANGE = (0.0, 1.0)
 _BATCH = 64
 
 
-def check_claims(
-    path: Path, classes: Sequence[str], input_range: tuple[float, float] = INPUT_RANGE, force: bool = False
-) -> None:
+def check_claims(path: Path, input_range: tuple[float, float] = INPUT_RANGE, force: bool = False) -> None:
     """Check what is said of a model before it is opened.
 
     Args:
-        classes: what its outputs mean, in their order. input_range: the grey levels that it expects.
+        input_range: the grey levels that it expects.
         force: accept that the model has a card, which is to be replaced.
 
     Raises `UsageError` for what is not as the pipeline has it, or for a missing file.
     """
     if not path.is_file():
         raise UsageError(f"There is no model at {path}. Give the .keras file that Keras saved.")
-    if tuple(classes) != CLASSES:
-        raise UsageError(
-            f"The model's classes are said to be {', '.join(classes)}. Accepted are the three classes "
-            f"{', '.join(CLASSES)}, in this order: put the columns of its last layer into it, and save it again."
-        )
     if tuple(input_range) != INPUT_RANGE:
         low, high = input_range
         raise UsageError(
@@ -51,6 +41,7 @@ def check_claims(
 
 def adopt_model(
     path: Path,
+    classes: Classes = CLASSES,
     held_out: tuple[np.ndarray, np.ndarray, np.ndarray] | None = None,
     dataset: str | None = None,
     calibrated_on: str | None = None,
@@ -58,6 +49,7 @@ def adopt_model(
     """Write the card of a Keras model beside it; the model itself is left as it is.
 
     Args:
+        classes: what its outputs mean, in their order.
         held_out: crops float32 `[n, 128, 128]`, labels int `[n]` and cases str `[n]` that the model has not seen, on
             which it is calibrated; None leaves it uncalibrated.
         dataset, calibrated_on: in words, what it learnt from and what `held_out` are; None: not known.
@@ -66,21 +58,26 @@ def adopt_model(
         The card's path.
 
     Raises:
-        ModelFileError: Keras can't open the file.
+        UsageError: it has another number of outputs. ModelFileError: Keras can't open the file.
         ModelStructureError: a model of other inputs or outputs, or one that can't be explained.
     """
     engine = KerasEngine(open_keras(path))
+    if engine.classes != len(classes):
+        raise UsageError(
+            f"The model gives {engine.classes} probabilities; {len(classes)} classes are named ({', '.join(classes)}). "
+            "Name them all, in the order of its outputs: --classes normal,benign,malignant."
+        )
     calibration = Calibration()
     if held_out is not None:
         crops, labels, cases = held_out
         parts = [engine.logits(crops[start : start + _BATCH]) for start in range(0, len(crops), _BATCH)]
-        calibration = fit_calibration(np.concatenate(parts), labels, cases)
+        calibration = fit_calibration(np.concatenate(parts), labels, cases, classes)
     card = ModelCard(
         sha256=sha256_of(path),
         name=path.stem,
+        classes=classes,
         calibration=calibration,
         training={"adopted": True, "dataset": dataset, "calibrated_on": calibrated_on},
     )
-    text = json.dumps(asdict(card), indent=1) + "\n"
-    write_whole(card_path(path), partial(Path.write_text, data=text, encoding="utf-8"))
+    write_whole(card_path(path), partial(Path.write_text, data=card.to_json(), encoding="utf-8"))
     return card_path(path)

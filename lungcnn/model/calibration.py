@@ -1,10 +1,10 @@
 """From logits to calibrated probabilities, prediction sets and an operating point: fitted out of fold, and used."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from lungcnn.classes import CLASSES, MALIGNANT
+from lungcnn.classes import CLASSES, Classes
 
 COVERAGE = 0.9
 SENSITIVITY = 0.9
@@ -18,7 +18,8 @@ class Calibration:
         temperature: logits are divided by it before the softmax (Guo 2017).
         set_thresholds: per class, the largest `1 - probability` at which the class stays in the prediction set.
         coverage: the nominal share of cases whose class is in the set.
-        malignant_threshold: malignant probability from which sensitivity was `malignant_sensitivity` out of fold.
+        malignant_threshold: probability of the suspicious class (usually "malignant", hence the name) from which
+            sensitivity was `malignant_sensitivity` out of fold; None where no class is suspicious.
     """
 
     temperature: float = 1.0
@@ -42,7 +43,9 @@ def calibrate(logits: np.ndarray, calibration: Calibration) -> np.ndarray:
     return (odds / odds.sum(axis=-1, keepdims=True)).astype(np.float32)
 
 
-def prediction_set(probabilities: np.ndarray, calibration: Calibration) -> tuple[str, ...] | None:
+def prediction_set(
+    probabilities: np.ndarray, calibration: Calibration, classes: Classes = CLASSES
+) -> tuple[str, ...] | None:
     """Classes that can't be ruled out for one slice (split conformal), or None for a model without thresholds.
 
     Args:
@@ -51,7 +54,7 @@ def prediction_set(probabilities: np.ndarray, calibration: Calibration) -> tuple
     if calibration.set_thresholds is None:
         return None
     inside = set_membership(probabilities[None], calibration.set_thresholds)[0]
-    return tuple(name for name, held in zip(CLASSES, inside, strict=True) if held)
+    return tuple(name for name, held in zip(classes, inside, strict=True) if held)
 
 
 def set_membership(p: np.ndarray, thresholds) -> np.ndarray:
@@ -65,7 +68,9 @@ def set_membership(p: np.ndarray, thresholds) -> np.ndarray:
     return inside
 
 
-def fit_calibration(logits: np.ndarray, labels: np.ndarray, cases: np.ndarray) -> Calibration:
+def fit_calibration(
+    logits: np.ndarray, labels: np.ndarray, cases: np.ndarray, classes: Classes = CLASSES
+) -> Calibration:
     """Fit temperature, conformal thresholds and operating point on slices the network has not seen.
 
     The temperature minimises the negative log-likelihood (Guo 2017). The thresholds are class-conditional split
@@ -73,7 +78,7 @@ def fit_calibration(logits: np.ndarray, labels: np.ndarray, cases: np.ndarray) -
     weighs one and the number of cases, not of slices, sets the finite-sample correction.
 
     Args:
-        logits: float `[n, 3]`. labels: int `[n]`. cases: str `[n]`.
+        logits: float `[n, classes]`. labels: int `[n]`. cases: str `[n]`.
     """
     from scipy.optimize import minimize_scalar
     from scipy.special import log_softmax
@@ -84,22 +89,24 @@ def fit_calibration(logits: np.ndarray, labels: np.ndarray, cases: np.ndarray) -
     fitted = minimize_scalar(loss, bounds=(np.log(0.2), np.log(10)), method="bounded")
     temperature = float(np.exp(fitted.x))
     p = calibrate(logits, Calibration(temperature=temperature))
-    diseased = p[labels == MALIGNANT, MALIGNANT]
+    fitted_sets = Calibration(temperature, conformal_thresholds(p, labels, cases), COVERAGE)
+    suspect = classes.suspect
+    if suspect is None:
+        return fitted_sets
+    diseased = p[labels == suspect, suspect]
     threshold = float(np.quantile(diseased, 1 - SENSITIVITY, method="lower"))
-    return Calibration(
-        temperature=temperature,
-        set_thresholds=conformal_thresholds(p, labels, cases),
-        coverage=COVERAGE,
+    return replace(
+        fitted_sets,
         malignant_threshold=threshold,
         malignant_sensitivity=float((diseased >= threshold).mean()),
-        malignant_specificity=float((p[labels != MALIGNANT, MALIGNANT] < threshold).mean()),
+        malignant_specificity=float((p[labels != suspect, suspect] < threshold).mean()),
     )
 
 
 def conformal_thresholds(p: np.ndarray, labels: np.ndarray, cases: np.ndarray, coverage: float = COVERAGE):
-    """Per class, the `1 - probability` below which `coverage` of its cases lie: tuple of 3 floats, at most 1."""
+    """Per class, the `1 - probability` below which `coverage` of its cases lie: a tuple of floats, at most 1."""
     thresholds = []
-    for label in range(len(CLASSES)):
+    for label in range(p.shape[1]):
         mine = labels == label
         number = len(set(cases[mine]))
         level = min(1.0, coverage * (number + 1) / number)

@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from lungcnn.classes import CLASSES
-from lungcnn.errors import ModelFileError
+from lungcnn.classes import CLASSES, Classes, parse_classes
+from lungcnn.errors import ModelFileError, UsageError
 from lungcnn.gate.familiarity import Familiarity
 from lungcnn.model.calibration import Calibration
 from lungcnn.model.tensorflow_start import import_tensorflow
@@ -33,6 +33,7 @@ class ModelCard:
     """What stands in `<model>.json`.
 
     Attributes:
+        classes: what its outputs mean, in order; in the file, "suspicious" names the suspicious one.
         training: recipe, seed, date, dataset, number of slices and cases, `files` (name to sha256 of each training
             slice). Of a model that was adopted: `adopted`, and `dataset` and `calibrated_on` where somebody said.
         versions: of the packages that made the model.
@@ -45,7 +46,7 @@ class ModelCard:
 
     sha256: str
     name: str = MODEL_NAME
-    classes: tuple[str, ...] = CLASSES
+    classes: Classes = CLASSES
     input_shape: tuple[int, ...] = (CROP_SIZE, CROP_SIZE, 1)
     window: dict = field(default_factory=lambda: asdict(DATASET))
     crop_version: int = CROP_VERSION
@@ -56,6 +57,10 @@ class ModelCard:
     familiarity: Familiarity | None = None
     evidence: dict = field(default_factory=dict)
     onnx_sha256: str | None = None
+
+    def to_json(self) -> str:
+        """The text of the file."""
+        return json.dumps(asdict(self) | {"suspicious": self.classes.suspicious}, indent=1) + "\n"
 
     @property
     def adopted(self) -> bool:
@@ -97,7 +102,7 @@ def save_model(network, folder: Path, card: dict, crops: np.ndarray | None = Non
     if crops is not None:
         write_whole(onnx_path(path), lambda draft: export_onnx(network, draft, crops))
         onnx_sha256 = sha256_of(onnx_path(path))
-    text = json.dumps(asdict(ModelCard(sha256_of(path), onnx_sha256=onnx_sha256, **card)), indent=1) + "\n"
+    text = ModelCard(sha256_of(path), onnx_sha256=onnx_sha256, **card).to_json()
     write_whole(card_path(path), lambda draft: draft.write_text(text, encoding="utf-8"))
     return path
 
@@ -120,21 +125,23 @@ def load_card(model: Path) -> ModelCard:
         calibration = dict(fields.pop("calibration"))
         thresholds = calibration.pop("set_thresholds")
         familiarity = fields.pop("familiarity", None)
+        classes = parse_classes(",".join(fields.pop("classes")), fields.pop("suspicious", None))
         fields.pop("series", None)  # a rule for whole series, of cards before version 0.5
         plain: dict[str, Any] = {
             name: tuple(value) if isinstance(value, list) else value for name, value in fields.items()
         }
         card = ModelCard(
             **plain,
+            classes=classes,
             calibration=Calibration(set_thresholds=tuple(thresholds) if thresholds else None, **calibration),
             familiarity=Familiarity(**familiarity) if familiarity else None,
         )
     except FileNotFoundError:
         raise ModelFileError(f"The model's card {path.name} is missing beside the model. {_RETRAIN}.") from None
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, UsageError):
         raise ModelFileError(f"The model's card {path.name} cannot be read or is damaged. {_RETRAIN}.") from None
     expected = ModelCard(sha256="")
-    for what in ("classes", "input_shape", "window", "crop_version"):
+    for what in ("input_shape", "window", "crop_version"):
         if getattr(card, what) != getattr(expected, what):
             raise ModelFileError(
                 f"The model was made for {what} {getattr(card, what)}; this version of lungcnn needs "

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from lungcnn.classes import CLASSES, Classes
 from lungcnn.model.calibration import Calibration, calibrate
 from lungcnn.model.engine import Engine
 from lungcnn.model.keras_engine import KerasEngine
@@ -35,18 +36,25 @@ class Classifier:
     """An engine's answers, calibrated; safe to call from threads.
 
     Attributes:
-        engine: the network. layer: the explained convolution's name.
+        engine: the network. layer: the explained convolution's name. classes: what its logits stand for.
     """
 
-    def __init__(self, engine: Engine, calibration: Calibration | None = None):
+    def __init__(self, engine: Engine, calibration: Calibration | None = None, classes: Classes = CLASSES):
         self.engine = engine
         self.calibration = calibration or Calibration()
         self.layer = engine.layer
+        self.classes = classes
 
     @classmethod
-    def of(cls, network, calibration: Calibration | None = None, layer: str | None = None) -> "Classifier":
+    def of(
+        cls,
+        network,
+        calibration: Calibration | None = None,
+        layer: str | None = None,
+        classes: Classes = CLASSES,
+    ) -> "Classifier":
         """A classifier around a Keras model; arguments and errors as `KerasEngine`."""
-        return cls(KerasEngine(network, layer), calibration)
+        return cls(KerasEngine(network, layer), calibration, classes)
 
     def __call__(self, crops: np.ndarray) -> Classification:
         """Classify crops (float32 `[n, 128, 128]`, grey 0 to 1, finite), with what explanations of any class need."""

@@ -14,7 +14,7 @@ class Engine(Protocol):
 
     Attributes:
         layer: name of the convolution whose map explains. cells: rows and columns of that map.
-        size: rows and columns of a crop.
+        size: rows and columns of a crop. classes: how many logits there are.
         bias: logits float32 `[classes]` of an all-zero map, or None where the logits don't depend on the map alone.
         weights: float32 `[channels, classes]`, from the map's maxima to the logits less `bias`; None where the network
             reads its map in another way.
@@ -23,6 +23,7 @@ class Engine(Protocol):
     layer: str
     cells: tuple[int, int]
     size: tuple[int, int]
+    classes: int
     bias: np.ndarray | None
     weights: np.ndarray | None
 

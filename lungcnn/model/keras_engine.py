@@ -2,7 +2,6 @@
 
 import numpy as np
 
-from lungcnn.classes import CLASSES
 from lungcnn.errors import ModelStructureError
 from lungcnn.model.calibration import Calibration, calibrate
 from lungcnn.model.keras_graph import Structure, lay_flat
@@ -28,6 +27,7 @@ class KerasEngine:
         self._structure = lay_flat(network, layer)
         self.layer, self.size, self.bias = self._structure.layer, self._structure.size, self._structure.bias
         self.cells = tuple(self._structure.tapped.outputs[0].shape[1:3])
+        self.classes = int(self._structure.model.output_shape[-1])
         self.weights = _head_weights(network) if self.layer == LAST_CONVOLUTION else None
         self._explained, self._bare, self._mapped = _compile(self._structure)
         self._compare(network)
@@ -91,7 +91,7 @@ def _compile(structure: Structure):
     def explained(crops):
         with tf.GradientTape(persistent=True) as tape:
             activations, logits = structure.tapped(crops, training=False)
-            scores = [tf.cast(logits[:, label], tf.float32) for label in range(len(CLASSES))]
+            scores = [tf.cast(logits[:, label], tf.float32) for label in range(logits.shape[-1])]
         # Once a map is there, the way from it to the logits is short: three gradients cost little.
         gradients = tf.stack([tape.gradient(score, activations) for score in scores], axis=1)
         return tuple(tf.cast(part, tf.float32) for part in (logits, activations, gradients))

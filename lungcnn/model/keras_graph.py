@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 
-from lungcnn.classes import CLASSES
 from lungcnn.errors import ModelStructureError, UsageError
 from lungcnn.model.keras_private import run_graph
 from lungcnn.preprocessing.lung_crop import CROP_SIZE
@@ -48,7 +47,7 @@ def lay_flat(network, layer: str | None = None) -> Structure:
     """Copy a model into a flat graph that ends in logits; the model itself is left as it is.
 
     Args:
-        network: a Sequential or functional `keras.Model`, `[n, 128, 128, 1]` to a softmax over the three classes.
+        network: a Sequential or functional `keras.Model`, `[n, 128, 128, 1]` to a softmax over the classes.
         layer: name of a convolution; None for the last one.
 
     Raises:
@@ -91,10 +90,10 @@ def _copy(network) -> tuple[Any, list[Call]]:
             "from outside. Accepted are Sequential and functional models."
         )
     shapes = [tuple(tensor.shape[1:]) for tensor in (*network.inputs, *network.outputs)]
-    if shapes != [(CROP_SIZE, CROP_SIZE, 1), (len(CLASSES),)]:
+    if len(shapes) != 2 or shapes[0] != (CROP_SIZE, CROP_SIZE, 1) or len(shapes[1]) != 1 or (shapes[1][0] or 0) < 2:
         raise ModelStructureError(
             f"The model takes and gives {' and '.join(map(str, shapes))}; expected one image "
-            f"({CROP_SIZE}, {CROP_SIZE}, 1) and {len(CLASSES)} probabilities."
+            f"({CROP_SIZE}, {CROP_SIZE}, 1) and a probability for each of two or more classes."
         )
     inputs = keras.Input(network.inputs[0].shape[1:], name=network.inputs[0].name, dtype=network.inputs[0].dtype)
     names: set[str] = set()
@@ -159,7 +158,7 @@ def _before_softmax(end: Call):
         return end.inputs[0]
     if not _is_softmax(getattr(layer, "activation", None)):
         raise ModelStructureError(
-            f"The model ends in {type(layer).__name__} '{layer.name}'; expected a softmax over {len(CLASSES)} logits, "
+            f"The model ends in {type(layer).__name__} '{layer.name}'; expected a softmax over the classes' logits, "
             "as a layer, an operation or the last layer's activation."
         )
     linear = type(layer).from_config({**layer.get_config(), "activation": "linear"})

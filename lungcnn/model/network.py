@@ -17,7 +17,7 @@ MAP_CELLS = 16
 TISSUE_CEILING = 0.85
 
 
-def build_network(width: int = 12, dropout: float = 0.2):
+def build_network(width: int = 12, dropout: float = 0.2, classes: int = len(CLASSES)):
     """A new, untrained network.
 
     Args:
@@ -25,8 +25,8 @@ def build_network(width: int = 12, dropout: float = 0.2):
         dropout: share of the pooled features dropped in training, before each dense layer.
 
     Returns:
-        `keras.Model`: float32 `[n, 128, 128, 1]` (grey 0 to 1 of lung crops) to probabilities `[n, 3]`
-        in the order of `CLASSES`. The layers "conv5" and "logits" are what explanations attach to.
+        `keras.Model`: float32 `[n, 128, 128, 1]` (grey 0 to 1 of lung crops) to probabilities
+        `[n, classes]`. The layers "conv5" and "logits" are what explanations attach to.
     """
     from keras import Input, Model, initializers, layers
 
@@ -47,5 +47,5 @@ def build_network(width: int = 12, dropout: float = 0.2):
     x = layers.Dropout(dropout, name="dropout2")(x)
     # Maxima over 256 cells are large; small first weights keep the first logits near zero.
     small = initializers.VarianceScaling(0.02)
-    x = layers.Dense(len(CLASSES), kernel_initializer=small, name=LOGITS)(x)
+    x = layers.Dense(classes, kernel_initializer=small, name=LOGITS)(x)
     return Model(inputs, layers.Softmax(name="probabilities")(x), name="lungcnn")

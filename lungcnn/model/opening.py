@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from lungcnn.errors import ModelStructureError
 from lungcnn.model.card import ModelCard, default_model_path, onnx_path, open_keras, verify_model
 from lungcnn.model.engine import Engine
 from lungcnn.model.keras_engine import KerasEngine
@@ -28,5 +29,15 @@ def open_engine(
     if card.onnx_sha256 and onnx_path(path).is_file():
         engine = OnnxEngine(onnx_path(path), threads or usable_cores(), lambda: lay_flat(open_keras(path)))
         if layer in (None, engine.layer):
-            return engine, card
-    return KerasEngine(open_keras(path), layer), card
+            return _as_the_card_says(engine, card), card
+    return _as_the_card_says(KerasEngine(open_keras(path), layer), card), card
+
+
+def _as_the_card_says(engine: Engine, card: ModelCard) -> Engine:
+    if engine.classes != len(card.classes):
+        raise ModelStructureError(
+            f"The model gives {engine.classes} probabilities; its card names {len(card.classes)} classes "
+            f"({', '.join(card.classes)}). Write another: "
+            "python -m lungcnn adopt MODEL.keras --classes ... --force."
+        )
+    return engine

@@ -1,11 +1,11 @@
-"""`Finding`: a place of a series that speaks for malignant on neighbouring slices."""
+"""`Finding`: a place of a series that speaks for the suspicious class on neighbouring slices."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class Finding:
-    """A place of a series that speaks for malignant on neighbouring slices.
+    """A place of a series that speaks for the suspicious class, usually malignant, on neighbouring slices.
 
     Attributes:
         slices: indices of its first and last slice, counted from the feet; slices between may be missing or refused.
@@ -18,8 +18,8 @@ class Finding:
         malignant: the highest calibrated probability that it keeps over 5 mm of slices or two slices, by this place
             alone: whatever else stands out on a slice is hidden.
         above_operating_point: whether that reaches the model's operating point; None for a model without one.
-        evidence_share: its share of what speaks for malignant on the peak slice above that slice's background, summed
-            over the cells of the map, 0 to 1.
+        evidence_share: its share of what speaks for that class on the peak slice above that slice's background, summed
+            over the cells of the map, 0 to 1. class_name: the class.
     """
 
     slices: tuple[int, int]
@@ -31,6 +31,7 @@ class Finding:
     malignant: float
     above_operating_point: bool | None
     evidence_share: float
+    class_name: str = "malignant"
 
     @property
     def sentence(self) -> str:
@@ -40,7 +41,7 @@ class Finding:
         if self.position_mm:
             low, high = self.position_mm
             where += f" ({low:.0f} mm)" if low == high else f" ({low:.0f} to {high:.0f} mm)"
-        said = f"malignant {self.malignant:.2f}"
+        said = f"{self.class_name} {self.malignant:.2f}"
         if self.above_operating_point is not None:
             said += ", above the operating point" if self.above_operating_point else ", below the operating point"
         place = "strongest on slice {} at x {:.0f}, y {:.0f}".format(self.peak_slice + 1, *self.peak_xy)
@@ -56,7 +57,7 @@ class Finding:
             "peak_slice": self.peak_slice,
             "peak_xy": [round(value, 2) for value in self.peak_xy],
             "extent_mm": [None if value is None else round(value, 1) for value in self.extent_mm],
-            "malignant": round(self.malignant, 6),
+            self.class_name: round(self.malignant, 6),
             "above_operating_point": self.above_operating_point,
             "evidence_share": round(self.evidence_share, 4),
         }

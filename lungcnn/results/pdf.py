@@ -4,7 +4,6 @@ import io
 from datetime import date
 from functools import partial
 
-from lungcnn.classes import CLASSES
 from lungcnn.explaining.methods import METHODS
 from lungcnn.explaining.sentences import STRENGTHS
 from lungcnn.results.export import View, draw_view
@@ -150,16 +149,16 @@ def _bars(report: SliceReport, width: float, styles):
     from reportlab.graphics.shapes import Drawing, Rect, String
     from reportlab.lib.colors import HexColor
 
-    from lungcnn.classes import CLASS_COLOURS
+    from lungcnn.classes import class_colours
 
-    shares, drawing = report.probabilities or {}, Drawing(width, 16 * len(CLASSES))
-    for index, name in enumerate(CLASSES):
-        y = 16 * (len(CLASSES) - 1 - index) + 4
-        share = shares[name]
+    shares = report.probabilities or {}
+    colours, drawing = class_colours(report.classes), Drawing(width, 16 * len(shares))
+    for index, (name, share) in enumerate(shares.items()):
+        y = 16 * (len(shares) - 1 - index) + 4
         font = "Helvetica-Bold" if name == report.prediction else "Helvetica"
         drawing.add(String(0, y, name, fontName=font, fontSize=9, fillColor=HexColor("#1e293b")))
         drawing.add(Rect(70, y - 1, 300, 8, fillColor=HexColor("#e2e8f0"), strokeColor=None))
-        drawing.add(Rect(70, y - 1, max(1, 300 * share), 8, fillColor=HexColor(CLASS_COLOURS[name]), strokeColor=None))
+        drawing.add(Rect(70, y - 1, max(1, 300 * share), 8, fillColor=HexColor(colours[name]), strokeColor=None))
         drawing.add(String(380, y, f"{share:.3f}", fontName=font, fontSize=9, fillColor=HexColor("#1e293b")))
     return drawing
 

@@ -42,19 +42,23 @@ def find_findings(
     positions: Sequence[float | None],
     spacing_mm: float | None,
     operating_point: float | None,
+    class_name: str = "malignant",
 ) -> tuple[Finding, ...]:
     """Findings of a series, the most suspicious first.
 
     Args:
         judged: of each slice that was judged, in any order. positions: of all slices, mm along the normal.
-        spacing_mm: the usual distance between slices, or None.
+        spacing_mm: the usual distance between slices, or None. class_name: the suspicious class.
     """
-    stated = (one.facts.thickness for one in judged if one.facts and one.facts.thickness)
-    thickness = min((mm for mm in (next(stated, None), spacing_mm) if mm), default=0.0)
-    along = _Along(positions, spacing_mm or thickness, thickness, sorted(one.index for one in judged))
+    judged = sorted(judged, key=lambda one: one.index)
+    stated = [one.facts.thickness for one in judged if one.facts]
+    thickness = min((mm for mm in (*stated, spacing_mm) if mm), default=0.0)
+    along = _Along(positions, spacing_mm or thickness, thickness, [one.index for one in judged])
     nodes, in_mm = place_peaks(judged)
     found = [
-        _finding(run, along, in_mm, operating_point) for chain in _chains(nodes, along) for run in _runs(chain, along)
+        _finding(run, along, in_mm, operating_point, class_name)
+        for chain in _chains(nodes, along)
+        for run in _runs(chain, along)
     ]
     return tuple(sorted(found, key=lambda one: (-one.malignant, -one.evidence_share, one.slices, one.peak_xy)))
 
@@ -191,7 +195,9 @@ def _kept(run: list[PlacedPeak], along: _Along) -> float:
     return highest
 
 
-def _finding(run: list[PlacedPeak], along: _Along, in_mm: bool, operating_point: float | None) -> Finding:
+def _finding(
+    run: list[PlacedPeak], along: _Along, in_mm: bool, operating_point: float | None, class_name: str
+) -> Finding:
     middle = (run[0].slice + run[-1].slice) / 2
     top = max(run, key=lambda node: (node.peak.malignant, node.peak.strength, -abs(node.slice - middle)))
     first, last, peak, malignant = run[0].slice, run[-1].slice, top.peak, _kept(run, along)
@@ -207,4 +213,5 @@ def _finding(run: list[PlacedPeak], along: _Along, in_mm: bool, operating_point:
         malignant=malignant,
         above_operating_point=None if operating_point is None else malignant >= operating_point,
         evidence_share=peak.share,
+        class_name=class_name,
     )

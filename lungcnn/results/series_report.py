@@ -6,7 +6,7 @@ from functools import cached_property
 
 import numpy as np
 
-from lungcnn.classes import CLASSES
+from lungcnn.classes import CLASSES, Classes
 from lungcnn.errors import Reason
 from lungcnn.reading.series import Series
 from lungcnn.results.finding import Finding
@@ -15,6 +15,9 @@ from lungcnn.results.slice_report import ModelInfo, SliceReport
 SUSPICIOUS, APART_MM, APART_SLICES = 5, 10.0, 3
 NOTHING_JUDGED = Reason("nothing_judged", "No slice of the series could be judged: see the reasons of its slices.")
 PICTURES = Reason("list_of_pictures", "Pictures don't say that they are of one patient: each is judged by itself.")
+NO_SUSPICIOUS_CLASS = Reason(
+    "no_suspicious_class", "None of the model's classes is said to be the suspicious one: nothing is looked for."
+)
 NO_SPACING = Reason(
     "no_spacing",
     "The files state no pixel spacing: what lies at one place was told by shares of the slice's width, and findings "
@@ -31,8 +34,8 @@ class SeriesReport:
         slices: a report for each slice, from the feet to the head, without explanations: `Pipeline.run` makes
             those of a slice that is looked at.
         positions: mm along the normal, None where unknown.
-        findings: what speaks for malignant at one place over neighbouring slices, the most suspicious first. None of
-            pictures, which don't say that they are of one patient.
+        findings: what speaks for the suspicious class at one place over neighbouring slices, the most suspicious
+            first. None of pictures, which don't say that they are of one patient.
         reasons: why there can be no findings. notes: what to know of the series, such as gaps and dropped duplicates.
         spacing_mm: the usual distance between slices, or None.
         ordered: whether the slices are one patient's, in order; pictures don't say so.
@@ -48,20 +51,27 @@ class SeriesReport:
     model: ModelInfo | None = None
     ordered: bool = True
 
+    @property
+    def classes(self) -> Classes:
+        """Those of the model."""
+        return self.model.classes if self.model else CLASSES
+
     @cached_property
     def profile(self) -> np.ndarray:
-        """Probabilities by slice: float32 `[n, 3]`, NaN where a slice was not judged; read-only."""
-        unknown = dict.fromkeys(CLASSES, np.nan)
-        rows = [[(one.probabilities or unknown)[name] for name in CLASSES] for one in self.slices]
-        profile = np.array(rows, np.float32).reshape(-1, len(CLASSES))
+        """Probabilities by slice: float32 `[n, classes]`, NaN where a slice was not judged; read-only."""
+        unknown = dict.fromkeys(self.classes, np.nan)
+        rows = [[(one.probabilities or unknown)[name] for name in self.classes] for one in self.slices]
+        profile = np.array(rows, np.float32).reshape(-1, len(self.classes))
         profile.setflags(write=False)
         return profile
 
     @cached_property
     def suspicious(self) -> tuple[int, ...]:
-        """Indices of the slices to look at first: of the highest malignant probability, in a series some way apart."""
-        malignant = self.profile[:, CLASSES.index("malignant")]
+        """Indices of the slices to look at first: of the highest suspicious probability, in a series some way apart."""
         chosen: list[int] = []
+        if self.classes.suspect is None:
+            return ()
+        malignant = self.profile[:, self.classes.suspect]
         for index in np.argsort(-malignant, kind="stable"):
             if len(chosen) == SUSPICIOUS or np.isnan(malignant[index]):
                 break
@@ -74,7 +84,7 @@ class SeriesReport:
         """How many findings there are, in a sentence."""
         count, high = len(self.findings), sum(one.above_operating_point is True for one in self.findings)
         if not count:
-            return "No findings: no place speaks for malignant over neighbouring slices."
+            return f"No findings: no place speaks for {self.classes.suspicious} over neighbouring slices."
         words = "1 finding" if count == 1 else f"{count} findings"
         if self.findings[0].above_operating_point is None:
             return f"{words}, the most suspicious first."
@@ -101,7 +111,7 @@ class SeriesReport:
                 {"position_mm": place, **report.to_json()}
                 for place, report in zip(self.positions, self.slices, strict=True)
             ],
-            "model": self.model and asdict(self.model),
+            "model": self.model and self.model.to_json(),
         }
 
 
@@ -116,6 +126,8 @@ def series_report(
         reasons = (NOTHING_JUDGED,)
     elif not series.ordered:
         reasons = (PICTURES,)
+    elif model.classes.suspicious is None:
+        reasons = (NO_SUSPICIOUS_CLASS,)
     return SeriesReport(
         status="ok" if judged else "refused",
         slices=tuple(reports),

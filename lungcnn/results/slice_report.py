@@ -2,7 +2,7 @@
 
 from dataclasses import asdict, dataclass, field
 
-from lungcnn.classes import CLASSES, MALIGNANT
+from lungcnn.classes import CLASSES, Classes
 from lungcnn.errors import Reason, RefusalError, UsageError
 from lungcnn.explaining.explanation import Explanation
 from lungcnn.reading.ct_slice import CTSlice
@@ -10,16 +10,21 @@ from lungcnn.results.verdict import Verdict, percent, verdict_of
 from lungcnn.system import printable_name
 
 DISCLAIMER = "For research and teaching only. Not a medical device; not for diagnosis or treatment decisions."
-SET_OF_ALL = "All three classes are in the prediction set: on this slice the model abstains."
+SET_OF_ALL = "All classes are in the prediction set: on this slice the model abstains."
 SET_OF_SOME = "In the prediction set: {held}. Outside it, but not excluded: {rest}."
 
 
 @dataclass(frozen=True)
 class ModelInfo:
-    """Which model gave a result."""
+    """Which model gave a result, and what its classes are."""
 
     name: str
     sha256: str
+    classes: Classes = CLASSES
+
+    def to_json(self) -> dict:
+        """As plain Python values."""
+        return {"name": self.name, "sha256": self.sha256}
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,7 +38,7 @@ class SliceReport:
         prediction: the most probable class. probabilities: calibrated, by class. Both None unless "ok".
         prediction_set: the classes that hold the true one as often as the card says; None for a model without
             thresholds.
-        operating_point: the malignant probability from which a slice is flagged, None for a model without one.
+        operating_point: the suspicious class's probability from which a slice is flagged, None for a model without one.
         index: the frame's index in its file.
         ct_slice: the slice as it was judged, its window and polarity corrected: what is shown. None where it could not
             be read, and for the slices of a series, which are many. It is not part of the JSON record.
@@ -52,11 +57,16 @@ class SliceReport:
     ct_slice: CTSlice | None = field(default=None, repr=False)
 
     @property
+    def classes(self) -> Classes:
+        """Those of the model."""
+        return self.model.classes if self.model else CLASSES
+
+    @property
     def verdict(self) -> Verdict | None:
         """What is said first: flagged, not flagged or undecided, and why; None for a slice that was not judged."""
         if self.probabilities is None:
             return None
-        return verdict_of(self.probabilities, self.prediction_set, self.operating_point, CLASSES[MALIGNANT])
+        return verdict_of(self.probabilities, self.prediction_set, self.operating_point, self.classes.suspicious)
 
     @property
     def outside_set(self) -> tuple[str, ...]:
@@ -96,10 +106,10 @@ class SliceReport:
             "warnings": [asdict(warning) for warning in self.warnings],
             "verdict": self.verdict and self.verdict.to_json(),
             "prediction": self.prediction,
-            "probabilities": self.probabilities and {name: _rounded(self.probabilities[name]) for name in CLASSES},
+            "probabilities": self.probabilities and {name: _rounded(p) for name, p in self.probabilities.items()},
             "prediction_set": None if self.prediction_set is None else list(self.prediction_set),
             "explanation": self.explanation and _explanation_json(self.explanation),
-            "model": self.model and {"name": self.model.name, "sha256": self.model.sha256},
+            "model": self.model and self.model.to_json(),
         }
 
 

@@ -23,6 +23,7 @@ VERDICT_REASONS = {
     "set_alone": "{suspicious} {share} is alone in the prediction set.",
     "set_without": "{suspicious} {share} is not in the prediction set.",
     "set_among": "{suspicious} {share} is one of several classes in the prediction set.",
+    "none_suspicious": "none of the model's classes is the suspicious one; {suspicious} {share} is the most probable.",
     "uncalibrated": "{suspicious} {share} can't be turned into a yes or no, because the model was never calibrated.",
 }
 _CALL_OF = {"above": FLAGGED, "above_not_alone": FLAGGED, "set_alone": FLAGGED} | {
@@ -36,7 +37,8 @@ class Verdict:
     """What is said of a slice first.
 
     Attributes:
-        why: a key of `VERDICT_REASONS`. suspicious: the class that is looked for.
+        why: a key of `VERDICT_REASONS`. suspicious: the class that is looked for; without one the
+            most probable.
         share: its probability, 0 to 1. threshold: the operating point, None for a model that has none.
         others: the other classes of the prediction set, most probable first.
     """
@@ -75,14 +77,17 @@ class Verdict:
 
 
 def verdict_of(
-    probabilities: dict[str, float], held: Sequence[str] | None, threshold: float | None, suspicious: str
+    probabilities: dict[str, float], held: Sequence[str] | None, threshold: float | None, suspicious: str | None
 ) -> Verdict:
     """Draw the verdict.
 
     Args:
         probabilities: by class. held: the prediction set; None for a model without one.
-        threshold: the operating point, None for a model without one. suspicious: the class that is looked for.
+        threshold: the operating point, None for a model without one. suspicious: the class that is looked for, or None.
     """
+    if suspicious is None:
+        likeliest = max(probabilities, key=lambda name: probabilities[name])
+        return Verdict("none_suspicious", likeliest, probabilities[likeliest])
     share = probabilities[suspicious]
     others = tuple(sorted((name for name in held or () if name != suspicious), key=lambda name: -probabilities[name]))
     inside = held is not None and suspicious in held

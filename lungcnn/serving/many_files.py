@@ -55,9 +55,9 @@ def predict_series(
 def look_at(pipeline: Pipeline, series: Series, report: SeriesReport, **options) -> tuple[list[Judged], list[str]]:
     """The most suspicious slices with their explanations, and their files' names; of a refused series the first slice.
 
-    Options as `Pipeline.run`; what is explained is malignant unless they say otherwise, so that maps are of one class.
+    Options as `Pipeline.run`; what is explained is the suspicious class unless they say otherwise: one class.
     """
-    options["explain_class"] = options.get("explain_class") or "malignant"
+    options["explain_class"] = options.get("explain_class") or pipeline.card.classes.suspicious
     judged, names = [], []
     for index in report.suspicious or range(len(series)):
         one = series.slices[index]

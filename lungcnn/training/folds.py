@@ -26,7 +26,7 @@ def case_folds(crop_set: CropSet, count: int) -> np.ndarray:
     listed = crop_set.folds
     if (listed >= 0).all() and len(np.unique(listed)) == count:
         return listed
-    fewest = min(len(set(crop_set.cases[crop_set.labels == label])) for label in range(len(CLASSES)))
+    fewest = min(len(set(crop_set.cases[crop_set.labels == label])) for label in range(len(crop_set.classes)))
     if fewest < count:
         raise UsageError(f"{count} folds need {count} cases of each class; one class has only {fewest}.")
     from sklearn.model_selection import StratifiedGroupKFold
@@ -53,14 +53,14 @@ def cross_validate(
     name: str = "",
     on_network: Callable[[np.ndarray, object], None] = lambda held_out, network: None,
 ) -> np.ndarray:
-    """Logits float32 `[n, 3]` of every slice from a network trained on the other folds only.
+    """Logits float32 `[n, classes]` of every slice from a network trained on the other folds only.
 
     Args:
         folds: int `[n]`. checkpoints: a folder where finished folds are kept (logits and network), so that a
             killed run goes on. on_network: called for each fold with its slices (bool `[n]`) and its network.
         name: of the folds, for `on_epoch`.
     """
-    logits, count = np.zeros((len(folds), len(CLASSES)), np.float32), len(np.unique(folds))
+    logits, count = np.zeros((len(folds), len(crop_set.classes)), np.float32), len(np.unique(folds))
     for fold in np.unique(folds):
         held_out = folds == fold
         kept = checkpoints and checkpoints / f"{run_key(crop_set, folds, recipe.as_dict(), seed)}-fold{fold}.npy"
@@ -143,5 +143,6 @@ def _saved_network(kept: Path):
 
 def run_key(crop_set, folds, what: dict | str, seed) -> str:
     files = [item.sha256 for item in crop_set.slices]
-    text = json.dumps([what, seed, files, folds.tolist()])
+    others = [] if crop_set.classes == CLASSES else [crop_set.classes]
+    text = json.dumps([what, seed, files, folds.tolist(), *others])
     return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -2,14 +2,14 @@
 
 The labels are the cases', and malignant cases were scanned otherwise than the rest. So that neither the patient nor
 the scanner is the answer, lesions go into slices of every background, slices of malignant cases with their lesions
-erased count as normal, as do those on which nothing is seen, and what nobody looked at counts less.
+erased count as normal, as do those on which nothing is seen, and what nobody looked at counts less. Slices of
+datasets without the classes normal and malignant are left as they are.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
 
-from lungcnn.classes import MALIGNANT, NORMAL
 from lungcnn.dataset.crops import CropSet
 from lungcnn.training.lesions import boxes_mask, draw_dome, erase_lesion, insert_lesion, transplant_lesion
 
@@ -45,15 +45,18 @@ class LesionEditing:
         """By how much each slice's weight is multiplied: float `[n]`."""
         looked_at = np.array([boxes is not None for boxes in crop_set.boxes])
         seen = np.array([boxes is not None and len(boxes[0]) > 0 for boxes in crop_set.boxes])
-        malignant = crop_set.labels == MALIGNANT
+        malignant = np.isin(crop_set.labels, (crop_set.classes.lesions or ())[1:])
         blank = np.where(malignant & looked_at & ~seen, self.blank_weight, 1.0)
         return np.where(malignant & ~looked_at, self.unseen_weight, blank)
 
     def donors(self, crop_set: CropSet) -> list[tuple[int, np.ndarray]]:
         """Lesions that can be transplanted: index of the slice, and box."""
-        found = []
+        found: list[tuple[int, np.ndarray]] = []
+        if crop_set.classes.lesions is None:
+            return found
+        _, malignant = crop_set.classes.lesions
         for index, (label, boxes) in enumerate(zip(crop_set.labels, crop_set.boxes, strict=True)):
-            if label == MALIGNANT and boxes is not None:
+            if label == malignant and boxes is not None:
                 sizes = np.ptp(boxes[0].reshape(-1, 2, 2), axis=1).max(axis=1, initial=0)
                 found += [(index, box) for box in boxes[0][boxes[1] & (sizes < LARGEST_TRANSPLANT)]]
         return found
@@ -70,25 +73,28 @@ class LesionEditing:
         """
         crop, lungs, boxes = crop_set.crops[index], crop_set.lungs[index], crop_set.boxes[index]
         label, mask = int(crop_set.labels[index]), np.zeros_like(crop)
-        if label == MALIGNANT and boxes is not None:
+        if crop_set.classes.lesions is None:
+            return crop, mask, label
+        normal, malignant = crop_set.classes.lesions
+        if label == malignant and boxes is not None:
             corners = boxes[0]
             if len(corners) and rng.random() >= self.erase:
-                return crop, boxes_mask(corners, len(crop)), MALIGNANT
+                return crop, boxes_mask(corners, len(crop)), malignant
             for box in corners:
                 crop = erase_lesion(crop, box)
-            label = NORMAL
-        elif label != MALIGNANT and rng.random() < self.decoy:
+            label = normal
+        elif label != malignant and rng.random() < self.decoy:
             crop = erase_lesion(crop, _anywhere(lungs, rng))
-        if label != MALIGNANT and self.dome and rng.random() < self.dome:
+        if label != malignant and self.dome and rng.random() < self.dome:
             for _ in range(1 + (rng.random() < 0.4)):
                 crop, lungs = draw_dome(crop, lungs, rng)
-        if label != MALIGNANT and rng.random() < self.insert:
+        if label != malignant and rng.random() < self.insert:
             if donors and rng.random() < self.transplant:
                 donor, box = donors[rng.integers(len(donors))]
                 crop, mask = transplant_lesion(crop, crop_set.crops[donor], box, mirrored=rng.random() < 0.5)
             else:
                 crop, mask = insert_lesion(crop, lungs, rng)
-            label = MALIGNANT if mask.any() else label
+            label = malignant if mask.any() else label
         return crop, mask, label
 
 

@@ -7,7 +7,7 @@ from itertools import count
 
 import numpy as np
 
-from lungcnn.classes import CLASSES, MALIGNANT
+from lungcnn.classes import Classes
 from lungcnn.dataset.crops import CropSet
 from lungcnn.model.network import LAST_CONVOLUTION, LOGITS, build_network
 from lungcnn.training.augmentation import Augmentation, augment
@@ -81,7 +81,7 @@ def train_network(
     import tensorflow as tf
 
     keras.utils.set_random_seed(seed)
-    network = build_network(recipe.width, recipe.dropout)
+    network = build_network(recipe.width, recipe.dropout, len(crop_set.classes))
     steps = -(-len(crop_set.slices) // recipe.batch)
     schedule = keras.optimizers.schedules.CosineDecay(
         recipe.learning_rate / 20,
@@ -91,7 +91,7 @@ def train_network(
         warmup_steps=steps,
     )
     optimizer = keras.optimizers.AdamW(schedule, weight_decay=recipe.weight_decay)
-    step = _compile_step(network, optimizer, recipe)
+    step = _compile_step(network, optimizer, recipe, crop_set.classes)
     done = 0
     if state:
         state.restore(network, optimizer)
@@ -134,8 +134,8 @@ def _batches(crop_set: CropSet, recipe: Recipe, seed: int, done: int = 0):
         shown = [recipe.lesion_editing.edit(crop_set, index, donors, rng) for index in order]
         labels = np.array([label for *_, label in shown])
         # Editing moves slices between the classes: these factors let the classes count alike all the same.
-        totals = np.bincount(labels, weights[order], minlength=len(CLASSES))
-        factors = totals.sum() / (len(CLASSES) * np.maximum(totals, 1e-6))
+        totals = np.bincount(labels, weights[order], minlength=len(crop_set.classes))
+        factors = totals.sum() / (len(crop_set.classes) * np.maximum(totals, 1e-6))
         counts = (weights[order] * factors[labels]).astype(np.float32)
         for start in range(0, len(order), recipe.batch):
             part = slice(start, start + recipe.batch)
@@ -149,7 +149,7 @@ def _batches(crop_set: CropSet, recipe: Recipe, seed: int, done: int = 0):
     return tf.data.Dataset.from_generator(one_epoch, output_signature=signature).prefetch(8)
 
 
-def _compile_step(network, optimizer, recipe: Recipe):
+def _compile_step(network, optimizer, recipe: Recipe, classes: Classes):
     import keras
     import tensorflow as tf
 
@@ -157,10 +157,11 @@ def _compile_step(network, optimizer, recipe: Recipe):
     outputs = keras.Model(network.input, [found, network.get_layer(LOGITS).output])
     embedding, logits_layer = network.get_layer("embedding"), network.get_layer(LOGITS)
     optimizer.build(network.trainable_variables)
+    _, malignant = classes.lesions or (0, 0)
 
     def evidence_map(maps):
         """Malignant evidence a cell `[n, cells]`: the dense layers have no activation, so it is a weighted sum."""
-        weights = tf.linalg.matvec(embedding.kernel, logits_layer.kernel[:, MALIGNANT])
+        weights = tf.linalg.matvec(embedding.kernel, logits_layer.kernel[:, malignant])
         evidence = tf.tensordot(maps, weights, 1)
         return tf.reshape(evidence, [tf.shape(evidence)[0], -1])
 
@@ -168,9 +169,9 @@ def _compile_step(network, optimizer, recipe: Recipe):
     def step(images, masks, labels, weights):
         with tf.GradientTape() as tape:
             maps, logits = outputs(images, training=True)
-            target = tf.one_hot(labels, len(CLASSES)) * (1 - recipe.smoothing) + recipe.smoothing / len(CLASSES)
+            target = tf.one_hot(labels, len(classes)) * (1 - recipe.smoothing) + recipe.smoothing / len(classes)
             loss = tf.reduce_mean(weights * tf.nn.softmax_cross_entropy_with_logits(target, logits))
-            if recipe.map_weight:
+            if recipe.map_weight and classes.lesions:
                 cells = masks.shape[1] // maps.shape[1]
                 covered = tf.reshape(tf.nn.avg_pool2d(masks, cells, cells, "VALID"), [tf.shape(masks)[0], -1])
                 mass = tf.reduce_sum(covered, axis=1)
@@ -186,7 +187,7 @@ def _compile_step(network, optimizer, recipe: Recipe):
 
 
 def predict_logits(network, crops: np.ndarray, batch: int = 64) -> np.ndarray:
-    """Logits float32 `[n, 3]` of crops float32 `[n, 128, 128]`."""
+    """Logits float32 `[n, classes]` of crops float32 `[n, 128, 128]`."""
     return _in_batches(_forward(network), crops, batch)
 
 

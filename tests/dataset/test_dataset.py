@@ -4,10 +4,10 @@ import shutil
 import numpy as np
 import pytest
 
-from lungcnn.classes import CLASSES
+from lungcnn.classes import CLASSES, Classes, parse_classes
 from lungcnn.dataset.case_list import CASE_LIST, read_case_list
 from lungcnn.dataset.crops import crop_dataset
-from lungcnn.dataset.folder import read_dataset
+from lungcnn.dataset.folder import find_images, read_dataset
 from lungcnn.dataset.lesion_boxes import BOX_LIST, SECOND_LOOK, read_boxes
 from lungcnn.dataset.thumbnails import thumbnail
 from lungcnn.errors import DatasetError
@@ -194,12 +194,18 @@ def test_folders_may_bear_the_classes_names_in_any_case(copy, names):
 
 def test_two_classes_are_not_enough(copy):
     shutil.rmtree(copy / "Bengin cases")
-    with pytest.raises(DatasetError, match=r"no images of the class\(es\) benign in .*two are not enough"):
+    with pytest.raises(DatasetError, match=r"class\(es\) benign in .*name them: --classes normal,malignant"):
         read_dataset(copy, copy / "cases.csv")
+    two = read_dataset(copy, copy / "cases.csv", classes=Classes(("malignant", "normal")))
+    assert np.bincount(two.labels).tolist() == [6, 6]
+    assert {item.file.split("/")[0] for item in two.slices if item.label == 0} == {"Malignant cases"}
 
 
 def test_a_fourth_class_is_named_and_left_out(copy):
     shutil.copytree(copy / "Normal cases", copy / "Emphysema")
     found = read_dataset(copy, copy / "cases.csv")
     assert len(found.slices) == 18
-    assert "folders left out: Emphysema: not one of the three classes normal, benign, malignant" in found.describe()
+    (copy / "Emphysema").rename(copy / "Some Emphysema")
+    four = find_images(copy, parse_classes("normal,some_emphysema,malignant,benign"))[1]
+    assert sum(image.label == "some_emphysema" for image in four) == 6
+    assert "folders left out: Emphysema: not one of the classes normal, benign, malignant" in found.describe()

@@ -16,6 +16,7 @@ from pathlib import Path
 from urllib.parse import urlparse
 
 import cv2
+import httpx
 import numpy as np
 import pytest
 from conftest import ROOT, dicom_bytes, missing
@@ -993,3 +994,65 @@ def test_arabic_is_complete_and_right_to_left(chromium, demo):
     page.wait_for_selector("#message")
     assert "لم يُحكم على هذه الصورة" in page.inner_text("#message")
     leave(page)
+
+
+# ---------------------------------------------------------------- for everybody
+
+# Rules that axe leaves off: WCAG 2.2's size of targets, labels that say what is read, links of one name.
+RULES = ("target-size", "label-content-name-mismatch", "identical-links-same-purpose")
+SMALL = """() => [...document.querySelectorAll('button, summary, select, input, a[href], [role=slider]')]
+    .filter((e) => e.checkVisibility() && !e.closest('p, li'))
+    .map((e) => [e, (e.closest('label') ?? e).getBoundingClientRect()])
+    .filter(([, box]) => box.width && (box.width < 24 || box.height < 24)).map(([e]) => e.outerHTML.slice(0, 120))"""
+
+
+def violations(page):
+    from axe_playwright_python.base import AXE_SCRIPT
+
+    page.evaluate(AXE_SCRIPT)
+    options = {"resultTypes": ["violations"], "rules": {rule: {"enabled": True} for rule in RULES}}
+    found = page.evaluate("async (options) => (await axe.run(document, options)).violations", options)
+    return [f"{one['id']}: {node['html'][:160]}" for one in found for node in one["nodes"]]
+
+
+@pytest.mark.parametrize(("width", "height", "scheme"), [(1440, 900, "light"), (390, 844, "dark")])
+def test_axe_finds_nothing(chromium, demo, width, height, scheme):
+    page = visit(chromium, demo, width, height, color_scheme=scheme, bypass_csp=True)
+    assert violations(page) == []
+    example(page)
+    page.evaluate("document.querySelectorAll('details').forEach((part) => (part.open = true))")
+    page.click("#about button >> nth=0")
+    page.wait_for_selector(".about table")
+    assert violations(page) == []
+    assert page.evaluate(SMALL) == []
+    leave(page)
+
+
+def test_on_a_phone_picture_verdict_trust_then_take_away(chromium, demo):
+    page = visit(chromium, demo, 390, 844)
+    example(page)
+    tops = [page.locator(part).bounding_box()["y"] for part in ("#ct-stage", "#verdict", "#trust", ".take")]
+    assert tops == sorted(tops)
+    assert page.inner_text("#announcer").startswith(page.inner_text("#verdict strong"))
+    # A message comes into view, wherever the visitor was.
+    page.evaluate("scrollTo(0, 0)")
+    page.click(".examples button >> nth=7")
+    page.wait_for_selector("#message")
+    page.wait_for_function(
+        "() => { const box = document.querySelector('#message').getBoundingClientRect();"
+        "return box.top >= 0 && box.top < innerHeight; }"
+    )
+    leave(page)
+
+
+def test_a_shared_link_says_what_it_is(demo):
+    html = httpx.get(demo.url).text
+    said = dict(re.findall(r'<meta property="((?:og|twitter):[^"]+)" content="([^"]*)">', html))
+    assert said["og:title"] == "Lung-CT slice classifier"
+    assert "Not a medical device" in said["og:description"]
+    assert said["og:url"] == f"{demo.url}/"
+    assert "gradio" not in re.sub(r"gradio_api", "", " ".join(said.values())).lower()
+    picture = httpx.get(said["og:image"])
+    assert (picture.status_code, picture.headers["content-type"]) == (200, "image/png")
+    assert cv2.imdecode(np.frombuffer(picture.content, np.uint8), cv2.IMREAD_COLOR).shape == (630, 1200, 3)
+    assert html.count("og:title") == 1, "Gradio's own tags are gone"

@@ -27,7 +27,7 @@ from demo.server import launch_settings
 from demo.trust import share_interval, trust
 from demo.visit import Shown, Visit
 from demo.waiting import JudgeInWaiting
-from lungcnn import CLASS_COLOURS, CLASSES, LungCNNError, encode_png, read_series, render_overlay
+from lungcnn import CLASSES, LungCNNError, class_colours, encode_png, read_series, render_overlay
 from lungcnn.errors import Reason
 from lungcnn.reading.acquisition import SliceFacts
 from lungcnn.reading.ct_slice import CTSlice
@@ -143,7 +143,7 @@ def test_nothing_of_the_frame_needs_a_blank_line(phantom_slice):
 
 
 def test_bars_keep_the_order_of_the_classes_and_their_numbers():
-    html = views.bars({"malignant": 0.9, "benign": 0.0951, "normal": 0.0049}, "malignant")
+    html = views.bars({"normal": 0.0049, "benign": 0.0951, "malignant": 0.9}, "malignant")
     assert re.findall(r'data-class="(\w+)"', html) == list(CLASSES)
     assert re.findall(r'class="number">([^<]+)<', html) == ["&lt; 1\u00a0%", "10\u00a0%", "90\u00a0%"]
     assert html.count('class="predicted"') == 1
@@ -175,7 +175,7 @@ def test_the_verdict_leads_and_the_set_excludes_nothing(report):
     assert text.index("Flagged as suspicious") < text.index("Most probable class: normal")
     assert "In the prediction set: normal or malignant. Outside it, but not excluded: benign (28\u00a0%)." in text
     assert "Not flagged" in views.result(dataclasses.replace(above, operating_point=0.3, prediction_set=("normal",)))
-    assert "All three classes are in" in views.result(dataclasses.replace(above, prediction_set=CLASSES))
+    assert "All classes are in" in views.result(dataclasses.replace(above, prediction_set=CLASSES))
     assert "prediction-set" not in views.result(dataclasses.replace(above, prediction_set=None))
     assert "Not a medical device" in views.head()
 
@@ -496,7 +496,7 @@ def test_pictures_are_a_list_without_axis_or_result(events, phantom):
     assert texts.LIST_TITLE.format(count=2) in overview
     assert "series-findings" not in overview
     assert 'class="ends"' not in overview
-    drawn = re.findall(r'<path d="(M[^"]+)" class="curve malignant"', overview)
+    drawn = re.findall(r'<path d="(M[^"]+)" class="curve of-malignant"', overview)
     assert drawn[0].count("M") == 2, "a stroke each, joined by no line"
     assert str(shown["slider"]["label"]) == str(label(texts.PICTURE))
 
@@ -585,7 +585,7 @@ def test_profile_and_table_tell_what_was_not_judged(pipeline, phantom):
     assert texts.NOT_JUDGED in html
     assert 'data-slice="0" class="jump"' in html
     assert 'data-slice="1" class="jump"' not in html
-    assert html.count(' class="curve malignant"') == 2  # the curve and its legend
+    assert html.count(' class="curve of-malignant"') == 2  # the curve and its legend
 
 
 def test_a_judge_in_waiting_comes_or_its_error(pipeline):
@@ -618,11 +618,10 @@ def test_examples_have_thumbnails_and_only_one_endpoint_is_public(pipeline, tmp_
 
 
 def test_class_colours_are_said_once():
-    style = (ROOT / "demo" / "style.css").read_text(encoding="utf-8").lower()
-    for name, colour in CLASS_COLOURS.items():
-        assert colour not in style
-        assert f"var(--{name})" in style
-        assert f"--{name}: {colour};" in look()["css"]
+    style = (ROOT / "demo" / "style.css").read_text(encoding="utf-8")
+    for name, colour in class_colours(CLASSES).items():
+        assert f"of-{name}" not in style
+        assert f".fill.of-{name} {{ background: {colour}; }}" in look()["css"]
 
 
 def test_launch_keeps_to_itself():

@@ -1,8 +1,14 @@
 """What one visitor may have going on, and results that nobody reads."""
 
+import asyncio
+import threading
+import time
+
 import pytest
 
+from demo.fair import VISITOR, Gate
 from demo.holding import Holding
+from demo.line import Line
 from demo.rules import Rules, make_rules
 from demo.shares import UNREAD, Shares
 from demo.visit import Shown, Stack, Visit
@@ -78,12 +84,56 @@ def test_sessions_hold_so_much_and_the_largest_go_first(phantom_slice, monkeypat
     assert sum(visit.dropped for visit in others) == 3
 
 
-def test_gradio_forgets_results_that_nobody_reads():
-    import asyncio
+def test_threads_of_visitors_take_turns():
+    gate, done, let = Gate(1), [], threading.Event()
 
+    def work(visitor):
+        VISITOR.set(visitor)
+        with gate.place():
+            let.wait()
+            done.append(visitor)
+
+    threads = [threading.Thread(target=work, args=(who,)) for who in (*"aaaaa", "b", "c", "c")]
+    for thread in threads:
+        thread.start()
+        time.sleep(0.01)
+    let.set()
+    for thread in threads:
+        thread.join()
+    assert "".join(done) == "aabcacaa"
+    assert gate._free == 1
+
+
+def test_who_has_nothing_going_on_gets_a_place_at_once():
+    async def story():
+        line, done = Line(8), []
+
+        def work(name):
+            done.append(name)
+            while not go.is_set():
+                time.sleep(0.01)
+            return VISITOR.get()
+
+        many = [asyncio.ensure_future(line.call("many", work, "many")) for _ in range(20)]
+        await asyncio.sleep(0.05)
+        few = asyncio.ensure_future(line.call("few", work, "few"))
+        await asyncio.sleep(0.05)
+        started = list(done)
+        go.set()
+        assert await few == "few"
+        assert set(await asyncio.gather(*many)) == {"many"}
+        return started, line
+
+    go = threading.Event()
+    started, line = asyncio.run(story())
+    assert started == ["many"] * 6 + ["few"]
+    assert (line._free, dict(line._held), line._waiting) == (8, {}, [])
+
+
+def test_gradio_forgets_results_that_nobody_reads():
     import gradio as gr
 
-    from demo.gradio_internals import forget_unread, live_events
+    from demo.gradio_internals import events_of, forget_unread
 
     with gr.Blocks() as page:
         gr.Button()
@@ -98,7 +148,7 @@ def test_gradio_forgets_results_that_nobody_reads():
 
     queue.event_ids_to_events["three-event"] = Event
     app = type("App", (), {"get_blocks": staticmethod(lambda: page)})
-    assert live_events(app) == {"one-event", "two-event", "three-event"}
+    assert events_of(app) == ({"three-event"}, {"one-event", "two-event", "three-event"})
     asked = []
     forget_unread(page, lambda over: asked.append(over) or ["one"])
     assert asked == [{"one": {"one-event"}, "two": {"two-event"}}]

@@ -9,7 +9,7 @@ from lungcnn.cli import main
 from lungcnn.dataset.crops import crop_dataset
 from lungcnn.dataset.folder import read_dataset
 from lungcnn.dataset.near_duplicates import perceptual_hashes
-from lungcnn.errors import DatasetError, UsageError
+from lungcnn.errors import DatasetError
 from lungcnn.evaluation.evaluate import evaluate_localization, evaluate_model
 from lungcnn.evaluation.leak_guard import seen_in_training
 from lungcnn.evaluation.plots import write_figures
@@ -135,13 +135,6 @@ def test_figures_are_drawn(untrained, crop_set, tmp_path):
     assert [path.name for path in paths] == ["roc.png", "reliability.png", "confusion.png", "risk-coverage.png"]
     for path in paths:
         assert cv2.imread(str(path)).std() > 5
-
-
-def test_figures_of_a_fourth_class_are_refused_in_a_sentence(tmp_path, monkeypatch):
-    monkeypatch.setattr("lungcnn.evaluation.plots.CLASSES", ("normal", "benign", "malignant", "emphysema"))
-    with pytest.raises(UsageError, match=r"there are normal, benign, malignant, emphysema\. Give the others a colour"):
-        write_figures(None, tmp_path / "figures")
-    assert not (tmp_path / "figures").exists()
 
 
 def test_the_cards_command_runs_as_printed(tmp_path):

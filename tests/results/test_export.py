@@ -92,7 +92,7 @@ def test_the_page_tells_the_result_its_checks_and_what_it_is_not_for(phantom_sli
         checks.sentence.split(";")[0],
         f"Evidence for {report.prediction}, Grad-CAM (Selvaraju 2017)",
         "Something <odd> & so on.",
-        "All three classes are in the prediction set: on this slice the model abstains.",
+        "All classes are in the prediction set: on this slice the model abstains.",
         warned.verdict.sentence,
     ):
         assert expected in text

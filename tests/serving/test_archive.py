@@ -22,7 +22,7 @@ from lungcnn.serving.archive import score
 from lungcnn.serving.archive.decoding import decoded
 from lungcnn.serving.archive.listing import list_files, read_file
 from lungcnn.serving.archive.score import ENGINES, score_archive
-from lungcnn.serving.archive.table import COLUMNS, Parts, read_table, row
+from lungcnn.serving.archive.table import Parts, columns, read_table, row
 
 
 @pytest.fixture(scope="module")
@@ -56,9 +56,9 @@ def rows_of(out: Path) -> list[dict]:
 
 
 def assert_same(found: list[dict], expected: list[dict]):
-    assert [list(one) for one in found] == [list(COLUMNS)] * len(found)
+    assert [list(one) for one in found] == [list(columns())] * len(found)
     for one, other in zip(found, expected, strict=True):
-        for name in COLUMNS:
+        for name in columns():
             same = pytest.approx(other[name], abs=2e-5) if name.startswith("probability") else other[name]
             assert one[name] == same, (name, one["file"])
 

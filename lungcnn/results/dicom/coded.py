@@ -19,13 +19,14 @@ def code(value: str, meaning: str) -> CodedConcept:
 
 
 def class_code(name: str) -> CodedConcept:
-    """SNOMED CT's code of one of the three classes."""
+    """SNOMED CT's code of normal, benign and malignant; one of ours for a class of another name."""
     from highdicom.sr import CodedConcept
     from pydicom.sr.codedict import codes
 
     if name == "normal":
         return CodedConcept("17621005", "SCT", "Normal")
-    return CodedConcept.from_code(codes.SCT.Benign if name == "benign" else codes.SCT.Malignant)
+    known = {"benign": codes.SCT.Benign, "malignant": codes.SCT.Malignant}
+    return CodedConcept.from_code(known[name]) if name in known else code(f"CLASS_{name}", name.capitalize())
 
 
 def number(value_of: str, meaning: str, value: float, in_mm: bool = False) -> Measurement:

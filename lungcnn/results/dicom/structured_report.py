@@ -132,7 +132,7 @@ def _finding_group(
     finding: Finding, name: str, model: ModelInfo, images: list | None
 ) -> MeasurementsAndQualitativeEvaluations:
     numbers = [
-        number("P_FINDING", "Probability of malignant", finding.malignant),
+        number("P_FINDING", f"Probability of {finding.class_name}", finding.malignant),
         number("SHARE", "Share of its slice's evidence", finding.evidence_share),
         number("PEAK_X", "Strongest at x, in pixels", finding.peak_xy[0]),
         number("PEAK_Y", "Strongest at y, in pixels", finding.peak_xy[1]),

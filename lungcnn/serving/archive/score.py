@@ -64,11 +64,12 @@ def score_archive(
     if engine not in ENGINES:
         raise UsageError(f"There is no engine '{engine}'. Accepted: {', '.join(ENGINES)}.")
     files = list_files(source)
-    with Parts(out) as parts:
-        from lungcnn.model.card import default_model_path, load_card
+    from lungcnn.model.card import default_model_path, load_card
 
-        model = Path(model) if model else default_model_path()
-        parts.check_model(load_card(model).sha256)
+    model = Path(model) if model else default_model_path()
+    card = load_card(model)
+    with Parts(out, card.classes) as parts:
+        parts.check_model(card.sha256)
         done = parts.done(retry_errors)
         todo = [file for file in files if printable_name(file) not in done]
         on_start(len(files), len(files) - len(todo))

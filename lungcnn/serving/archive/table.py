@@ -6,31 +6,37 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from lungcnn.classes import CLASSES
+from lungcnn.classes import CLASSES, Classes
 from lungcnn.errors import OutputError, UsageError
 from lungcnn.results.slice_report import SliceReport
 from lungcnn.system import write_whole
 
 PART_FILES = 256
 FORMATS = {".parquet": "Parquet", ".csv": "CSV", ".jsonl": "JSON lines"}
-# The record of `predict --json`, flattened; lists are joined by spaces, none of their items holds one.
-COLUMNS = {
-    "file": "string",
-    "index": "int32",
-    "status": "string",
-    "reasons": "string",
-    "message": "string",
-    "warnings": "string",
-    "prediction": "string",
-    **{f"probability_{name}": "float64" for name in CLASSES},
-    "prediction_set": "string",
-    "model": "string",
-    "model_sha256": "string",
-}
+
+
+def columns(classes: Classes = CLASSES) -> dict[str, str]:
+    """The table's columns for a model of these classes, with the names of Arrow's types.
+
+    They are the record of `predict --json`, flattened; lists are joined by spaces, none of their items holds one.
+    """
+    return {
+        "file": "string",
+        "index": "int32",
+        "status": "string",
+        "reasons": "string",
+        "message": "string",
+        "warnings": "string",
+        "prediction": "string",
+        **{f"probability_{name}": "float64" for name in classes},
+        "prediction_set": "string",
+        "model": "string",
+        "model_sha256": "string",
+    }
 
 
 def row(file: str, report: SliceReport) -> dict:
-    """One row of the table: the values of `COLUMNS`."""
+    """One row of the table: the values of `columns`."""
     record = report.to_json(file)
     chances, chosen = record["probabilities"] or {}, record["prediction_set"]
     return {
@@ -41,7 +47,7 @@ def row(file: str, report: SliceReport) -> dict:
         "message": " ".join(reason["message"] for reason in record["reasons"]),
         "warnings": " ".join(warning["code"] for warning in record["warnings"]),
         "prediction": record["prediction"],
-        **{f"probability_{name}": chances.get(name) for name in CLASSES},
+        **{f"probability_{name}": chances.get(name) for name in report.classes},
         "prediction_set": None if chosen is None else " ".join(chosen),
         "model": record["model"]["name"],
         "model_sha256": record["model"]["sha256"],
@@ -51,8 +57,9 @@ def row(file: str, report: SliceReport) -> dict:
 class Parts:
     """The table and the parts of it that are done; every file here is whole or not there."""
 
-    def __init__(self, out: Path):
+    def __init__(self, out: Path, classes: Classes = CLASSES):
         self.out = out
+        self._schema = _schema(classes)
         self.folder = out.with_name(f"{out.name}.parts")
         self._lock = FileLock(self.folder / ".lock")
 
@@ -82,7 +89,9 @@ class Parts:
         """What is done: the table, where there is one, and the parts."""
         import pyarrow.parquet as pq
 
-        return ([read_table(self.out)] if self.out.exists() else []) + [pq.read_table(path) for path in self._paths()]
+        return ([read_table(self.out, self._schema)] if self.out.exists() else []) + [
+            pq.read_table(path) for path in self._paths()
+        ]
 
     def check_model(self, sha256: str) -> None:
         """Raises `UsageError` where rows of another model are there already."""
@@ -110,13 +119,13 @@ class Parts:
 
         taken = [int(path.stem.removeprefix("part-")) for path in self._paths()]
         path = self.folder / f"part-{max(taken, default=-1) + 1:06d}.parquet"
-        _write_whole(path, lambda draft: pq.write_table(_table(rows), draft))
+        _write_whole(path, lambda draft: pq.write_table(_table(rows, self._schema), draft))
 
     def finish(self) -> dict[str, int]:
         """Make the table of what there is, in order of file and frame; returns its rows by status."""
         import pyarrow as pa
 
-        table = pa.concat_tables([_table([]), *_newest(self.tables())])
+        table = pa.concat_tables([_table([], self._schema), *_newest(self.tables())])
         table = table.sort_by([("file", "ascending"), ("index", "ascending")])
         if self._paths() or not self.out.exists():
             _write_whole(self.out, lambda draft: _write_table(table, draft))
@@ -133,16 +142,16 @@ def _write_whole(path: Path, write: Callable[[Path], object]) -> None:
         raise OutputError(f"{path} could not be written: {error.strerror or error}.") from None
 
 
-def _schema():
+def _schema(classes: Classes):
     import pyarrow as pa
 
-    return pa.schema([(name, getattr(pa, kind)()) for name, kind in COLUMNS.items()])
+    return pa.schema([(name, getattr(pa, kind)()) for name, kind in columns(classes).items()])
 
 
-def _table(rows: Sequence[dict]):
+def _table(rows: Sequence[dict], schema):
     import pyarrow as pa
 
-    return pa.Table.from_pylist(list(rows), schema=_schema())
+    return pa.Table.from_pylist(list(rows), schema=schema)
 
 
 def _newest(tables: Sequence) -> list:
@@ -177,23 +186,30 @@ def _write_table(table, path: Path) -> None:
                 stream.write(json.dumps(record, ensure_ascii=False) + "\n")
 
 
-def read_table(path: Path):
-    """A table of `COLUMNS` as a `pyarrow.Table`. Raises `UsageError` for a file that this command didn't write."""
+def read_table(path: Path, schema=None):
+    """A table of a schema (None: that of the usual classes) as a `pyarrow.Table`.
+
+    Raises `UsageError` for a file that this command didn't write, for a model of these classes.
+    """
     import pyarrow as pa
 
+    schema = schema or _schema(CLASSES)
     try:
         if path.suffix.lower() == ".parquet":
             import pyarrow.parquet as pq
 
-            return pq.read_table(path, columns=list(COLUMNS)).cast(_schema())
+            return pq.read_table(path, columns=schema.names).cast(schema)
         if path.suffix.lower() == ".csv":
             from pyarrow import csv
 
             # Written so that an empty string is quoted and a null is not.
             options = csv.ConvertOptions(
-                column_types=_schema(), strings_can_be_null=True, quoted_strings_can_be_null=False
+                column_types=schema, strings_can_be_null=True, quoted_strings_can_be_null=False
             )
-            return csv.read_csv(path, convert_options=options).select(list(COLUMNS))
-        return _table([json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()])
+            return csv.read_csv(path, convert_options=options).select(schema.names)
+        return _table([json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()], schema)
     except (pa.ArrowException, ValueError, KeyError, OSError):
-        raise UsageError(f"{path} is not a table that this command wrote. Give another --out, or remove it.") from None
+        raise UsageError(
+            f"{path} is not a table that this command wrote for a model of these classes. Give another "
+            "--out, or remove it."
+        ) from None

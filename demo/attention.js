@@ -1,0 +1,37 @@
+// What is said is brought to where the eye and the ear are: a message or the progress of work comes into view, and a
+// line for screen readers, which stays on the page as what they listen to has to, repeats what is new.
+"use strict";
+
+(() => {
+  let last = "";
+
+  /** What a listener should hear: a message, the verdict, or the step that is under way. */
+  function news(result) {
+    const said = result.querySelector("#message, #verdict, .steps .now, .working h2");
+    return said ? said.innerText.replace(/\s+/g, " ").trim() : "";
+  }
+
+  /** What Gradio and Markdown leave out: a name that is what is read, and tables that can be scrolled by keys. */
+  function mend() {
+    document.querySelector("#upload button[aria-dropeffect][aria-label]")?.removeAttribute("aria-label");
+    for (const table of document.querySelectorAll(".about table:not([tabindex])")) table.tabIndex = 0;
+  }
+
+  function attend() {
+    mend();
+    const result = document.getElementById("result");
+    const announcer = document.getElementById("announcer");
+    if (!result || !announcer) return;
+    const text = news(result);
+    if (text === last) return;
+    last = text;
+    if (!result.querySelector("#message")) announcer.textContent = text; // an alert speaks for itself
+    const shown = result.querySelector("#message, .working");
+    if (!shown) return;
+    const { top, bottom } = shown.getBoundingClientRect();
+    const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
+    if (top < 0 || bottom > innerHeight) shown.scrollIntoView({ block: "center", behavior: still ? "auto" : "smooth" });
+  }
+
+  new MutationObserver(attend).observe(document.documentElement, { childList: true, subtree: true });
+})();

@@ -1,0 +1,223 @@
+"""Clients who mean no good, for `tools/load.py --hostile`: each does one thing for as long as it is let.
+
+Whatever they send, the demo is to answer with a sentence or to close the connection; `Said` counts what it said.
+"""
+
+import asyncio
+import io
+import json
+import os
+import random
+import struct
+import time
+import zipfile
+import zlib
+from collections import Counter
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, field
+from functools import cache
+from urllib.parse import urlparse
+
+import httpx
+
+API = "/gradio_api/"
+LONGEST = 90  # seconds after which a request of ours counts as never answered
+
+
+@dataclass
+class Said:
+    """What hostile clients were answered, by what they did.
+
+    Attributes:
+        wrong: answers that should not be: errors of the server, or what should have been refused.
+    """
+
+    counts: Counter[str] = field(default_factory=Counter)
+    wrong: list[str] = field(default_factory=list)
+
+
+def client(url: str, number: int, net: int = 2) -> httpx.AsyncClient:
+    """A client who comes from an address of his own on this machine."""
+    transport = httpx.AsyncHTTPTransport(local_address=f"127.0.{net}.{number % 250 + 1}")
+    return httpx.AsyncClient(base_url=url, timeout=LONGEST, transport=transport)
+
+
+# ---------------------------------------------------------------- what they do
+
+
+async def half_sent(url: str, said: Said, until: float, example: bytes) -> None:
+    """Requests whose heads never end, hundreds at a time."""
+    where = urlparse(url)
+    while time.perf_counter() < until:
+        opened = []
+        for _ in range(200):
+            try:
+                _, writer = await asyncio.open_connection(where.hostname, where.port, local_addr=("127.0.2.1", 0))
+                writer.write(b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n")
+                opened.append(writer)
+            except OSError:
+                said.counts["half-sent: not taken"] += 1
+        await asyncio.sleep(3)
+        said.counts["half-sent: opened"] += len(opened)
+        for writer in opened:
+            writer.transport.abort()
+
+
+async def stalled_uploads(url: str, said: Said, until: float, example: bytes) -> None:
+    """Uploads that stand still after some megabytes."""
+    where = urlparse(url)
+    head = (
+        f"POST {API}upload HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: multipart/form-data; boundary=x\r\n"
+        "Content-Length: 400000000\r\n\r\n--x\r\n"
+        'Content-Disposition: form-data; name="files"; filename="a"\r\n\r\n'
+    ).encode()
+    writers = []
+    for number in range(36):
+        _, writer = await asyncio.open_connection(where.hostname, where.port, local_addr=(f"127.0.2.{number + 2}", 0))
+        writer.write(head + bytes(8 * 2**20))
+        writers.append(writer)
+        said.counts["stalled uploads"] += 1
+    while time.perf_counter() < until:
+        await asyncio.sleep(0.5)
+    for writer in writers:
+        writer.transport.abort()
+
+
+async def bad_files(url: str, said: Said, until: float, example: bytes) -> None:
+    """Damaged and lying files through the API."""
+    rng = random.Random(7)
+    async with client(url, 60) as http:
+        while time.perf_counter() < until:
+            for kind, content in (("mutated", mutated(example, rng)), ("text", b"no slice"), ("bomb", bomb())):
+                await _explain(http, said, kind, content)
+
+
+async def large_pictures(url: str, said: Said, until: float, example: bytes) -> None:
+    """Small files of many pixels, each asked about and never read."""
+    async with client(url, 61) as http:
+        while time.perf_counter() < until:
+            ticket = await _upload(http, picture(4096))
+            if ticket:
+                answer = await http.post(API + "call/explain", json={"data": [_file(ticket), "", ""]})
+                said.counts[f"unread results: {answer.status_code}"] += 1
+            await asyncio.sleep(0.1)
+
+
+async def paths(url: str, said: Said, until: float, example: bytes) -> None:
+    """Files of the machine, addresses, routes and names that nobody should reach."""
+    asked = [
+        *((API + "file=" + path) for path in ("/etc/passwd", url + "/x.html", "/proc/self/environ")),
+        *(API + path for path in ("proxy=http://127.0.0.1/", "deep_link", "heartbeat/" + "x" * 2000, "queue/status")),
+        *("/monitoring", "/?deep%5flink=x", API + "upload_progress?upload_id=" + "x" * 60_000),
+    ]
+    async with client(url, 62) as http:
+        while time.perf_counter() < until:
+            answers = [await http.get(path) for path in asked]
+            named = ("/etc/passwd", "/tmp/x/.lock", "http://127.0.0.1/")  # noqa: S108
+            calls = [*(json.dumps({"data": [_file(path), "", ""]}) for path in named), "[" * 100_000]
+            answers += [await http.post(API + "call/explain", content=call) for call in calls]
+            for answer in answers:
+                said.counts[f"paths: {answer.status_code}"] += 1
+                if not 400 <= answer.status_code < 500:
+                    said.wrong.append(f"{answer.request.url!s:.80}: {answer.status_code}")
+            await asyncio.sleep(0.2)
+
+
+async def many_files(url: str, said: Said, until: float, example: bytes) -> None:
+    """Thousands of one-byte files that nobody asks for."""
+    async with client(url, 63) as http:
+        while time.perf_counter() < until:
+            files = [("files", ("x", b"x")) for _ in range(900)]
+            answer = await http.post(API + "upload", files=files)
+            said.counts[f"many files: {answer.status_code}"] += 1
+            if answer.status_code >= 500 and answer.status_code != 503:
+                said.wrong.append(f"many files: {answer.status_code}")
+
+
+CLIENTS: list[Callable[[str, Said, float, bytes], Coroutine]] = [
+    half_sent,
+    stalled_uploads,
+    bad_files,
+    large_pictures,
+    paths,
+    many_files,
+]
+
+
+async def attack(url: str, said: Said, until: float, example: bytes) -> None:
+    """All of them at once; one that is thrown out comes back."""
+
+    async def again(one) -> None:
+        while time.perf_counter() < until:
+            try:
+                await one(url, said, until, example)
+            except (httpx.HTTPError, OSError) as error:
+                said.counts[f"{one.__name__}: {type(error).__name__}"] += 1
+                await asyncio.sleep(0.5)
+
+    await asyncio.gather(*map(again, CLIENTS))
+
+
+# ---------------------------------------------------------------- what they send
+
+
+def mutated(example: bytes, rng: random.Random) -> bytes:
+    """An example slice with some bytes changed and its end cut off."""
+    found = bytearray(example)
+    for _ in range(rng.randrange(1, 40)):
+        found[rng.randrange(min(len(found), 4000))] = rng.randrange(256)
+    return bytes(found[: rng.randrange(200, len(found))])
+
+
+@cache
+def bomb() -> bytes:
+    """A zip of half a megabyte that unfolds to 512 MiB."""
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
+        for number in range(8):
+            archive.writestr(f"{number}.dcm", bytes(64 * 2**20))
+    return stream.getvalue()
+
+
+@cache
+def picture(side: int) -> bytes:
+    """A PNG of one grey level."""
+
+    def chunk(name: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+
+    head = struct.pack(">IIBBBBB", side, side, 8, 0, 0, 0, 0)
+    rows = zlib.compress((b"\0" + b"\x80" * side) * side, 9)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
+
+
+async def _explain(http: httpx.AsyncClient, said: Said, kind: str, content: bytes) -> None:
+    ticket = await _upload(http, content)
+    if ticket is None:
+        said.counts[f"{kind}: no room"] += 1
+        await asyncio.sleep(0.5)
+        return
+    answer = await http.post(API + "call/explain", json={"data": [_file(ticket), "", ""]})
+    if answer.status_code != 200:
+        said.counts[f"{kind}: {answer.status_code}"] += 1
+        await asyncio.sleep(0.5)
+        return
+    text = (await http.get(f"{API}call/explain/{answer.json()['event_id']}")).text
+    outcome = "a sentence" if '"error": "' in text or '"status": "' in text else "nothing"
+    said.counts[f"{kind}: {outcome}"] += 1
+    if outcome == "nothing":
+        said.wrong.append(f"{kind}: {text[-200:]}")
+
+
+async def _upload(http: httpx.AsyncClient, content: bytes) -> str | None:
+    answer = await http.post(API + "upload", files={"files": ("slice", content)})
+    return answer.json()[0] if answer.status_code == 200 else None
+
+
+def _file(path: str) -> dict:
+    return {"path": path, "meta": {"_type": "gradio.FileData"}}
+
+
+def open_files(pid: int) -> int:
+    """Of a process."""
+    return len(os.listdir(f"/proc/{pid}/fd"))
