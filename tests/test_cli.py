@@ -325,11 +325,12 @@ def test_a_slice_that_nobody_foresaw_is_one_record(run, monkeypatch):
     assert "PATIENT" not in result.output
 
 
-def test_a_full_standard_output_is_one_sentence(untrained):
-    command = [sys.executable, "-m", "lungcnn", "predict", "--no-checks", "--quiet", "--model", str(untrained)]
+@pytest.mark.parametrize("what", [("--no-checks", "--quiet", "examples/apex-normal.dcm"), ("--help",)])
+def test_a_full_standard_output_is_one_sentence(untrained, what):
+    command = [sys.executable, "-m", "lungcnn", "predict", "--model", str(untrained)]
     with open("/dev/full", "w") as full:
         done = subprocess.run(
-            [*command, "examples/apex-normal.dcm"],
+            [*command, *what],
             cwd=ROOT,
             stdout=full,
             stderr=subprocess.PIPE,

@@ -9,9 +9,9 @@ from pathlib import Path
 
 def main() -> None:
     """Serve the pipe that is open under HANDLE."""
-    from demo.memory import keep_few_arenas
-    from demo.private_logs import hush
-    from demo.worker.server import serve
+    from ..memory import keep_few_arenas
+    from ..private_logs import hush
+    from .server import serve
 
     handle, beat, threads, model = sys.argv[1:5]
     hush()

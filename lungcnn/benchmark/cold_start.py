@@ -102,6 +102,11 @@ def _time_page(command: list[str]) -> float:
         return time.perf_counter() - start
 
 
+def _demo() -> str:
+    """The demo's package: beside this one in a checkout, or installed under a name of its own."""
+    return "demo" if (Path(__file__).parents[2] / "demo").is_dir() else "lungcnn_demo"
+
+
 def _time_program(code: str, *arguments: str) -> tuple[float, float]:
     """Seconds from the start of Python to the program's end, and its largest resident memory in MiB."""
     command = [sys.executable, "-c", code + MEASURED, *arguments]
@@ -116,7 +121,7 @@ def _time_program(code: str, *arguments: str) -> tuple[float, float]:
 
 def _time_demo(model: Path | None, content: bytes) -> tuple[float, float]:
     port = _free_port()
-    command = [sys.executable, "-m", "demo", "--port", str(port), *(["--model", str(model)] if model else [])]
+    command = [sys.executable, "-m", _demo(), "--port", str(port), *(["--model", str(model)] if model else [])]
     with _started(command) as (start, _):
         _await_page(port)
         page = time.perf_counter() - start
