@@ -187,11 +187,16 @@ def _serve(
 ):
     # The model loads in a process of its own, while this one imports Gradio.
     from . import texts
+    from .memory import keep_few_arenas
     from .waiting import judge_elsewhere
 
+    keep_few_arenas()
     waiting = judge_elsewhere(model, max_concurrency)
     from .examples import find_examples
-    from .page import build_demo, look
+    from .gradio_internals import without_pyarrow
+
+    with without_pyarrow():
+        from .page import build_demo, look
     from .rules import make_rules
     from .server import keep_tidy, launch_settings, open_tunnel
 

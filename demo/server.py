@@ -64,7 +64,7 @@ def open_tunnel(page, rules: Rules) -> str | None:
     return found._replace(scheme="https").geturl()
 
 
-def keep_tidy(page, rules: Rules, every: float = 30, age: float = 60) -> None:
+def keep_tidy(page, rules: Rules, every: float = 5, age: float = 10) -> None:
     """Forget what nobody comes for, for as long as the demo runs.
 
     Uploads and results that were not fetched or read, sessions in which nothing is shown, what Gradio notes of uploads.

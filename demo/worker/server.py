@@ -112,9 +112,6 @@ class Methods:
         # What reading imports later is imported now: beside the model's long import it would wait for it.
         import cv2  # noqa: F401
         import PIL.Image  # noqa: F401
-        import pydicom.encaps
-        import pydicom.filereader
-        import pydicom.pixels  # noqa: F401
 
         self._deposits = Deposits()
 
