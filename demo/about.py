@@ -2,7 +2,6 @@
 
 from html import escape
 
-from demo import texts
 from lungcnn import (
     ModelCard,
     baselines_table,
@@ -13,6 +12,8 @@ from lungcnn import (
     shortcut_sentence,
     split_in_words,
 )
+
+from . import texts
 
 
 def measured(card: ModelCard | None) -> str:

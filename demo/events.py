@@ -10,15 +10,6 @@ from pathlib import Path
 
 import gradio as gr
 
-from demo import intake, series_view, texts, viewer, views
-from demo.examples import Truth, truth_of
-from demo.feed import SliceFeed
-from demo.line import Changes, Steps
-from demo.outgoing import give
-from demo.trust import trust
-from demo.visit import Shown, Stack, Superseded, Turn, Visit
-from demo.waiting import JudgeInWaiting
-from demo.worker.deposits import Upload
 from lungcnn import (
     DEFAULT_METHOD,
     CTSlice,
@@ -31,6 +22,16 @@ from lungcnn import (
     encode_png,
     render_overlay,
 )
+
+from . import intake, series_view, texts, viewer, views
+from .examples import Truth, truth_of
+from .feed import SliceFeed
+from .line import Changes, Steps
+from .outgoing import give
+from .trust import trust
+from .visit import Shown, Stack, Superseded, Turn, Visit
+from .waiting import JudgeInWaiting
+from .worker.deposits import Upload
 
 PREDICTED = ""  # the choice of a class that follows the slice
 _ZIP = b"PK"

@@ -12,13 +12,14 @@ import struct
 import weakref
 from concurrent.futures import ThreadPoolExecutor
 
-from demo import texts, viewer, views
-from demo.packing import pack
-from demo.trust import trust
-from demo.visit import Shown
-from demo.waiting import JudgeInWaiting
-from demo.worker.deposits import Upload
 from lungcnn import DEFAULT_METHOD, METHODS, LungCNNError, ModelCard, Series
+
+from . import texts, viewer, views
+from .packing import pack
+from .trust import trust
+from .visit import Shown
+from .waiting import JudgeInWaiting
+from .worker.deposits import Upload
 
 AT_ONCE, MOST_WAITING = 2, 12
 _PATH = re.compile(r"/slices/([0-9a-f]{32})/(\d{1,5})/([a-z-]{1,40})", re.ASCII)

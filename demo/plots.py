@@ -6,9 +6,10 @@ pictures would keep their colours when the page turns dark.
 
 from html import escape
 
-from demo import texts
-from demo.views import percent
 from lungcnn import ModelCard
+
+from . import texts
+from .views import percent
 
 SIDE, MARGIN = 220, 34
 

@@ -4,9 +4,10 @@ from collections.abc import Iterator
 from html import escape
 from itertools import groupby
 
-from demo import texts
-from demo.views import class_name, percent
 from lungcnn import SeriesReport, SliceReport
+
+from . import texts
+from .views import class_name, percent
 
 
 def table(report: SeriesReport) -> str:

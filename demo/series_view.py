@@ -4,10 +4,11 @@ from html import escape
 
 import numpy as np
 
-from demo import texts
-from demo.series_table import table
-from demo.views import class_name, percent
 from lungcnn import ModelCard, Reading, SeriesReport
+
+from . import texts
+from .series_table import table
+from .views import class_name, percent
 
 FINDINGS = 5  # listed at once
 # The plot is stretched to the page's width; its labels are not, so that they can be read on a phone.

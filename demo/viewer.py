@@ -7,10 +7,11 @@ from html import escape
 import cv2
 import numpy as np
 
-from demo.packing import pack
-from demo.views import percent
-from demo.visit import Shown
 from lungcnn import DEFAULT_METHOD, METHODS, CTSlice
+
+from .packing import pack
+from .views import percent
+from .visit import Shown
 
 # Larger pictures are reduced for the screen; results and exports keep every pixel.
 LARGEST_SIDE = 1600

@@ -4,9 +4,10 @@ import base64
 import json
 from html import escape
 
-from demo import texts
-from demo.say import attribute, say
 from lungcnn import COLOUR_MAPS, SIGNS, WINDOWS, colour_table
+
+from . import texts
+from .say import attribute, say
 
 _SIDES = "".join(f'<span id="ct-{side}" class="ct-side" hidden></span>' for side in ("left", "right", "top", "bottom"))
 

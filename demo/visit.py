@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from demo import texts
-from demo.examples import Truth
-from demo.holding import holding
-from demo.worker.deposits import Upload
 from lungcnn import CTSlice, Reading, Series, SeriesReport, SliceReport, UnreadableFileError
 
 if TYPE_CHECKING:
-    from demo.feed import SliceFeed
+    from .feed import SliceFeed
+from . import texts
+from .examples import Truth
+from .holding import holding
+from .worker.deposits import Upload
 
 DELIVERY_SECONDS = 2  # for a browser that went away in the middle
 
