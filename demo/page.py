@@ -143,7 +143,12 @@ def _layout(examples: list[Example], card: ModelCard | None, dicom_results: bool
 
 
 def _example_button(example: Example) -> gr.Button:
-    return gr.Button(label(example.title), icon=icon(example.thumbnail, "example.png"), size="sm")
+    return gr.Button(
+        label(example.title),
+        icon=icon(example.thumbnail, "example.png"),
+        size="sm",
+        elem_id=f"example-{example.path.stem}",
+    )
 
 
 def _series_panel() -> dict[str, Any]:

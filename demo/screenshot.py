@@ -28,7 +28,7 @@ def main(out, example, chromium):
             flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
             browser = playwright.chromium.launch(executable_path=chromium, args=flags)
             page = browser.new_page(viewport={"width": 1440, "height": 900})
-            page.goto(found.group())
+            page.goto(found.group().rstrip("/") + "/?example=none")
             page.click(f".examples button:has-text('{example}')")
             page.wait_for_selector("#numbers", state="attached", timeout=120_000)  # the checks are there
             page.mouse.move(5, 5)

@@ -195,7 +195,7 @@ def test_nothing_of_an_upload_in_the_page_its_storage_or_its_downloads(served, f
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         context = browser.new_context(accept_downloads=True)
         page = context.new_page()
-        page.goto(served.url)
+        page.goto(served.url + "/?example=none")
         page.wait_for_selector(".examples button")
         for name, content in files.items():
             if name == "empty":

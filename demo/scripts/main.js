@@ -46,6 +46,7 @@ function takeMap(text) {
 
 // Whoever clicked an example has the result before them: the space bar is the heatmap's, not the example's again.
 function comeToView() {
+  if (now.unasked) return;
   const focus = document.activeElement;
   if (focus && focus !== document.body && !focus.closest(".examples, #upload")) return;
   el("ct-stage").focus({ preventScroll: true });

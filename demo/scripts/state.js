@@ -12,6 +12,7 @@ export const now = {
   cursor: null, // the pointer's place on the stage
   ruler: null, // {slice, from, to} in the slice's pixels
   stack: null, // the series: {token, count, index, ordered}
+  unasked: false, // shown without anyone having asked for it
   moving: false, // scrolled through: drawn quickly, and once more at rest
 };
 

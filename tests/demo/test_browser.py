@@ -75,13 +75,13 @@ class Watch:
             self.posts.append(request.url)
 
 
-def visit(chromium, demo, width=1440, height=900, **options):
+def visit(chromium, demo, width=1440, height=900, address="?example=none", **options):
     """A fresh visitor's page; afterwards nothing was asked of another host, and the console shows no error."""
     context = chromium.new_context(viewport={"width": width, "height": height}, **options)
     context.set_default_timeout(WAIT)
     page = context.new_page()
     page.watch = Watch(page)
-    page.goto(demo.url)
+    page.goto(demo.url + address)
     page.wait_for_selector("#ct-stage")
     return page
 
@@ -211,7 +211,7 @@ def test_before_the_model_is_there_visitors_are_told_and_stand_in_line(chromium,
     try:
         pages = [chromium.new_page() for _ in range(4)]
         for page in pages:
-            page.goto(url)
+            page.goto(url + "?example=none")
             page.wait_for_selector("#warming", timeout=WAIT)
             assert "No slice yet" in page.inner_text("#ct-stage")
             assert page.query_selector("input[name=ct-window]:enabled") is None
@@ -239,6 +239,26 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
+
+
+def test_a_link_opens_an_example_and_loading_again_keeps_it(chromium, demo):
+    page = visit(chromium, demo, address="")
+    checked(page)  # a first visitor sees an example that is judged
+    assert "example=" not in page.url
+    page.click("#example-heart-chest-wall-mass")
+    checked(page)
+    page.get_by_label("benign", exact=True).check()
+    page.check("input[name=ct-window][value=bone]", force=True)
+    page.wait_for_url("**/?example=heart-chest-wall-mass&class=benign&window=bone")
+    page.reload()
+    page.wait_for_function(
+        "() => document.querySelector('#ct-caption')?.textContent === 'Evidence for benign · Grad-CAM' && "
+        "document.querySelector('#ct-centre').value === '400'",
+        timeout=WAIT,
+    )
+    drop(page, MASS)
+    page.wait_for_url("**/")  # an upload is not named
+    leave(page)
 
 
 # ---------------------------------------------------------------- the viewer
