@@ -11,6 +11,8 @@ export function toggle(id) {
   redraw();
 }
 
+const NARROW = 700;
+
 // The picture as it was at first; what is shown of the model stays.
 export function reset() {
   if (!now.slice) return;
@@ -35,6 +37,7 @@ const ACTS = {
 
 export function listenControls() {
   const stage = el("ct-stage");
+  if (innerWidth < NARROW) ACTS["ct-help"](); // where there are no keys they are not listed
   el("ct").addEventListener("input", (event) => {
     const { name, id, value } = event.target;
     if (id === "ct-slice") {
