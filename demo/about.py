@@ -3,8 +3,6 @@
 from itertools import groupby
 from typing import NamedTuple
 
-from demo import texts
-from demo.say import say
 from lungcnn import (
     ModelCard,
     baselines_table,
@@ -15,6 +13,9 @@ from lungcnn import (
     shortcut_sentence,
     split_in_words,
 )
+
+from . import texts
+from .say import say
 
 
 class Part(NamedTuple):

@@ -10,9 +10,6 @@ from typing import Any
 
 import gradio as gr
 
-from demo import texts, viewer
-from demo.judge import Judge
-from demo.visit import Shown
 from lungcnn import (
     COLOUR_MAPS,
     LungCNNError,
@@ -23,6 +20,10 @@ from lungcnn import (
     export_record,
     export_report,
 )
+
+from . import texts, viewer
+from .judge import Judge
+from .visit import Shown
 
 # What a file to take away is called, and its media type.
 FILES = {

@@ -6,10 +6,11 @@ pictures would keep their colours when the page turns dark.
 
 from html import escape
 
-from demo import texts
-from demo.say import attribute, key_of, say
-from demo.views import class_name, percent
 from lungcnn import ModelCard
+
+from . import texts
+from .say import attribute, key_of, say
+from .views import class_name, percent
 
 SIDE, MARGIN = 220, 34
 

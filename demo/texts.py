@@ -1,8 +1,9 @@
 """Every text of the page, in one place: in English, each with its key in the catalogue (`say.Text`)."""
 
 import lungcnn
-from demo.reason_texts import REASONS as REASONS
-from demo.say import keyed
+
+from .reason_texts import REASONS as REASONS
+from .say import keyed
 
 DISCLAIMER = lungcnn.DISCLAIMER
 MACHINE_MADE = "Other languages than English are translated by machine; the English text holds."
