@@ -6,7 +6,7 @@ import time
 from typing import Any
 from urllib.parse import urlparse
 
-from demo import gradio_internals
+from demo import gradio_internals, memory
 from demo.guard import Guard
 from demo.intake import MAX_FILE, intake, receive
 from demo.rules import Rules
@@ -81,9 +81,11 @@ def keep_tidy(page, rules: Rules, every: float = 30, age: float = 60) -> None:
         lambda: gradio_internals.drop_sessions(page, age, lambda visit: visit.empty),
         lambda: gradio_internals.forget_uploads(page),
         drop_unread,
+        memory.give_back,
     )
 
     def sweep():
+        memory.begin()
         while True:
             time.sleep(every)
             for chore in chores:
