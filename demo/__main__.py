@@ -1,5 +1,6 @@
 """`python -m demo`: start the page, say where it is, and clean up at the end."""
 
+import importlib.util
 import os
 import signal
 import sys
@@ -10,101 +11,100 @@ import click
 
 from lungcnn import __version__
 
+# Each option has its environment variable, LUNGCNN_DEMO_ and its name; where Gradio has one, that is heard as well.
 _SMALL = {"help_option_names": ["-h", "--help"]}
 
 
+def _option(*names, gradio: str | None = None, **more):
+    own = f"LUNGCNN_DEMO_{names[0].removeprefix('--').replace('-', '_').upper()}"
+    return click.option(*names, envvar=[own, gradio] if gradio else own, show_envvar=True, **more)
+
+
 @click.command(context_settings=_SMALL)
-@click.option(
+@_option(
     "--host",
-    envvar="GRADIO_SERVER_NAME",
-    show_envvar=True,
+    gradio="GRADIO_SERVER_NAME",
     default="127.0.0.1",
     show_default=True,
     help="Address to serve; 0.0.0.0 for every network of this machine.",
 )
-@click.option(
+@_option(
     "--port",
-    envvar="GRADIO_SERVER_PORT",
-    show_envvar=True,
+    gradio="GRADIO_SERVER_PORT",
     type=click.IntRange(1, 65535),
     help="[default: 7860 or the next]",
 )
-@click.option(
+@_option(
     "--share",
-    envvar="GRADIO_SHARE",
-    show_envvar=True,
+    gradio="GRADIO_SHARE",
     is_flag=True,
     help="Also make a public link (needs the internet).",
 )
-@click.option("--public", is_flag=True, help="With --share: anyone who has the link may use it, without a password.")
-@click.option(
+@_option("--public", is_flag=True, help="With --share: anyone who has the link may use it, without a password.")
+@_option(
     "--auth",
-    envvar="LUNGCNN_DEMO_AUTH",
-    show_envvar=True,
     metavar="USER:PASSWORD",
     help="Ask visitors for a name and a password. Other users of this machine can read it here: "
     "better set the environment variable LUNGCNN_DEMO_AUTH, or use --auth-file.",
 )
-@click.option(
+@_option(
     "--auth-file",
     type=click.Path(dir_okay=False, path_type=Path),
     help="Read USER:PASSWORD from here, one a line.",
 )
-@click.option(
+@_option(
     "--dicom-results",
-    envvar="LUNGCNN_DEMO_DICOM_RESULTS",
-    show_envvar=True,
     is_flag=True,
     help="Offer results as DICOM objects of the uploaded study, which name its patient. Not with --share.",
 )
-@click.option(
+@_option(
     "--root-path",
-    envvar="GRADIO_ROOT_PATH",
-    show_envvar=True,
+    gradio="GRADIO_ROOT_PATH",
     callback=lambda _context, _option, value: _root_path(value),
     help="Where a proxy serves the demo, such as /lung.",
 )
-@click.option("--trust-host", multiple=True, metavar="NAME", help="Another name by which visitors reach the demo.")
-@click.option("--embed-in", multiple=True, metavar="ORIGIN", help="A site (https://...) that may show it in a frame.")
-@click.option(
+@_option(
+    "--trust-host",
+    multiple=True,
+    metavar="NAME",
+    help="A name by which visitors reach the demo, such as ct.example.org; several in the environment with spaces.",
+)
+@_option("--embed-in", multiple=True, metavar="ORIGIN", help="A site (https://...) that may show it in a frame.")
+@_option(
     "--max-concurrency",
-    envvar="LUNGCNN_DEMO_MAX_CONCURRENCY",
-    show_envvar=True,
     default=2,
     show_default=True,
     type=click.IntRange(1, 64),
     help="Slices judged at the same time; the rest wait in line.",
 )
-@click.option(
+@_option(
     "--max-queue",
-    envvar="LUNGCNN_DEMO_MAX_QUEUE",
-    show_envvar=True,
     default=64,
     show_default=True,
     type=click.IntRange(min=1),
     help="Requests that may be under way, half of them of one visitor; the rest are told that the line is full.",
 )
-@click.option(
+@_option(
     "--log-level",
     default="warning",
     show_default=True,
     type=click.Choice(["debug", "info", "warning", "error"]),
     help="How much is logged; never anything of an upload.",
 )
-@click.option(
-    "--model", type=click.Path(dir_okay=False, path_type=Path), help="Model file; default: the one that ships."
-)
+@_option("--model", type=click.Path(dir_okay=False, path_type=Path), help="Model file; default: the one that ships.")
 @click.version_option(__version__, prog_name="demo")
 def main(auth, auth_file, model, share, public, dicom_results, log_level, **options):
     """Show the demo in the browser: drop a chest-CT slice, see probabilities and where the model looked.
 
     For research and teaching only: not a medical device.
     """
-    from demo import texts
-    from demo.private_logs import hush
-    from demo.scratch import make_scratch, remove_scratch
-    from demo.worker.client import close_all
+    _need_gradio()
     from lungcnn import LungCNNError, default_model_path, verify_model
+
+    from . import texts
+    from .private_logs import hush
+    from .scratch import make_scratch, remove_scratch
+    from .worker.client import close_all
 
     users = _users(auth, auth_file)
     os.environ.pop("LUNGCNN_DEMO_AUTH", None)  # the worker process needs no passwords
@@ -139,6 +139,12 @@ def main(auth, auth_file, model, share, public, dicom_results, log_level, **opti
     finally:
         close_all()
         remove_scratch(scratch)
+
+
+def _need_gradio() -> None:
+    """`pip install lungcnn` judges slices without it."""
+    if importlib.util.find_spec("gradio") is None:
+        raise click.ClickException("The page needs Gradio, which isn't installed: pip install 'lungcnn[demo]'.")
 
 
 def _root_path(given: str | None) -> str | None:
@@ -180,20 +186,25 @@ def _serve(
     max_queue,
 ):
     # The model loads in a process of its own, while this one imports Gradio.
-    from demo import texts
-    from demo.waiting import judge_elsewhere
+    from . import texts
+    from .memory import keep_few_arenas
+    from .waiting import judge_elsewhere
 
+    keep_few_arenas()
     waiting = judge_elsewhere(model, max_concurrency)
-    from demo.examples import find_examples
-    from demo.page import build_demo, look
-    from demo.rules import make_rules
-    from demo.server import keep_tidy, launch_settings, open_tunnel
+    from .examples import find_examples
+    from .gradio_internals import without_pyarrow
+
+    with without_pyarrow():
+        from .page import build_demo, look
+    from .rules import make_rules
+    from .server import keep_tidy, launch_settings, open_tunnel
 
     page = build_demo(waiting, find_examples(), card, dicom_results)
     page.queue(default_concurrency_limit=max_concurrency)
     appearance = look(card)
     rules = make_rules(host, root_path, trust_host, embed_in, page, appearance.get("head", ""))
-    rules.trouble = waiting.trouble
+    rules.trouble, rules.ready = waiting.trouble, lambda: waiting.ready
     rules.shares.line, rules.shares.most = max_queue, max(2, max_queue // 2)
     where = {"server_name": host, "server_port": port, "root_path": root_path, "auth": users or None}
     try:
@@ -213,4 +224,4 @@ def _serve(
 
 
 if __name__ == "__main__":
-    main(prog_name="python -m demo")
+    main(prog_name=f"python -m {__package__}")

@@ -3,8 +3,8 @@
 import re
 from pathlib import PurePath
 
-from demo.outgoing import KINDS
-from demo.sharing import with_tags
+from .outgoing import KINDS
+from .sharing import with_tags
 
 _API_INFO = re.compile(rb"(<script>window\.gradio_api_info = ).*?(</script>)", re.DOTALL)
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import gradio as gr
 from gradio.i18n import I18nData
 
-from demo import examples, texts
-from demo.say import Text, leaves
+from . import examples, texts
+from .say import Text, leaves
 
 FOLDER = Path(__file__).parent / "translations"
 # Gradio has keys of its own.

@@ -5,12 +5,11 @@ import io
 import json
 import secrets
 import zipfile
+from dataclasses import replace
+from typing import Any
 
 import gradio as gr
 
-from demo import texts, viewer
-from demo.judge import Judge
-from demo.visit import Shown
 from lungcnn import (
     COLOUR_MAPS,
     LungCNNError,
@@ -21,6 +20,10 @@ from lungcnn import (
     export_record,
     export_report,
 )
+
+from . import texts, viewer
+from .judge import Judge
+from .visit import Shown
 
 # What a file to take away is called, and its media type.
 FILES = {
@@ -43,7 +46,7 @@ def export_data(kind: str, shown: Shown, settings: str) -> str:
     report = shown.report
     if report is None:
         raise gr.Error(texts.NOTHING_TO_TAKE, print_exception=False)
-    view = _view(settings)
+    view = replace(_view(settings), **_place(shown))
     made = {
         "overlay": lambda: export_overlay(report, view),
         "report": lambda: export_report(report, view, series=shown.stack.report if shown.stack else None),
@@ -77,6 +80,15 @@ def _download(content: bytes, name: str, media: str) -> str:
     # The number in front makes a second download of the same file a change that the browser sees.
     text = f"{secrets.token_hex(4)}:{base64.b64encode(content).decode()}"
     return viewer.data_box("download-data", text, name=name, kind=media)
+
+
+def _place(shown: Shown) -> dict[str, Any]:
+    """Which slice it is, as the viewer says it."""
+    if shown.stack:
+        place = (shown.index + 1, len(shown.stack.series)) if shown.stack.series.ordered else None
+        return {"place": place, "position_mm": shown.stack.report.positions[shown.index]}
+    facts = shown.ct_slice and shown.ct_slice.facts
+    return {"position_mm": facts.position[2] if facts and facts.position else None}
 
 
 def _view(settings: str) -> View:

@@ -11,15 +11,6 @@ from pathlib import Path
 
 import gradio as gr
 
-from demo import intake, series_view, texts, viewer, views
-from demo.catalogue import label
-from demo.examples import Truth, truth_of
-from demo.line import Changes, Steps
-from demo.outgoing import give
-from demo.trust import trust
-from demo.visit import Shown, Stack, Superseded, Turn, Visit
-from demo.waiting import JudgeInWaiting
-from demo.worker.deposits import Upload
 from lungcnn import (
     DEFAULT_METHOD,
     CTSlice,
@@ -32,6 +23,16 @@ from lungcnn import (
     encode_png,
     render_overlay,
 )
+
+from . import intake, series_view, texts, viewer, views
+from .catalogue import label
+from .examples import Truth, truth_of
+from .line import Changes, Steps
+from .outgoing import give
+from .trust import trust
+from .visit import Shown, Stack, Superseded, Turn, Visit
+from .waiting import JudgeInWaiting
+from .worker.deposits import Upload
 
 PREDICTED = ""  # the choice of a class that follows the slice
 REST_SECONDS = 0.35

@@ -7,7 +7,6 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from demo.say import Text
 from lungcnn import (
     BUNDLED,
     PHANTOMS,
@@ -18,6 +17,8 @@ from lungcnn import (
     render_slice,
     shipped_file,
 )
+
+from .say import Text
 
 THUMBNAILS = Path(__file__).parent / "thumbnails"
 WIDTH = 104

@@ -1,14 +1,28 @@
 """What we reach into Gradio for that it has no public way to, each with the reason. Pinned to one release series."""
 
+import contextlib
 import datetime
 import logging
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from starlette.requests import cookie_parser
 
 # Gradio would end the demo where its own page takes more than 3 seconds to answer: a busy machine is no fault.
 NO_SELF_TEST: dict[str, Any] = {"_frontend": False}
+
+
+@contextlib.contextmanager
+def without_pyarrow() -> Iterator[None]:
+    """Import Gradio without the pyarrow that its pandas would import: 35 MiB, for tables that we have none of."""
+    kept = sys.modules.get("pyarrow")
+    sys.modules["pyarrow"] = kept  # type: ignore[assignment] # None: it counts as not installed
+    try:
+        yield
+    finally:
+        if kept is None:
+            del sys.modules["pyarrow"]
 
 
 def receive_uploads_with(receive: Callable) -> None:
@@ -73,11 +87,15 @@ def open_tunnel(page) -> str:
 def drop_sessions(page, age: float, empty: Callable[[Any], bool]) -> None:
     """Forget sessions whose states are all `empty`, unused for `age` seconds; one that comes back is made anew.
 
-    Gradio keeps the last 10,000, of a tenth of a megabyte each, and every call of the API is one.
+    Gradio keeps the last 10,000, of a tenth of a megabyte each, and every call of the API is one. Those for which an
+    event waits or is under way stay.
     """
     holder, now = page.state_holder, datetime.datetime.now()
+    at_work = {event.session_hash for event in list(page._queue.event_ids_to_events.values())}
     with holder.lock:
         for name, used in list(holder.time_last_used.items()):
+            if name in at_work:
+                continue
             session = holder.session_data.get(name)
             idle = session is None or all(empty(value) for value in session.state_data.values())
             if idle and (now - used).total_seconds() > age:

@@ -5,13 +5,13 @@ import secrets
 from pathlib import PurePath
 from urllib.parse import parse_qsl
 
-from demo import routes, texts
-from demo.answers import Answer
-from demo.gradio_internals import events_of, logged_in
-from demo.incoming import Unacceptable, clean_call, clean_query, read_body
-from demo.outgoing import outgoing
-from demo.routes import FILE, UPLOAD
-from demo.rules import Rules
+from . import routes, texts
+from .answers import Answer
+from .gradio_internals import events_of, logged_in
+from .incoming import Unacceptable, clean_call, clean_query, read_body
+from .outgoing import outgoing
+from .routes import FILE, UPLOAD
+from .rules import Rules
 
 
 class Guard:
@@ -40,6 +40,8 @@ class Guard:
         host = given.get(b"host", b"").decode("latin-1")
         if not self.rules.trusts(host):
             raise Unacceptable(421, texts.UNTRUSTED_HOST)
+        if path == routes.HEALTH and method in ("GET", "HEAD"):
+            return await self._tell_health(answer)
         route = routes.found(method, path)
         if route is None:
             raise Unacceptable(404, texts.NO_SUCH_PAGE)
@@ -67,6 +69,12 @@ class Guard:
             await self._read(scope, receive, answer, path)
         else:
             await self.app(scope, receive, answer)
+
+    async def _tell_health(self, answer: Answer) -> None:
+        """Ready where a slice that comes now would be judged: the model is loaded, and the worker answers."""
+        trouble, ready = self.rules.trouble(), self.rules.ready()
+        status = "unavailable" if trouble else "ready" if ready else "loading"
+        await answer.plain(200 if status == "ready" else 503, status)
 
     async def _give(self, scope, answer: Answer, name: str) -> None:
         """A file of ours; Gradio's own route would fetch any address, and serve what lies in its folder."""

@@ -7,7 +7,7 @@ import weakref
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from demo.visit import Visit
+    from .visit import Visit
 
 MAX_HELD = 1536 * 2**20  # bytes of files and pixels; one series of the largest size and many slices
 

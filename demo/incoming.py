@@ -10,9 +10,9 @@ import re
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
-from demo import texts
-from demo.intake import TICKET, intake
-from demo.routes import NAME
+from . import texts
+from .intake import TICKET, intake
+from .routes import NAME
 
 MAX_BODY = 2**20  # bytes of a request other than an upload
 MAX_DEPTH = 16

@@ -13,8 +13,9 @@ import threading
 import time
 from dataclasses import dataclass, field
 
-from demo import texts
 from lungcnn import UnreadableFileError
+
+from . import texts
 
 MAX_FILE = 512 * 2**20  # a zip of a thin-slice chest CT: 700 slices of 512 x 512 in 16 bits are 350 MiB
 MAX_TOTAL = 1024 * 2**20

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:  # a worker is on its way before these are imported
-    from demo.worker.deposits import Upload
     from lungcnn import CTSlice, ModelCard, Pipeline, Reading, SeriesReport, SliceReport
+
+    from .worker.deposits import Upload
 
     OnSlice = Callable[[SliceReport], None]
     Done = Callable[[int, int], object]
@@ -57,8 +58,9 @@ class ReadHere:
     """A reader in this process."""
 
     def __init__(self) -> None:
-        from demo.worker.deposits import Deposits
         from lungcnn import load_slice
+
+        from .worker.deposits import Deposits
 
         self.load_slice = load_slice
         self._deposits = Deposits()

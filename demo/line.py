@@ -7,9 +7,9 @@ from collections.abc import AsyncIterator, Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from demo import views
-from demo.fair import VISITOR
-from demo.visit import Turn
+from . import views
+from .fair import VISITOR
+from .visit import Turn
 
 Changes = dict[str, object]
 Steps = Generator[Changes, None, None]

@@ -8,19 +8,20 @@ from typing import Any
 
 import gradio as gr
 
-from demo import catalogue, texts, viewer, views
-from demo.about import measured, weighed
-from demo.catalogue import label
-from demo.downloads import dicom_data, export_data
-from demo.events import PREDICTED, Events
-from demo.examples import Example
-from demo.line import Changes, Line
-from demo.parts import icon, picture, upload_box
-from demo.plots import plots
-from demo.say import say
-from demo.visit import Turn, Visit
-from demo.waiting import JudgeInWaiting
 from lungcnn import CLASSES, DEFAULT_METHOD, METHODS, Classes, ModelCard, class_colours
+
+from . import catalogue, texts, viewer, views
+from .about import Part, measured, weighed
+from .catalogue import label
+from .downloads import dicom_data, export_data
+from .events import PREDICTED, Events
+from .examples import Example
+from .line import Changes, Line
+from .parts import icon, picture, upload_box
+from .plots import plots
+from .say import say
+from .visit import Turn, Visit
+from .waiting import JudgeInWaiting
 
 PRIVATE: dict[str, Any] = {"api_visibility": "private"}
 # A visitor's events begin in the order in which he asked, which Gradio keeps within one such group.
@@ -129,10 +130,19 @@ def _layout(examples: list[Example], card: ModelCard | None, dicom_results: bool
         with gr.Column(scale=4, min_width=280, elem_classes="side"):
             places |= _side(card)
     with gr.Accordion(label(texts.ABOUT_TITLE), open=False, elem_id="about"):
-        gr.Markdown(measured(card), elem_classes="about")
+        for part in measured(card):
+            _about(part)
         html(plots(card), elem_classes="about")
-        gr.Markdown(weighed(card), elem_classes="about")
+        for part in weighed(card):
+            _about(part)
     return places
+
+
+def _about(part: Part) -> None:
+    if part.ours:
+        html(part.text, elem_classes="about")
+    else:
+        gr.Markdown(part.text, elem_classes=["about", "in-english"])
 
 
 def _example_button(example: Example) -> gr.Button:

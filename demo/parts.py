@@ -11,8 +11,8 @@ from typing import Any
 import gradio as gr
 from gradio.data_classes import FileData, ImageData
 
-from demo.outgoing import outgoing
-from demo.routes import FILE
+from .outgoing import outgoing
+from .routes import FILE
 
 
 def upload_box(**options: Any) -> gr.File:

@@ -9,6 +9,8 @@ import re
 API = "/gradio_api"
 FILE = API + "/file="
 UPLOAD = API + "/upload"
+# For whoever watches the demo; ours, not Gradio's.
+HEALTH = "/healthz"
 # Random names: of a session, an event, an upload's progress.
 NAME = r"[\w-]{1,64}"
 _INSIDE = r"(?:[\w@+-][\w@.+-]*/)*[\w@+-][\w@.+-]*"  # a path that doesn't climb, without hidden files

@@ -14,8 +14,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from urllib.parse import urlparse
 
-from demo.login import Tries
-from demo.shares import Shares
+from .login import Tries
+from .shares import Shares
 
 _OWN = ("localhost", "127.0.0.1", "::1")
 _FORWARDED_HOST = b"x-forwarded-host"
@@ -32,7 +32,7 @@ class Rules:
         embedders: origins of pages that may show the demo in a frame.
         evaluates: whether the page has scripts that Gradio evaluates (`js=` of an event).
         scripts: sources of inline scripts that Gradio adds in the browser (`head=` of the page).
-        trouble: gives why nothing can be judged at the moment, or None.
+        trouble: gives why nothing can be judged at the moment, or None. ready: whether the model has been loaded.
     """
 
     hosts: set[str] = field(default_factory=set)
@@ -41,6 +41,7 @@ class Rules:
     evaluates: bool = False
     scripts: tuple[str, ...] = ()
     trouble: Callable[[], Exception | None] = lambda: None
+    ready: Callable[[], bool] = lambda: True
     tries: Tries = field(default_factory=Tries)
     shares: Shares = field(default_factory=Shares)
 

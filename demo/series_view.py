@@ -4,9 +4,10 @@ from html import escape
 
 import numpy as np
 
-from demo import texts
-from demo.views import class_name, percent
 from lungcnn import ModelCard, Reading, SeriesReport
+
+from . import texts
+from .views import class_name, percent
 
 FINDINGS = 5  # listed at once
 # The plot is stretched to the page's width; its labels are not, so that they can be read on a phone.

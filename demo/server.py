@@ -6,10 +6,10 @@ import time
 from typing import Any
 from urllib.parse import urlparse
 
-from demo import gradio_internals, memory
-from demo.guard import Guard
-from demo.intake import MAX_FILE, intake, receive
-from demo.rules import Rules
+from . import gradio_internals, memory
+from .guard import Guard
+from .intake import MAX_FILE, intake, receive
+from .rules import Rules
 
 log = logging.getLogger("demo")
 
@@ -22,7 +22,7 @@ def launch_settings(rules: Rules | None = None) -> dict[str, Any]:
     """
     from starlette.middleware import Middleware
 
-    from demo.connections import Connection, most_connections
+    from .connections import Connection, most_connections
 
     gradio_internals.allow_no_other_origins()
     gradio_internals.receive_uploads_with(receive)
@@ -64,12 +64,12 @@ def open_tunnel(page, rules: Rules) -> str | None:
     return found._replace(scheme="https").geturl()
 
 
-def keep_tidy(page, rules: Rules, every: float = 30, age: float = 60) -> None:
+def keep_tidy(page, rules: Rules, every: float = 5, age: float = 10) -> None:
     """Forget what nobody comes for, for as long as the demo runs.
 
     Uploads and results that were not fetched or read, sessions in which nothing is shown, what Gradio notes of uploads.
     """
-    from demo.outgoing import outgoing
+    from .outgoing import outgoing
 
     def drop_unread():
         if rules.shares.loop is not None:

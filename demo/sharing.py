@@ -7,9 +7,9 @@ import re
 from functools import lru_cache
 from html import escape
 
-from demo import texts
-from demo.outgoing import outgoing
-from demo.routes import FILE
+from . import texts
+from .outgoing import outgoing
+from .routes import FILE
 
 SIZE = (1200, 630)  # pixels, width and height: what previews are cut to
 _THEIRS = re.compile(rb'<meta\s+(?:property|name)="(?:og|twitter):[^>]*>\s*', re.ASCII)

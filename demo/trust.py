@@ -6,10 +6,11 @@ A tick is earned: by numbers large enough to go by, by evidence in the lungs, by
 from collections.abc import Sequence
 from math import sqrt
 
-from demo import texts
-from demo.say import attribute, say
-from demo.views import class_name, details, percent, reason_text
 from lungcnn import Explanation, ModelCard, Reason, SliceReport
+
+from . import texts
+from .say import attribute, say
+from .views import class_name, details, percent, reason_text
 
 UNLIKE_TRAINING = "unlike_training"
 # Below it a share says little; from the lower end of its interval on, a share of right calls earns a tick.

@@ -11,9 +11,10 @@ from html import escape
 import cv2
 import numpy as np
 
-from demo import texts
-from demo.visit import Shown
 from lungcnn import COLOUR_MAPS, METHODS, SIGNS, WINDOWS, CTSlice, colour_table
+
+from . import texts
+from .visit import Shown
 
 # Larger pictures are reduced for the screen; results and exports keep every pixel.
 LARGEST_SIDE = 1600

@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from html import escape
 
 import lungcnn
-from demo import texts
-from demo.examples import Truth
-from demo.say import Text, say
 from lungcnn import CLASSES, FLAGGED, UNDECIDED, LungCNNError, Reason, SliceReport, Verdict
+
+from . import texts
+from .examples import Truth
+from .say import Text, say
 
 
 def percent(share: float) -> str:

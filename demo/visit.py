@@ -9,11 +9,12 @@ from pathlib import Path
 
 import numpy as np
 
-from demo import texts
-from demo.examples import Truth
-from demo.holding import holding
-from demo.worker.deposits import Upload
 from lungcnn import CTSlice, Reading, Series, SeriesReport, SliceReport, UnreadableFileError
+
+from . import texts
+from .examples import Truth
+from .holding import holding
+from .worker.deposits import Upload
 
 DELIVERY_SECONDS = 2  # for a browser that went away in the middle
 

@@ -9,9 +9,10 @@ from concurrent.futures import Future
 from functools import cached_property
 from pathlib import Path
 
-from demo.judge import Judge, JudgeHere, Reader, ReadHere
-from demo.worker.client import PipelineProcess
 from lungcnn import usable_cores
+
+from .judge import Judge, JudgeHere, Reader, ReadHere
+from .worker.client import PipelineProcess
 
 
 class JudgeInWaiting:

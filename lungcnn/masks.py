@@ -28,6 +28,15 @@ def of_pieces(labels: np.ndarray, chosen: np.ndarray) -> np.ndarray:
     return chosen.astype(np.uint8).take(labels)
 
 
+def at_the_border(labels: np.ndarray, count: int) -> np.ndarray:
+    """Which pieces reach the border of the picture, bool `[count]` by their numbers in `labels`; not the first."""
+    found = np.zeros(count, bool)
+    for line in (labels[0], labels[-1], labels[:, 0], labels[:, -1]):
+        found[line] = True
+    found[0] = False
+    return found
+
+
 def of_columns(mask: np.ndarray) -> np.ndarray:
     """How many pixels of a mask lie in each column: int32 `[columns]`."""
     return cv2.reduce(np.ascontiguousarray(mask).view(np.uint8), 0, cv2.REDUCE_SUM, dtype=cv2.CV_32S).ravel()

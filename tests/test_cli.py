@@ -208,6 +208,8 @@ def test_benchmark_prints_every_figure_of_the_contract(run, tmp_path):
         "forward_over_tensorflow",
     }
     assert set(figures["seconds"]) == {"first_answer_s", "result_after_page_s"}
+    low, high = figures["spread"]["page_over_bare_gradio"]
+    assert low == high == round(figures["ratios"]["page_over_bare_gradio"], 2), "of one round"
     assert figures["ratios"]["series_over_floor"] < 2, "about 1; target 1.3, more on a busy machine"
     assert set(figures["medians_ms"]) == {
         "read_dicom",
@@ -323,11 +325,12 @@ def test_a_slice_that_nobody_foresaw_is_one_record(run, monkeypatch):
     assert "PATIENT" not in result.output
 
 
-def test_a_full_standard_output_is_one_sentence(untrained):
-    command = [sys.executable, "-m", "lungcnn", "predict", "--no-checks", "--quiet", "--model", str(untrained)]
+@pytest.mark.parametrize("what", [("--no-checks", "--quiet", "examples/apex-normal.dcm"), ("--help",)])
+def test_a_full_standard_output_is_one_sentence(untrained, what):
+    command = [sys.executable, "-m", "lungcnn", "predict", "--model", str(untrained)]
     with open("/dev/full", "w") as full:
         done = subprocess.run(
-            [*command, "examples/apex-normal.dcm"],
+            [*command, *what],
             cwd=ROOT,
             stdout=full,
             stderr=subprocess.PIPE,

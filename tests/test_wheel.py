@@ -53,10 +53,12 @@ def test_it_holds_the_package_and_what_ships_with_it(wheel):
     with zipfile.ZipFile(wheel) as archive:
         held = set(archive.namelist())
     tracked = run("git", "ls-files", "lungcnn", "demo", "examples", cwd=ROOT).splitlines()
-    ship = {f"lungcnn/shipped_files/{name}" if name.startswith("examples/") else name for name in tracked}
-    assert ship - held == {"demo/screenshot.png", "demo/screenshot.py"}
+    places = {"demo": "lungcnn_demo", "lungcnn": "lungcnn", "examples": "lungcnn/shipped_files/examples"}
+    parts = [name.partition("/") for name in tracked]
+    ship = {f"{places[top]}/{rest}" for top, _, rest in parts}
+    assert ship - held == {"lungcnn_demo/screenshot.png", "lungcnn_demo/screenshot.py"}
     assert {"lungcnn/shipped_files/CITATION.cff", "lungcnn/shipped_files/models/MODEL_CARD.md"} < held
-    assert not [name for name in held if name.startswith(("tests", "tools", "docs"))]
+    assert not [name for name in held if name.startswith(("tests", "tools", "docs", "demo"))]
 
 
 @pytest.mark.slow
@@ -75,11 +77,25 @@ def test_predict_and_examples(programs, elsewhere, tmp_path):
 
 
 @pytest.mark.slow
+def test_without_gradio_the_demo_says_what_to_install(programs, elsewhere, tmp_path):
+    hidden = (
+        "import sys, importlib.util as u; old = u.find_spec; u.find_spec = lambda n: n != 'gradio' and old(n) or None"
+    )
+    code = f"{hidden}; from lungcnn_demo.__main__ import main; main([])"
+    done = subprocess.run([programs / "python", "-c", code], capture_output=True, text=True, check=False, **elsewhere)
+    assert done.returncode == 1
+    assert done.stderr == "Error: The page needs Gradio, which isn't installed: pip install 'lungcnn[demo]'.\n"
+
+
+@pytest.mark.slow
 def test_the_demo(programs, elsewhere, tmp_path):
     import httpx
 
     with Demo(tmp_path / "home", command=(programs / "lungcnn-demo",), **elsewhere) as demo:
         page = httpx.get(demo.url, timeout=60).text
+        assert httpx.get(f"{demo.url}/healthz", timeout=60).status_code in (200, 503)
+        worker = Path(f"/proc/{demo.process.pid}/task/{demo.process.pid}/children").read_text().split()
+        assert any(b"lungcnn_demo.worker" in Path(f"/proc/{pid}/cmdline").read_bytes() for pid in worker)
     for expected in ("Spiculated mass, right upper lobe", "Abdomen (is refused)", "The lungcnn developers"):
         assert expected in page
 
@@ -88,4 +104,4 @@ def test_requirements_are_the_dependencies_and_the_extras():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     requirements = re.findall(r"^[a-z].*$", (ROOT / "requirements.txt").read_text(encoding="utf-8"), re.MULTILINE)
     extras = project["optional-dependencies"]
-    assert requirements == project["dependencies"] + extras["train"] + extras["dev"]
+    assert requirements == project["dependencies"] + extras["demo"] + extras["train"] + extras["dev"]

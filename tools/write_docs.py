@@ -108,9 +108,16 @@ def speed() -> str:
         f"there after {fresh['first_answer_s']:.1f} s: {ratios['first_answer_over_tensorflow']:.2f} times what "
         "importing TensorFlow and opening the model takes, and "
         f"{ratios['memory_over_tensorflow']:.2f} times its memory. The demo's page takes "
-        f"{ratios['page_over_bare_gradio']:.1f} times as long as a bare Gradio page, and its first result "
+        f"{ratios['page_over_bare_gradio']:.1f} times as long as a bare Gradio page"
+        f"{_between(found, 'page_over_bare_gradio')}, and its first result "
         f"{fresh['result_after_page_s']:.1f} s more." + series + "\n\n" + markdown_table(["step", "ms", "share"], rows)
     )
+
+
+def _between(found: dict, ratio: str) -> str:
+    """The lowest and the highest of a ratio, where they were measured."""
+    low, high = found.get("spread", {}).get(ratio, (None, None))
+    return "" if low is None else f" (round by round {low:.1f} to {high:.1f})"
 
 
 def gate() -> str:

@@ -15,15 +15,16 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from demo import texts
-from demo.fair import Gate
-from demo.worker.deposits import NotKept, Upload
-from demo.worker.process import WorkerDied, WorkerError, WorkerProcess
-from demo.worker.protocol import Begun, Failure, Progress
+from .. import texts
+from ..fair import Gate
+from .deposits import NotKept, Upload
+from .process import WorkerDied, WorkerError, WorkerProcess
+from .protocol import Begun, Failure, Progress
 
 if TYPE_CHECKING:  # the process is on its way before these are imported
-    from demo.judge import OnSlice
     from lungcnn import CTSlice, ModelCard, Reading, SeriesReport, SliceReport
+
+    from ..judge import OnSlice
 
 PATIENCE = 120  # seconds without a word on a call at work after which a process is given up
 SILENCE = 10  # seconds without any word

@@ -17,9 +17,10 @@ from multiprocessing.reduction import ForkingPickler
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from demo import texts
-from demo.worker.protocol import Beat, Begun, Call, Failure, Loaded, NotLoaded, Progress, Result, Stop
 from lungcnn import LungCNNError
+
+from .. import texts
+from .protocol import Beat, Begun, Call, Failure, Loaded, NotLoaded, Progress, Result, Stop
 
 if TYPE_CHECKING:
     from lungcnn import ModelCard
@@ -67,7 +68,7 @@ class WorkerProcess:
         handle = theirs.fileno()
         paths = [str(Path(__file__).parents[2]), *filter(None, [os.environ.get("PYTHONPATH")])]
         self._process = subprocess.Popen(  # noqa: S603 - our own module
-            [sys.executable, "-m", "demo.worker", str(handle), str(silence / 5), *arguments],
+            [sys.executable, "-m", str(__package__), str(handle), str(silence / 5), *arguments],
             pass_fds=[handle],
             stdin=subprocess.DEVNULL,
             env=os.environ | {"PYTHONPATH": os.pathsep.join(paths)},

@@ -13,10 +13,11 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-from demo import memory
-from demo.worker.deposits import Deposits, Upload, outline
-from demo.worker.protocol import Beat, Begun, Call, Failure, Loaded, NotLoaded, Progress, Result, Stop
 from lungcnn import LungCNNError, Pipeline, default_model_path, dicom_files, load_slice, verify_model
+
+from .. import memory
+from .deposits import Deposits, Upload, outline
+from .protocol import Beat, Begun, Call, Failure, Loaded, NotLoaded, Progress, Result, Stop
 
 LONG, MOST_LONG = ("run_series", "read_series"), 32
 _GIVE_BACK = 15  # beats
@@ -118,9 +119,6 @@ class Methods:
         # What reading imports later is imported now: beside the model's long import it would wait for it.
         import cv2  # noqa: F401
         import PIL.Image  # noqa: F401
-        import pydicom.encaps
-        import pydicom.filereader
-        import pydicom.pixels  # noqa: F401
 
         self._deposits = Deposits()
 

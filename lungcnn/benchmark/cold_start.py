@@ -53,15 +53,16 @@ encode_png(render_overlay(Pipeline.load(sys.argv[1] or None).run(load_slice(sys.
 
 def measure_cold_starts(
     rounds: int, model: Path | None = None, on_step: Callable[[], None] = lambda: None
-) -> dict[str, float]:
+) -> dict[str, dict]:
     """Start each program afresh, in turn, `rounds` times after one that warms the disk's cache.
 
     Returns:
-        Medians over medians. `first_answer_over_tensorflow`: from the start of Python to the overlay of a slice, over
-        that of importing TensorFlow and opening the model in Keras; `memory_over_tensorflow`: largest resident memory
-        of the same two; `first_result_over_import`: to the demo's first result over importing TensorFlow and opening
-        the model; `page_over_bare_gradio`: to the first page over that of a bare Gradio Blocks page. And in seconds
-        `first_answer_s`, and `result_after_page_s`: from the demo's page to its first result.
+        `ratios`, medians over medians. `first_answer_over_tensorflow`: from the start of Python to the overlay of a
+        slice, over that of importing TensorFlow and opening the model in Keras; `memory_over_tensorflow`: largest
+        resident memory of the same two; `first_result_over_import`: to the demo's first result over importing
+        TensorFlow and opening the model; `page_over_bare_gradio`: to the first page over that of a bare Gradio Blocks
+        page. `spread`: the lowest and the highest of that last ratio, round by round. `seconds`: `first_answer_s`, and
+        `result_after_page_s` from the demo's page to its first result.
 
     Raises `LungCNNError` where a program doesn't start.
     """
@@ -76,15 +77,21 @@ def measure_cold_starts(
             found.setdefault(name, []).append(value)
         on_step()
     medians = {name: statistics.median(values) for name, values in found.items()}
-    return {
+    pages = [page / bare for page, bare in zip(found["page"], found["bare"], strict=True)]
+    after = [result - page for page, result in zip(found["page"], found["result"], strict=True)]
+    ratios = {
         "first_answer_over_tensorflow": medians["answer"] / medians["keras"],
         "memory_over_tensorflow": medians["answer_mib"] / medians["keras_mib"],
         "first_result_over_import": medians["result"] / medians["keras"],
         "page_over_bare_gradio": medians["page"] / medians["bare"],
-        "first_answer_s": medians["answer"],
-        "result_after_page_s": statistics.median(
-            result - page for page, result in zip(found["page"], found["result"], strict=True)
-        ),
+    }
+    return {
+        "ratios": {name: round(ratio, 3) for name, ratio in ratios.items()},
+        "spread": {"page_over_bare_gradio": [round(min(pages), 2), round(max(pages), 2)]},
+        "seconds": {
+            "first_answer_s": round(medians["answer"], 2),
+            "result_after_page_s": round(statistics.median(after), 2),
+        },
     }
 
 
@@ -93,6 +100,11 @@ def _time_page(command: list[str]) -> float:
     with _started([*command, str(port)]) as (start, _):
         _await_page(port)
         return time.perf_counter() - start
+
+
+def _demo() -> str:
+    """The demo's package: beside this one in a checkout, or installed under a name of its own."""
+    return "demo" if (Path(__file__).parents[2] / "demo").is_dir() else "lungcnn_demo"
 
 
 def _time_program(code: str, *arguments: str) -> tuple[float, float]:
@@ -109,7 +121,7 @@ def _time_program(code: str, *arguments: str) -> tuple[float, float]:
 
 def _time_demo(model: Path | None, content: bytes) -> tuple[float, float]:
     port = _free_port()
-    command = [sys.executable, "-m", "demo", "--port", str(port), *(["--model", str(model)] if model else [])]
+    command = [sys.executable, "-m", _demo(), "--port", str(port), *(["--model", str(model)] if model else [])]
     with _started(command) as (start, _):
         _await_page(port)
         page = time.perf_counter() - start
@@ -121,6 +133,7 @@ def _time_demo(model: Path | None, content: bytes) -> tuple[float, float]:
 def _started(command, stdout=subprocess.DEVNULL):
     """A program in a process of its own, ended afterwards; gives the time of its start, and it."""
     settings = {"GRADIO_ANALYTICS_ENABLED": "False", "PYTHONPATH": str(ROOT), "TF_CPP_MIN_LOG_LEVEL": "3"}
+    settings["PYTHONDONTWRITEBYTECODE"] = ""  # our modules are compiled once, as those of the yardsticks were
     start = time.perf_counter()
     process = subprocess.Popen(  # noqa: S603 - our own programs
         command, cwd=ROOT, stdout=stdout, stderr=subprocess.DEVNULL, env=os.environ | settings

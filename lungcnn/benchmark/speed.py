@@ -29,14 +29,15 @@ def run_benchmark(
     Args:
         model: model file; None for the one that ships. runs: repetitions of each step.
         on_step: called after each repetition. memory_calls: calls over which the growth of memory is measured.
-        cold_starts: rounds of starting the demo afresh (`coldstart.measure_cold_starts`); 0 for none.
+        cold_starts: rounds of starting the demo afresh (`cold_start.measure_cold_starts`); 0 for none.
 
     Returns:
-        `{"ratios", "medians_ms", "seconds", "shares", "rss_growth_mib"}`; what isn't measured is absent.
+        `{"ratios", "spread", "medians_ms", "seconds", "shares", "rss_growth_mib"}`; what isn't measured is absent.
     """
     from lungcnn.benchmark.cold_start import measure_cold_starts
 
-    fresh = measure_cold_starts(cold_starts, model, on_step) if cold_starts else {}
+    nothing: dict[str, dict] = {"ratios": {}, "spread": {}, "seconds": {}}
+    fresh = measure_cold_starts(cold_starts, model, on_step) if cold_starts else nothing
     _use_one_core()
     from lungcnn.explaining.cam import grad_cam, hires_cam
     from lungcnn.gate.examine import admit
@@ -87,13 +88,14 @@ def run_benchmark(
             "forward_over_tensorflow": round(medians["forward"] / medians["in_keras"], 3),
             "tf_keras_vis_over_explain": round(medians["tf_keras_vis"] / medians["model"], 2),
             "series_over_floor": round(series_over_floor, 3),
-            **{name: round(ratio, 3) for name, ratio in fresh.items() if not name.endswith("_s")},
+            **fresh["ratios"],
         },
+        "spread": fresh["spread"],
         "medians_ms": {
             **{name: round(1000 * medians[name], 2) for name in (*STEPS, "file_to_overlay")},
             "checks": round(1000 * (medians["checked"] - medians["unchecked"]), 2),
         },
-        "seconds": {name: round(value, 2) for name, value in fresh.items() if name.endswith("_s")},
+        "seconds": fresh["seconds"],
         "shares": {name: round(medians[name] / way, 3) for name in _WAY},
         "rss_growth_mib": _rss_growth(explain, memory_calls),
     }
@@ -145,7 +147,9 @@ def describe(figures: dict) -> str:
     for name, milliseconds in figures["medians_ms"].items():
         share = figures["shares"].get(name)
         lines.append(f"{name:<16} {milliseconds:>10.2f}   " + (f"{share:>6.0%}" if share is not None else ""))
-    lines += [f"{name:<26} {value:>8}" for name, value in figures["ratios"].items()]
+    for name, value in figures["ratios"].items():
+        low, high = figures["spread"].get(name, ("", ""))
+        lines.append(f"{name:<26} {value:>8}" + (f"   {low} to {high} round by round" if low else ""))
     lines += [f"{name:<26} {value:>8}" for name, value in figures["seconds"].items()]
     lines.append(f"{'rss_growth_mib':<26} {figures['rss_growth_mib']:>8}")
     return "\n".join(lines)

@@ -53,12 +53,17 @@ def ends_with_a_sentence(command):
             _drop_output()  # of `predict ... | head`
             raise click.exceptions.Exit(1) from None
         except OSError as error:
-            if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-                raise
-            _drop_output()
-            raise CommandError(f"Results can't be written: {error.strerror}. Make room, and start again.") from None
+            raise unwritable(error) from None
 
     return run
+
+
+def unwritable(error: OSError) -> CommandError:
+    """The sentence for output that has no room; raises any other error again."""
+    if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        raise error
+    _drop_output()
+    return CommandError(f"Results can't be written: {error.strerror}. Make room, and start again.")
 
 
 def _drop_output() -> None:

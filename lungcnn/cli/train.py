@@ -38,6 +38,11 @@ STOPPED = 130
     help="Also measure on this DICOM series of another scanner with LIDC readers' outlines (XML).",
 )
 @click.option("--checkpoints", type=click.Path(file_okay=False, path_type=Path), help="Keep finished folds; resume.")
+@click.option(
+    "--tensorboard",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Also write the losses for TensorBoard.",
+)
 @click.option("--force", is_flag=True, help="Write even over the model that ships.")
 @QUIET
 @ends_with_a_sentence
@@ -57,6 +62,7 @@ def train(
     localization,
     outlines,
     checkpoints,
+    tensorboard,
     force,
     quiet,
 ):
@@ -78,19 +84,27 @@ def train(
     named = parse_classes(classes or ",".join(USUAL), suspicious)
     recipe = read_recipe(recipe) if recipe else Recipe()
     recipe = replace(recipe, epochs=epochs) if epochs else recipe
-    for folder in (out, checkpoints):
+    for folder in (out, checkpoints, tensorboard):
         if folder:
             check_output_folder(folder, force)
     crop_set = crop_slices(dataset, cases, "dev", quiet, named)
 
     from lungcnn.cli.training_progress import TrainingProgress, stopped
+    from lungcnn.training.tensorboard import EventFiles
     from lungcnn.training_run import Plan, run_training
 
     import_tensorflow()
     plan = Plan(folds, tuple(range(seed, seed + seeds)), leaky, baselines, localization, outlines)
     with TrainingProgress(plan.epochs(recipe), quiet) as progress:
+        events = EventFiles(tensorboard) if tensorboard else None
+
+        def on_epoch(epoch):
+            progress(epoch)
+            if events:
+                events(epoch)
+
         try:
-            path, figures = run_training(crop_set, out, recipe, plan, progress, checkpoints, force)
+            path, figures = run_training(crop_set, out, recipe, plan, on_epoch, checkpoints, force)
         except KeyboardInterrupt:
             note(stopped(progress, checkpoints), quiet=False)
             raise click.exceptions.Exit(STOPPED) from None

@@ -1,9 +1,9 @@
 """A classifier with what explains it, safe to call from threads."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from threading import Lock
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -28,9 +28,8 @@ class Explainer:
         chosen = explanation_method(method)
         if chosen.of_map is not None:
             return chosen.of_map(found)[0]
-        if chosen.on_demand is not None:
-            return np.asarray(chosen.on_demand(self, crop), np.float32)
-        raise NotImplementedError(f"The method '{method}' has neither `of_map` nor `on_demand`.")
+        on_demand = cast(Callable[..., np.ndarray], chosen.on_demand)  # `Method` has one or the other
+        return np.asarray(on_demand(self, crop), np.float32)
 
     @contextmanager
     def saliency(self) -> Iterator[Any]:

@@ -44,6 +44,10 @@ class Method:
     gradient_of_input: bool = False
     slow: bool = False
 
+    def __post_init__(self):
+        if (self.of_map is None) == (self.on_demand is None):
+            raise UsageError(f"The method '{self.title}' is made by `of_map` or by `on_demand`: give one of them.")
+
 
 # Grad-CAM++ multiplies by the exponential of the logit, Score-CAM activations by probabilities.
 _NO_UNIT = "arbitrary units"

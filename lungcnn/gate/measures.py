@@ -8,7 +8,7 @@ import numpy as np
 
 from lungcnn.gate.lettering import count_letters
 from lungcnn.gate.views import Views
-from lungcnn.masks import filled, hull, pieces
+from lungcnn.masks import at_the_border, filled, hull, pieces
 from lungcnn.preprocessing.anatomy import TISSUE_HU, Anatomy
 from lungcnn.reading.ct_slice import CTSlice
 from lungcnn.windowing import AIR_HU
@@ -144,11 +144,11 @@ def _rim(body: np.ndarray) -> np.ndarray:
 def _opened(hu: np.ndarray, around: np.ndarray, body: np.ndarray) -> int:
     """Pixels of the largest region of lung's density at a border, between parts of the body but none of it."""
     labels, areas = pieces(((hu < -400) & ~body).view(np.uint8))
-    borders = np.unique(np.concatenate([labels[0], labels[-1], labels[:, 0], labels[:, -1]]))
-    corners = labels[[0, 0, -1, -1], [0, -1, 0, -1]]
+    at_border = at_the_border(labels, len(areas))
+    at_border[labels[[0, 0, -1, -1], [0, -1, 0, -1]]] = False
     sizes = [
         areas[label]
-        for label in np.setdiff1d(borders, [0, *corners])
+        for label in np.flatnonzero(at_border)
         if -950 < np.median(hu[labels == label]) < -600 and around[labels == label].mean() > 0.9
     ]
     return int(max(sizes, default=0))

@@ -49,9 +49,10 @@ def prepare(read: Callable[[], CTSlice], index: int = 0) -> Prepared:
     """Decode a slice by calling `read`, and crop it where the gate admits it. Whatever is raised becomes its error."""
     try:
         with told_as(JudgingError):
-            found = prepare_slice(read())
+            ct_slice = read()
     except LungCNNError as error:
         return Prepared(None, index, error=error)
+    found = prepare_slice(ct_slice)
     return replace(found, examination=None)
 
 

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 
 from lungcnn.errors import RefusalError
-from lungcnn.masks import disc, of_pieces, pieces
+from lungcnn.masks import at_the_border, disc, of_pieces, pieces
 from lungcnn.windowing import WINDOWS
 
 _LUNG = WINDOWS["lung"]
@@ -39,7 +39,5 @@ def lung_mask(tissue: np.ndarray, body: np.ndarray) -> np.ndarray:
 def _fill_small_holes(mask: np.ndarray, largest: int) -> np.ndarray:
     """Fill holes of up to `largest` pixels: vessels and masses, not a heart that the lungs meet around."""
     labels, areas = pieces(1 - mask)
-    small = (areas > 0) & (areas <= largest)
-    for border in (labels[0], labels[-1], labels[:, 0], labels[:, -1]):
-        small[border] = False
+    small = (areas > 0) & (areas <= largest) & ~at_the_border(labels, len(areas))
     return mask | of_pieces(labels, small)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from lungcnn.results.marks import framed, marked
 from lungcnn.results.png import encode_png
 from lungcnn.results.rendering import render_overlay
 from lungcnn.results.series_report import SeriesReport
@@ -20,7 +21,8 @@ class View:
     Attributes:
         window: display window. opacity: 0 to 1. colour_map: one of `rendering.COLOUR_MAPS`.
         contour: outline at this share of the map's maximum instead of colours, or None.
-        signed: also show what speaks against the class.
+        signed: also show what speaks against the class. peak: mark the strongest cell.
+        place: the slice's number, from 1, and how many its series has. position_mm: where it lies along the series.
     """
 
     window: Window = WINDOWS["dataset"]
@@ -28,11 +30,15 @@ class View:
     colour_map: str = "inferno"
     contour: float | None = None
     signed: bool = False
+    peak: bool = True
+    place: tuple[int, int] | None = None
+    position_mm: float | None = None
 
 
 def export_overlay(report: SliceReport, view: View | None = None) -> bytes:
-    """The overlay at the slice's own size, as PNG; raises as `render_overlay`."""
-    return encode_png(draw_view(report, view or View()))
+    """The overlay as the viewer shows it, as PNG: marked and framed (`marks`); raises as `render_overlay`."""
+    view = view or View()
+    return encode_png(framed(marked(draw_view(report, view), report, view), report, view))
 
 
 def export_record(report: SliceReport | SeriesReport) -> bytes:

@@ -553,7 +553,8 @@ def test_what_is_taken_away_holds_the_result_and_nothing_of_the_upload(page, mas
     overlay = cv2.imdecode(np.frombuffer(taken["overlay"][1], np.uint8), cv2.IMREAD_COLOR)[..., ::-1]
     _, report = mass
     expected = render_overlay(report, WINDOWS["mediastinum"], opacity=0.8, colour_map="viridis")
-    np.testing.assert_allclose(overlay.astype(int), expected.astype(int), atol=3)
+    parts = [np.abs(overlay[y : y + 512].astype(int) - expected) <= 3 for y in range(len(overlay) - 511)]
+    assert max(part.mean() for part in parts) > 0.95, "but for what is marked on it, as the viewer shows it"
     everything = b"".join(content for _, content in taken.values())
     for secret in (b"MARKER", str(demo.folder).encode()):
         assert secret not in everything
@@ -780,7 +781,7 @@ def test_an_inverted_picture_is_shown_as_it_was_judged(page):
     checked(page)
     page.uncheck("#ct-heat")
     page.uncheck("#ct-peak")
-    assert "inverted" in page.inner_text("#notes")
+    assert "Black and white were exchanged" in page.inner_text("#notes")
     assert at(page, canvas(page), 20, 20).max() < 60, "air is dark"
 
 

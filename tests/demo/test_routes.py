@@ -1,5 +1,6 @@
 """Which routes are open: those that the page and the API use. All routes of the installed Gradio are known here."""
 
+import asyncio
 import os
 import re
 from pathlib import Path
@@ -207,3 +208,41 @@ def test_while_nothing_can_be_judged_that_can_be_seen_from_outside():
 
     asyncio.run(story())
     assert (said[0]["status"], said[1]["body"]) == (503, texts.WORKER_GONE.encode())
+
+
+@pytest.mark.parametrize(
+    ("trouble", "ready", "said"),
+    [(None, True, (200, b"ready")), (None, False, (503, b"loading")), (WorkerError(""), True, (503, b"unavailable"))],
+)
+def test_whoever_watches_the_demo_is_told_whether_it_can_judge(trouble, ready, said):
+    from demo.guard import Guard
+
+    sent = []
+
+    async def send(message):
+        sent.append(message)
+
+    rules = make_rules("0.0.0.0", None, ("ct.example.org",), (), gr.Blocks())  # noqa: S104
+    rules.trouble, rules.ready = lambda: trouble, lambda: ready
+    for host, status in ((b"10.1.2.3:7860", said[0]), (b"ct.example.org", said[0]), (b"evil.example", 421)):
+        sent.clear()
+        scope = {"type": "http", "path": "/healthz", "method": "GET", "headers": [(b"host", host)]}
+        asyncio.run(Guard(None, rules)(scope, None, send))
+        assert sent[0]["status"] == status
+        if status != 421:
+            assert sent[1]["body"] == said[1]
+
+
+def test_every_option_has_its_environment_variable(monkeypatch):
+    from click.testing import CliRunner
+
+    from demo.__main__ import main
+
+    shown = re.sub(r"\s+", " ", CliRunner().invoke(main, ["--help"], terminal_width=200).output)
+    for option in main.params:
+        name = f"LUNGCNN_DEMO_{option.name.upper()}"
+        assert option.name in ("version", "help") or name in shown
+    monkeypatch.setenv("LUNGCNN_DEMO_TRUST_HOST", "a.example b.example")
+    monkeypatch.setenv("GRADIO_SERVER_PORT", "7000")
+    found = main.make_context("demo", []).params
+    assert (found["trust_host"], found["port"]) == (("a.example", "b.example"), 7000)

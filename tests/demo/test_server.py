@@ -204,6 +204,7 @@ def test_results_are_kept_for_a_while_or_once():
 
 def test_sessions_without_a_slice_are_forgotten(phantom_slice):
     from datetime import datetime, timedelta
+    from types import SimpleNamespace
 
     import gradio as gr
     from gradio.state_holder import StateHolder
@@ -215,12 +216,13 @@ def test_sessions_without_a_slice_are_forgotten(phantom_slice):
     visit = Visit()
     visit.show(visit.begin(), Shown(phantom_slice))
     holder["shows"][state._id] = visit
-    for name in ("empties", "calls", "late"):
+    for name in ("empties", "calls", "late", "waits"):
         holder[name][state._id] = Visit()
+    page._queue.event_ids_to_events["event"] = SimpleNamespace(session_hash="waits")
     long_ago = datetime.now() - timedelta(seconds=61)
-    holder.time_last_used |= dict.fromkeys(("shows", "empties", "calls"), long_ago)
+    holder.time_last_used |= dict.fromkeys(("shows", "empties", "calls", "waits"), long_ago)
     drop_sessions(page, 60, lambda visit: visit.empty)
-    assert set(holder.session_data) == set(holder.time_last_used) == {"shows", "late"}
+    assert set(holder.session_data) == set(holder.time_last_used) == {"shows", "late", "waits"}
     assert holder["empties"][state._id].empty  # it comes back
 
 

@@ -586,3 +586,11 @@ def test_contours_go_around_what_exceeds_the_level(pipeline, phantom_slice):
     assert 0 < drawn.mean() < 0.05
     with pytest.raises(UsageError, match="between 0 and 1"):
         render_overlay(report, contour=2)
+
+
+def test_a_method_has_one_way_to_make_its_maps():
+    from lungcnn.explaining.methods import Method
+
+    for both in ({}, {"of_map": abs, "on_demand": abs}):
+        with pytest.raises(UsageError, match="made by `of_map` or by `on_demand`"):
+            Method("Mine", "Me 2026", **both)

@@ -23,6 +23,7 @@ from lungcnn import (
 from lungcnn.errors import Reason, UsageError
 from lungcnn.reading.ct_slice import CTSlice
 from lungcnn.results.finding import Finding
+from lungcnn.results.marks import marked as draw_marks, what_is_shown
 from lungcnn.results.series_report import SeriesReport
 from lungcnn.results.slice_report import SliceReport
 
@@ -49,11 +50,41 @@ def text_of(pdf: bytes) -> str:
     return " ".join(PdfReader(io.BytesIO(pdf)).pages[0].extract_text().split())
 
 
-def test_the_overlay_is_the_one_that_is_rendered(phantom_slice, report):
+def test_the_overlay_is_the_one_that_is_rendered_marked_and_framed(phantom_slice, report):
     view = View(Window(50, 350), opacity=0.3, colour_map="cividis")
-    picture = cv2.imdecode(np.frombuffer(export_overlay(report, view), np.uint8), cv2.IMREAD_COLOR)
+    picture = cv2.imdecode(np.frombuffer(export_overlay(report, view), np.uint8), cv2.IMREAD_COLOR)[..., ::-1]
     expected = render_overlay(report, Window(50, 350), opacity=0.3, colour_map="cividis")
-    np.testing.assert_array_equal(picture[..., ::-1], expected)
+    above = next(y for y in range(len(picture) - 511) if (picture[y : y + 512] == expected).mean() > 0.95)
+    assert 30 < above < 120, "a band above says what is shown"
+    inner = picture[above : above + 512]
+    same = (inner == expected).all(axis=2)
+    assert same.mean() > 0.97, "the marks leave the picture as it is"
+    x, y = map(round, report.explanation.peak_xy)
+    assert not same[y - 14 : y + 14, x - 14 : x + 14].all(), "the peak is marked"
+    bare = draw_marks(expected, report, dataclasses.replace(view, peak=False))
+    assert (bare[y - 14 : y + 14, x - 14 : x + 14] == expected[y - 14 : y + 14, x - 14 : x + 14]).all()
+    assert len(picture) > above + 512 + 30, "a band below has verdict and disclaimer"
+
+
+def test_what_is_shown_is_said(report):
+    view = View(place=(93, 133), position_mm=-120.5)
+    first, second, third = what_is_shown(report, view)
+    assert first == f"Evidence for {report.prediction}, Grad-CAM (Selvaraju 2017)"
+    assert second.startswith(f"Colours from 0 to {report.explanation.scale:.2g} logits; strongest at x ")
+    assert third == "Slice 93 of 133. At -120.5 mm. Window -500/1500 HU"
+    assert "Outline at 50 % of the peak" in what_is_shown(report, View(contour=0.5))[1]
+    assert "blue against it" in what_is_shown(report, View(signed=True))[1]
+    refused = dataclasses.replace(report, explanation=None)
+    assert what_is_shown(refused, View()) == ["Window -500/1500 HU"]
+
+
+@pytest.mark.parametrize("shape", [(40, 60), (700, 64)])
+def test_pictures_of_any_shape_are_framed(shape):
+    refused = SliceReport("refused", (Reason("no_lungs", "No lungs."),), ct_slice=CTSlice(hu=np.zeros(shape)))
+    picture = cv2.imdecode(np.frombuffer(export_overlay(refused), np.uint8), cv2.IMREAD_COLOR)
+    factor = max(1, -(-512 // max(shape)))
+    assert picture.shape[1] == factor * shape[1]
+    assert picture.shape[0] > factor * shape[0]
 
 
 def test_the_heatmap_is_the_raw_map_and_a_refused_slice_has_none(report):

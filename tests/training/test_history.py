@@ -150,3 +150,29 @@ def test_ctrl_c_ends_with_that_sentence(miniature, tmp_path, monkeypatch):
     result = CliRunner().invoke(main, [*arguments, "--checkpoints", str(tmp_path / "kept")])
     assert result.exit_code == 130
     assert "Stopped. 0 finished networks" in result.stderr
+
+
+def test_tensorboard_is_given_the_losses(tmp_path):
+    import tensorflow as tf
+
+    from lungcnn.training.tensorboard import EventFiles
+
+    events = EventFiles(tmp_path)
+    for epoch in (
+        Epoch("seed 0, fold 1", 1, 2, 1.5, 0.75),
+        Epoch("seed 0, fold 1", 2, 2, 1.25),
+        Epoch("all", 1, 1, 2.0),
+    ):
+        events(epoch)
+    read = {}
+    for file in tmp_path.rglob("events.*"):
+        for event in tf.compat.v1.train.summary_iterator(str(file)):
+            for value in event.summary.value:
+                assert value.metadata.plugin_data.plugin_name == "scalars"
+                read[file.parent.name, value.tag, event.step] = float(tf.make_ndarray(value.tensor))
+    assert read == {
+        ("seed-0-fold-1", "loss", 1): 1.5,
+        ("seed-0-fold-1", "validation_loss", 1): 0.75,
+        ("seed-0-fold-1", "loss", 2): 1.25,
+        ("all", "loss", 1): 2.0,
+    }
