@@ -36,8 +36,8 @@ def _heatmap_bar() -> str:
         + f'<label class="ct-field">{say(texts.OPACITY)}'
         '<input id="ct-opacity" type="range" min="0" max="100" value="60" autocomplete="off">'
         '<output id="ct-opacity-value" for="ct-opacity">60 %</output></label>'
-        f'<span class="ct-field"><select id="ct-colours"{_hint(texts.COLOURS)} autocomplete="off">{colour_maps}</select>'
-        "</span></div>"
+        f'<span class="ct-field"><select id="ct-colours"{_hint(texts.COLOURS)} autocomplete="off">'
+        f"{colour_maps}</select></span></div>"
     )
 
 
