@@ -49,7 +49,7 @@
     document.dispatchEvent(new CustomEvent("lungcnn:language"));
   }
 
-  window.lungcnnTold = told; // for what `viewer.js` writes
+  window.lungcnnTold = told; // for what the viewer writes (`scripts/`)
 
   const marked = (node) =>
     node.nodeType === 1 ? [...(node.matches(MARKED) ? [node] : []), ...node.querySelectorAll(MARKED)] : [];

@@ -44,7 +44,7 @@ def test_the_table_is_in_the_order_of_the_layers():
 
 
 def test_a_display_window_is_one_line(monkeypatch):
-    from demo.viewer import frame
+    from demo.viewer_frame import frame
     from lungcnn import WINDOWS
 
     assert "liver" not in frame().lower()
