@@ -1,6 +1,7 @@
 """About this model: figures, limits and citation as in its model card. Nothing is typed in by hand."""
 
-from html import escape
+from itertools import groupby
+from typing import NamedTuple
 
 from lungcnn import (
     ModelCard,
@@ -14,50 +15,73 @@ from lungcnn import (
 )
 
 from . import texts
+from .say import say
 
 
-def measured(card: ModelCard | None) -> str:
-    """What the model is and how well it does, as Markdown."""
-    parts = [texts.ABOUT_INTRO.format(trained=_trained_on(card))]
+class Part(NamedTuple):
+    """A stretch of the text.
+
+    Attributes:
+        ours: HTML with texts of the catalogue; else Markdown in English, from the card, which is cleaned when shown.
+    """
+
+    ours: bool
+    text: str
+
+
+def measured(card: ModelCard | None) -> list[Part]:
+    """What the model is and how well it does."""
+    parts = [_paragraph(texts.ABOUT_INTRO.format(trained=_trained_on(card)))]
     figures = card.figures if card else {}
     if card:
-        parts.append(f"{texts.ABOUT_FILE} `{card.name}`, sha256 `{card.sha256}`")
+        parts.append(Part(False, f"`{card.name}`, sha256 `{card.sha256}`"))
     if "blocked" in figures and card:
         seeds = len(card.training.get("seeds", [0]))
-        parts += [f"### {texts.ABOUT_SPLIT}", split_in_words(figures, seeds), texts.ABOUT_WHY]
-        parts += [f"### {texts.ABOUT_FIGURES}", figures_table(figures)]
+        parts += [_title(texts.ABOUT_SPLIT), _paragraph(texts.ABOUT_WHY), _paragraph(texts.ABOUT_ENGLISH, "foreign")]
+        parts += [Part(False, split_in_words(figures, seeds))]
+        parts += [_title(texts.ABOUT_FIGURES), Part(False, figures_table(figures))]
     if "confusion_slice" in figures.get("blocked", {}):
-        parts += [f"### {texts.ABOUT_CONFUSION}", confusion_table(figures["blocked"])]
-    return _document(parts)
+        parts += [_title(texts.ABOUT_CONFUSION), Part(False, confusion_table(figures["blocked"]))]
+    return _joined(parts)
 
 
-def weighed(card: ModelCard | None) -> str:
-    """What to hold against it, and how to cite it, as Markdown."""
+def weighed(card: ModelCard | None) -> list[Part]:
+    """What to hold against it, and how to cite it."""
     parts = []
     figures = card.figures if card else {}
     if "baselines" in figures:
-        parts += [f"### {texts.ABOUT_BASELINES}", baselines_table(figures)]
-        parts += [shortcut_sentence(figures)] if "lungs_out" in figures["baselines"] else []
+        parts += [_title(texts.ABOUT_BASELINES), Part(False, baselines_table(figures))]
+        parts += [Part(False, shortcut_sentence(figures))] if "lungs_out" in figures["baselines"] else []
     if "sanity" in figures:
-        parts += [f"### {texts.ABOUT_SANITY}", sanity_sentence(figures["sanity"])]
+        parts += [_title(texts.ABOUT_SANITY), Part(False, sanity_sentence(figures["sanity"]))]
     own = () if card and card.adopted else texts.LIMITS
-    parts += [f"### {texts.ABOUT_LIMITS}", _list((*own, *texts.LIMITS_OF_ANY_MODEL))]
-    parts += [f"### {texts.ABOUT_CITE}", _list(citation())]
-    return _document(parts)
+    limits = "".join(f"<li>{say(text)}</li>" for text in (*own, *texts.LIMITS_OF_ANY_MODEL))
+    parts += [_title(texts.ABOUT_LIMITS), Part(True, f"<ul>{limits}</ul>")]
+    parts += [_title(texts.ABOUT_CITE), Part(False, "\n".join(f"- {reference}" for reference in citation()))]
+    return _joined(parts)
 
 
 def _trained_on(card: ModelCard | None) -> str:
     if card is None or card.dataset is None:
         return texts.ABOUT_TRAINED_UNKNOWN
-    return texts.ABOUT_TRAINED.format(dataset=escape(card.dataset)) + ("" if card.adopted else texts.ABOUT_LABELS)
+    said = texts.ABOUT_TRAINED if card.adopted else texts.ABOUT_TRAINED_LABELS
+    return said.format(dataset=card.dataset)
 
 
-def _document(parts: list[str]) -> str:
-    return "\n\n".join(parts)
+def _title(text: str) -> Part:
+    return Part(True, f"<h3>{say(text)}</h3>")
 
 
-def _list(items) -> str:
-    return "\n".join(f"- {item}" for item in items)
+def _paragraph(text: str, kind: str = "") -> Part:
+    return Part(True, f'<p class="{kind}">{say(text)}</p>')
+
+
+def _joined(parts: list[Part]) -> list[Part]:
+    """Neighbours of one kind as one."""
+    return [
+        Part(ours, ("" if ours else "\n\n").join(part.text for part in group))
+        for ours, group in groupby(parts, key=lambda part: part.ours)
+    ]
 
 
 def citation() -> list[str]:

@@ -9,7 +9,8 @@ from html import escape
 from lungcnn import ModelCard
 
 from . import texts
-from .views import percent
+from .say import attribute, key_of, say
+from .views import class_name, percent
 
 SIDE, MARGIN = 220, 34
 
@@ -26,7 +27,7 @@ def plots(card: ModelCard | None) -> str:
 
 
 def _figure(title: str, plot: str) -> str:
-    return f"<figure>{plot}<figcaption>{title}</figcaption></figure>"
+    return f"<figure>{plot}<figcaption>{say(title)}</figcaption></figure>"
 
 
 def roc_plot(curves: dict[str, dict]) -> str:
@@ -38,7 +39,7 @@ def roc_plot(curves: dict[str, dict]) -> str:
         x, y = _at(0.5, 0.26 - 0.09 * index)
         legend.append(
             f'<line x1="{x}" x2="{x + 24}" y1="{y - 4}" y2="{y - 4}" class="curve of-{name}"/>'
-            f'<text x="{x + 30}" y="{y}">{name}</text>'
+            f'<text x="{x + 30}" y="{y}"{key_of(class_name(name))}>{escape(name)}</text>'
         )
     return _axes(texts.ROC_LABEL, texts.ROC_AXES, "".join(shapes + legend))
 
@@ -79,11 +80,12 @@ def _axes(label: str, names: tuple[str, str], content: str) -> str:
     frame = f'<path d="M{left} {top}V{bottom}H{right}" class="axis"/>'
     middle = (top + bottom) / 2
     titles = (
-        f'<text x="{(left + right) / 2:.1f}" y="{SIDE - 1}" class="count dim">{names[0]}</text>'
-        f'<text x="9" y="{middle}" class="count dim" transform="rotate(-90 9 {middle})">{names[1]}</text>'
+        f'<text x="{(left + right) / 2:.1f}" y="{SIDE - 1}" class="count dim"{key_of(names[0])}>{names[0]}</text>'
+        f'<text x="9" y="{middle}" class="count dim" transform="rotate(-90 9 {middle})"'
+        f"{key_of(names[1])}>{names[1]}</text>"
     )
     return _svg(label, frame + ticks + titles + content)
 
 
 def _svg(label: str, content: str) -> str:
-    return f'<svg viewBox="0 0 {SIDE} {SIDE}" role="img" aria-label="{escape(label)}">{content}</svg>'
+    return f'<svg viewBox="0 0 {SIDE} {SIDE}" role="img" {attribute("aria-label", label)[1:]}>{content}</svg>'

@@ -54,10 +54,15 @@ def leaves(value: Any) -> list[Text]:
 
 def say(text: str) -> str:
     """A text as HTML that can be translated; a plain string as HTML."""
+    return f"<span{key_of(text)}>{escape(text)}</span>" if isinstance(text, Text) else escape(text)
+
+
+def key_of(text: str) -> str:
+    """The attributes, with a space before them, of an element that holds a text and nothing else."""
     if not isinstance(text, Text):
-        return escape(text)
+        return ""
     values = f' data-v="{escape(json.dumps(_plain(text.values)))}"' if text.values else ""
-    return f'<span data-t="{text.key}"{values}>{escape(text)}</span>'
+    return f' data-t="{text.key}"{values}'
 
 
 def attribute(name: str, text: str) -> str:

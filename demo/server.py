@@ -6,7 +6,7 @@ import time
 from typing import Any
 from urllib.parse import urlparse
 
-from . import gradio_internals
+from . import gradio_internals, memory
 from .guard import Guard
 from .intake import MAX_FILE, intake, receive
 from .rules import Rules
@@ -81,9 +81,11 @@ def keep_tidy(page, rules: Rules, every: float = 5, age: float = 10) -> None:
         lambda: gradio_internals.drop_sessions(page, age, lambda visit: visit.empty),
         lambda: gradio_internals.forget_uploads(page),
         drop_unread,
+        memory.give_back,
     )
 
     def sweep():
+        memory.begin()
         while True:
             time.sleep(every)
             for chore in chores:

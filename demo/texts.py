@@ -257,9 +257,11 @@ ABOUT_INTRO = (
     "that raise the score of a class. It says what the network used, not where disease is."
 )
 ABOUT_TRAINED = "It was trained on {dataset}."
-ABOUT_LABELS = " Labels there belong to the patient, not to the slice: many slices of patients with cancer show none."
+ABOUT_TRAINED_LABELS = (
+    "It was trained on {dataset}. Labels there belong to the patient, not to the slice: many slices of patients with "
+    "cancer show none."
+)
 ABOUT_TRAINED_UNKNOWN = "What it was trained on is not known."
-ABOUT_FILE = "Model"
 ABOUT_SPLIT = "How the figures were measured"
 ABOUT_WHY = (
     "Slices of one patient look alike. If some of them are in training and others in testing, a network that "

@@ -100,11 +100,11 @@ class Shown:
 
     @property
     def size(self) -> int:
-        """Bytes that it holds: files and pixels."""
+        """Bytes that it holds: files, and pixels twice, for Gradio keeps what it has sent of them."""
         slices = (self.given, self.report.ct_slice if self.report else None)
         pixels = {id(one): one.hu.nbytes for one in slices if one is not None}
         file = len(self.source) if isinstance(self.source, bytes) else 0
-        return sum(pixels.values()) + file + (self.stack.upload.size if self.stack else 0)
+        return 2 * sum(pixels.values()) + file + (self.stack.upload.size if self.stack else 0)
 
     @property
     def judged(self) -> bool:

@@ -121,6 +121,7 @@ class WorkerProcess:
         with contextlib.suppress(OSError):
             while (message := self._outbox.get()) is not None:
                 self._connection.send_bytes(message)
+                del message  # it may be large, and the next may be long in coming
 
     def _watch(self) -> None:
         """Kill it where it is stopped or hangs: others wait for it, and it would not end by itself."""
@@ -137,8 +138,6 @@ class WorkerProcess:
             while not self.refused:
                 message = self._connection.recv()
                 self._unheard, self._heard = 0, True
-                if isinstance(message, Beat):
-                    continue
                 if isinstance(message, Loaded):
                     self.ready.set_result(message.card)
                 elif isinstance(message, NotLoaded):
@@ -147,8 +146,9 @@ class WorkerProcess:
                 elif isinstance(message, Begun | Progress):
                     if inbox := self._inboxes.get(message.token):
                         inbox.put(message)
-                elif inbox := self._inboxes.pop(message.token, None):
+                elif not isinstance(message, Beat) and (inbox := self._inboxes.pop(message.token, None)):
                     inbox.put(message)
+                del message
         self._process.kill()
         self._process.wait()
         self._outbox.put(None)

@@ -1,6 +1,7 @@
 """The worker's side: load the pipeline, and answer calls until nobody is left to ask."""
 
 import contextlib
+import itertools
 import logging
 import os
 import pickle
@@ -14,10 +15,12 @@ from typing import Any
 
 from lungcnn import LungCNNError, Pipeline, default_model_path, dicom_files, load_slice, verify_model
 
+from .. import memory
 from .deposits import Deposits, Upload, outline
 from .protocol import Beat, Begun, Call, Failure, Loaded, NotLoaded, Progress, Result, Stop
 
 LONG, MOST_LONG = ("run_series", "read_series"), 32
+_GIVE_BACK = 15  # beats
 TELLS = 0.2  # seconds between two words on how far the reading of a series is
 Tell = Callable[[Any], None]
 log = logging.getLogger("demo")
@@ -45,6 +48,7 @@ def serve(connection: Connection, beat: float, threads: int, model: str | None) 
         return
     desk.methods.take(pipeline)
     desk.send(Loaded(pipeline.card))
+    memory.begin()
     listener.join()
 
 
@@ -66,10 +70,12 @@ class Desk:
             os._exit(0)
 
     def beat(self, every: float) -> None:
-        """Say that we are there."""
-        while True:
+        """Say that we are there, and give back memory now and then."""
+        for beat in itertools.count():
             self.send(Beat())
             time.sleep(every)
+            if beat % _GIVE_BACK == 0:
+                memory.give_back()
 
     def listen(self) -> None:
         """Begin what is called, until the page is gone."""
@@ -83,6 +89,7 @@ class Desk:
             else:
                 self._waited_for.add(message.token)
                 (self._long if message.name in LONG else self._quick).submit(self._work, message)
+            del message  # it may be large, and the next may be long in coming
 
     def _work(self, call: Call) -> None:
         def check():

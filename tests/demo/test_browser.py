@@ -509,7 +509,7 @@ def test_trust_explains_itself(page):
         assert len(re.findall(r"[.?;] ", text)) >= 2
     assert not page.is_visible("#numbers table")
     page.click("#numbers summary")
-    assert len(page.query_selector_all("#numbers tr")) == 6
+    assert len(page.query_selector_all("#numbers tr")) == 8
 
 
 def test_the_model_is_told_about(page):

@@ -64,7 +64,7 @@ def test_a_visitor_is_known_by_his_address(rules, headers, visitor):
 
 
 def test_sessions_hold_so_much_and_the_largest_go_first(phantom_slice, monkeypatch):
-    size = phantom_slice.hu.nbytes
+    size = 2 * phantom_slice.hu.nbytes
     monkeypatch.setattr("demo.visit.holding", Holding(limit=6 * size))
     small, series, *others = (Visit() for _ in range(8))
     small.show(small.begin(), Shown(phantom_slice))

@@ -124,6 +124,24 @@ def test_series_are_read_and_judged_there_told_slice_by_slice_and_stopped(there,
     assert (again.to_json(), len(told)) == (report.to_json(), 2)
 
 
+def test_a_file_that_aborts_its_decoder_ends_in_a_sentence_and_the_rest_goes_on(there, faults):
+    pid = there.pid
+    upload = Upload(
+        (faults("mutated_jpeg_lossless_abort.dcm"), faults("mutated_syntax_list.dcm"), EXAMPLE.read_bytes())
+    )
+    lengths = [len(one) for one in there.read_series(upload).series]
+    outcomes = []
+    for number, length in enumerate(lengths):
+        for index in range(length):
+            try:
+                outcomes.append(there.read_slice(upload, number, index)[0].hu.shape)
+            except LungCNNError as error:
+                outcomes.append(type(error).__name__)
+    assert outcomes.count((512, 512)) == 1
+    assert len(set(outcomes)) > 1, "the others are told"
+    assert there.pid == pid
+
+
 def test_uploads_are_kept_within_a_limit_and_forgotten(monkeypatch):
     data = EXAMPLE.read_bytes()
     kept, uploads = Deposits(limit=2 * len(data)), [Upload((data,)) for _ in range(3)]

@@ -115,13 +115,16 @@ def test_the_range_that_the_sentence_advises_works(tmp_path):
 
 
 def test_the_page_claims_nothing_of_an_adopted_model_that_nobody_said(foreign):
-    from demo.about import measured, weighed
+    from demo import about
+
+    def measured(card):
+        return " ".join(part.text for part in about.measured(card))
 
     adopt_model(foreign)
     card = load_card(foreign)
     assert "What it was trained on is not known." in measured(card)
     assert "IQ-OTH/NCCD" not in measured(card)
-    assert "benign cases are few" not in weighed(card)
+    assert "benign cases are few" not in str(about.weighed(card))
     adopt_model(foreign, dataset="slices of <our> ward")
     assert "It was trained on slices of &lt;our&gt; ward." in measured(load_card(foreign))
     ours = measured(load_card(ROOT / "models" / "cancer_classification_model.keras"))

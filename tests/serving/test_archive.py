@@ -13,6 +13,7 @@ import pytest
 from click.testing import CliRunner
 from conftest import ROOT, dicom_bytes
 
+from lungcnn.classes import CLASSES
 from lungcnn.cli import main
 from lungcnn.errors import LungCNNError, UnreadableFileError, UsageError
 from lungcnn.gate.prepared import Prepared
@@ -161,7 +162,7 @@ def fake(monkeypatch, tmp_path):
         (tmp_path / "files" / f"{index:02d}.dcm").write_bytes(b"x")
     monkeypatch.setattr(score, "PART_FILES", 8)
     monkeypatch.setitem(ENGINES, "local", lambda files, *_: map(fake_rows, files))
-    card = type("Card", (), {"sha256": SHA})
+    card = type("Card", (), {"sha256": SHA, "classes": CLASSES})
     monkeypatch.setattr("lungcnn.model.card.load_card", lambda path: card)
     return str(tmp_path / "files")
 
@@ -217,7 +218,9 @@ def test_new_files_are_added_and_another_model_is_refused(fake, tmp_path, monkey
     (Path(fake) / "99.dcm").write_bytes(b"x")
     scored = score_archive(fake, out)
     assert (scored.files, scored.before, sum(scored.rows.values())) == (41, 40, 49)
-    monkeypatch.setattr("lungcnn.model.card.load_card", lambda path: type("Card", (), {"sha256": "e" * 64}))
+    monkeypatch.setattr(
+        "lungcnn.model.card.load_card", lambda path: type("Card", (), {"sha256": "e" * 64, "classes": CLASSES})
+    )
     with pytest.raises(UsageError, match=r"rows of another model \(ffffffffffff\)"):
         score_archive(fake, out)
     assert len(rows_of(out)) == 49

@@ -15,9 +15,11 @@ def judge_locally(files: Sequence[str], model: Path, workers: int | None, _: str
     """Yield the rows of each file, in order."""
     from lungcnn.pipeline import Pipeline
 
-    pipeline = Pipeline.load(model)
+    workers = workers or usable_cores()
+    # The cores that don't decode: a thread that has to wait for one holds up those of the same batch.
+    pipeline = Pipeline.load(model, threads=max(1, usable_cores() - workers))
     waiting: list[tuple[str, list[Prepared]]] = []
-    for entry in decoded(files, workers or usable_cores()):
+    for entry in decoded(files, workers):
         waiting.append(entry)
         if sum(len(prepared) for _, prepared in waiting) >= BATCH:
             yield from _judged(pipeline, waiting)
