@@ -18,7 +18,7 @@ def percent(share: float) -> str:
 
 def class_name(name: str) -> str:
     """A class as the page calls it."""
-    return texts.CLASS_NAMES.get(name, name)
+    return texts.CLASS_NAMES.get(name, name.replace("_", " "))
 
 
 def reason_text(reason: Reason) -> str:
