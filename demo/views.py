@@ -18,7 +18,7 @@ def percent(share: float) -> str:
 
 def class_name(name: str) -> str:
     """A class as the page calls it."""
-    return texts.CLASS_NAMES.get(name, name)
+    return texts.CLASS_NAMES.get(name, name.replace("_", " "))
 
 
 def reason_text(reason: Reason) -> str:
@@ -74,6 +74,8 @@ def _set(report: SliceReport) -> str:
     """The prediction set as a sentence that doesn't exclude what is outside it."""
     if report.prediction_set is None or report.probabilities is None:
         return ""
+    if report.verdict and report.verdict.why.endswith("_but_any"):
+        return ""  # the verdict has said so
     shares = report.probabilities
     text = texts.SET_OF_ALL
     if report.outside_set:

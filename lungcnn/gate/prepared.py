@@ -27,6 +27,7 @@ class Prepared:
         warnings: of the slice.
         error: what stopped it: a `RefusalError` for a slice that is not to be judged.
         box: where the crop lies on the slice. spacing, facts: of the slice, as `CTSlice` has them.
+        uids: of series and instance, where an archive's operator is told them.
         examination: the gate's, of a slice that will be shown; else None, which keeps what waits for the network small.
     """
 
@@ -38,6 +39,7 @@ class Prepared:
     spacing: tuple[float, float] | None = None
     facts: SliceFacts | None = None
     examination: Examination | None = None
+    uids: tuple[str | None, str | None] = (None, None)
 
     @property
     def shown(self) -> CTSlice | None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from lungcnn.errors import UnsupportedFileError, UsageError
 from lungcnn.pipeline import Pipeline
 from lungcnn.reading.series import Reading, Series
+from lungcnn.reading.uids import stated_uids
 from lungcnn.results.dicom.source import Judged
 from lungcnn.results.series_report import SeriesReport
 from lungcnn.results.slice_report import SliceReport, failed
@@ -72,11 +73,15 @@ def look_at(pipeline: Pipeline, series: Series, report: SeriesReport, **options)
 
 
 def series_record(series: Series, report: SeriesReport, written: Iterable[Path] = ()) -> dict:
-    """The record of `predict --series --json`: that of the report, with the names of its files and of those written."""
+    """The record of `predict --series --json`: the report, names and UIDs of its files, and what was written."""
     record = report.to_json()
     record["written"] = [printable_name(str(path)) for path in written]
+    uids: dict[str, tuple[str | None, str | None]] = {}  # frames share a file
     for one, given in zip(record["slices"], series.slices, strict=True):
         one["file"] = printable_name(given.name)
+        if given.name not in uids:
+            uids[given.name] = stated_uids(given.content())
+        record["series_instance_uid"], one["sop_instance_uid"] = uids[given.name]
     record["set_aside"] = aside_records(series.set_aside)
     return record
 

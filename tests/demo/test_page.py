@@ -183,7 +183,9 @@ def test_the_verdict_leads_and_the_set_excludes_nothing(report):
     assert text.index("Flagged as suspicious") < text.index("Most probable class: normal")
     assert "In the prediction set: normal or malignant. Outside it, but not excluded: benign (28\u00a0%)." in text
     assert "Not flagged" in views.result(dataclasses.replace(above, operating_point=0.3, prediction_set=("normal",)))
-    assert "All classes are in" in views.result(dataclasses.replace(above, prediction_set=CLASSES))
+    abstains = plain(views.result(dataclasses.replace(above, prediction_set=CLASSES)))
+    assert "every class is in the prediction set: the model abstains." in abstains
+    assert "All classes are in" not in abstains, "it is said once"
     assert "prediction-set" not in views.result(dataclasses.replace(above, prediction_set=None))
     assert "Not a medical device" in views.head()
 

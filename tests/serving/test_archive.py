@@ -18,6 +18,7 @@ from lungcnn.cli import main
 from lungcnn.errors import LungCNNError, UnreadableFileError, UsageError
 from lungcnn.gate.prepared import Prepared
 from lungcnn.phantoms.bundled import draw
+from lungcnn.reading.uids import stated_uids
 from lungcnn.results.slice_report import ModelInfo, SliceReport, failed
 from lungcnn.serving.archive import score
 from lungcnn.serving.archive.decoding import decoded
@@ -49,7 +50,11 @@ def expected(folder, untrained) -> list[dict]:
     from lungcnn.pipeline import Pipeline
 
     pipeline = Pipeline.load(untrained)
-    return [row(name, report) for name in list_files(str(folder)) for report in pipeline.run_file(name, checks=False)]
+    return [
+        row(name, report, stated_uids(read_file(name)) if report.status != "error" else (None, None))
+        for name in list_files(str(folder))
+        for report in pipeline.run_file(name, checks=False)
+    ]
 
 
 def rows_of(out: Path) -> list[dict]:
@@ -417,3 +422,13 @@ def test_the_command(fake, tmp_path):
         result = CliRunner().invoke(main, arguments)
         assert result.exit_code == 2
         assert message in result.output
+
+
+def test_uids_are_those_that_the_file_states(folder, expected):
+    import pydicom
+
+    (one,) = (row for row in expected if row["file"].endswith("/carina-normal.dcm"))
+    header = pydicom.dcmread(one["file"], stop_before_pixels=True)
+    assert (one["series_instance_uid"], one["sop_instance_uid"]) == (header.SeriesInstanceUID, header.SOPInstanceUID)
+    assert stated_uids(ROOT / "examples" / "carina-normal.png") == (None, None)
+    assert stated_uids(b"\0" * 128 + b"DICM" + b"\xff" * 40) == (None, None)

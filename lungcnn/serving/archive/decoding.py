@@ -4,10 +4,12 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from dataclasses import replace
 from multiprocessing import get_context
 
-from lungcnn.errors import LungCNNError, UnreadableFileError, told_as
+from lungcnn.errors import LungCNNError, RefusalError, UnreadableFileError, told_as
 from lungcnn.gate.prepared import Prepared, prepare_file
+from lungcnn.reading.uids import stated_uids
 from lungcnn.serving.archive.listing import read_file
 
 _AHEAD = 16  # files a process
@@ -17,7 +19,11 @@ def prepare_named(name: str) -> list[Prepared]:
     """Every frame of a file, prepared; for a process that decodes."""
     try:
         with told_as(UnreadableFileError, "Reading the file failed."):
-            return list(prepare_file(read_file(name)))
+            content = read_file(name)
+            prepared = list(prepare_file(content))
+            read = any(one.error is None or isinstance(one.error, RefusalError) for one in prepared)
+            uids = stated_uids(content) if read else (None, None)
+            return [replace(one, uids=uids) for one in prepared]
     except LungCNNError as error:
         return [Prepared(None, error=error)]
 

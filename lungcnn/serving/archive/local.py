@@ -35,4 +35,4 @@ def _judged(pipeline, entries: list[tuple[str, list[Prepared]]]) -> Iterator[lis
         reports += pipeline.judge([one for _, one in flat[start : start + BATCH]])
     following = iter(reports)
     for name, prepared in entries:
-        yield [row(name, next(following)) for _ in prepared]
+        yield [row(name, next(following), one.uids) for one in prepared]

@@ -72,5 +72,6 @@ class _Judge:
     def __call__(self, batch: dict) -> dict:
         prepared = [pickle.loads(bytes(data)) for data in batch["prepared"]]  # noqa: S301 - made by our own tasks
         reports = self.pipeline.judge(prepared)
-        rows = [json.dumps(row(name, report)) for name, report in zip(batch["file"], reports, strict=True)]
+        told = zip(batch["file"], reports, prepared, strict=True)
+        rows = [json.dumps(row(name, report, one.uids)) for name, report, one in told]
         return {"file": batch["file"], "slices": batch["slices"], "row": rows}

@@ -32,11 +32,13 @@ def columns(classes: Classes = CLASSES) -> dict[str, str]:
         "prediction_set": "string",
         "model": "string",
         "model_sha256": "string",
+        "series_instance_uid": "string",
+        "sop_instance_uid": "string",
     }
 
 
-def row(file: str, report: SliceReport) -> dict:
-    """One row of the table: the values of `columns`."""
+def row(file: str, report: SliceReport, uids: tuple[str | None, str | None] = (None, None)) -> dict:
+    """One row of the table: the values of `columns`; `uids` as `stated_uids`, which no report carries."""
     record = report.to_json(file)
     chances, chosen = record["probabilities"] or {}, record["prediction_set"]
     return {
@@ -51,6 +53,8 @@ def row(file: str, report: SliceReport) -> dict:
         "prediction_set": None if chosen is None else " ".join(chosen),
         "model": record["model"]["name"],
         "model_sha256": record["model"]["sha256"],
+        "series_instance_uid": uids[0],
+        "sop_instance_uid": uids[1],
     }
 
 
