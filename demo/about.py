@@ -6,7 +6,10 @@ from typing import NamedTuple
 from lungcnn import (
     ModelCard,
     baselines_table,
+    beside_in_words,
+    calls_table,
     confusion_table,
+    elsewhere_sentence,
     figures_table,
     sanity_sentence,
     shipped_file,
@@ -35,11 +38,20 @@ def measured(card: ModelCard | None) -> list[Part]:
     figures = card.figures if card else {}
     if card:
         parts.append(Part(False, f"`{card.name}`, sha256 `{card.sha256}`"))
+        beside = beside_in_words(card.training)
+        parts += [_paragraph(texts.ABOUT_BESIDE), Part(False, beside)] if beside else []
     if "blocked" in figures and card:
         seeds = len(card.training.get("seeds", [0]))
         parts += [_title(texts.ABOUT_SPLIT), _paragraph(texts.ABOUT_WHY), _paragraph(texts.ABOUT_ENGLISH, "foreign")]
         parts += [Part(False, split_in_words(figures, seeds))]
         parts += [_title(texts.ABOUT_FIGURES), Part(False, figures_table(figures))]
+    if "elsewhere" in figures:
+        found = figures["elsewhere"]
+        parts += [
+            _title(texts.ABOUT_ELSEWHERE),
+            Part(False, elsewhere_sentence(found)),
+            Part(False, calls_table(found)),
+        ]
     if "confusion_slice" in figures.get("blocked", {}):
         parts += [_title(texts.ABOUT_CONFUSION), Part(False, confusion_table(figures["blocked"]))]
     return _joined(parts)

@@ -48,6 +48,7 @@ WINDOWS = {"lung": "Lung", "dataset": "Dataset", "mediastinum": "Mediastinum", "
 CENTRE, WIDTH = "Window centre, HU", "Window width, HU"
 UNCALIBRATED = "A picture's grey levels are not calibrated: its window is fixed."
 GRID, GRID_HINT = "Grid", "The cells of the explained layer: how coarse the map is"
+OUTLINE, OUTLINE_HINT = "Drawn", "Outline the lesion that was drawn on this phantom"
 PEAK, PEAK_HINT = "Peak", "Mark the strongest cell of the map"
 ZOOM_IN, ZOOM_OUT, FIT = "Zoom in", "Zoom out", "Fit"
 HELP = "Keys"
@@ -285,6 +286,8 @@ ABOUT_WHY = (
     "on this dataset are of that kind. Here, all slices of a case stand on one side."
 )
 ABOUT_FIGURES = "Figures"
+ABOUT_BESIDE = "Beside it, the model learnt from:"
+ABOUT_ELSEWHERE = "At home and elsewhere"
 ABOUT_CONFUSION = "Slices of unseen patients: true class and called class"
 ABOUT_BASELINES = "Simpler models on the same folds"
 ABOUT_SANITY = "Sanity of the heatmaps"
@@ -293,8 +296,8 @@ ABOUT_LIMITS = "Limits"
 LIMITS = (
     "Labels belong to the patient, not to the slice: a slice that shows nothing can't be told by looking.",
     "Benign and normal can hardly be told apart on one slice. Believe a call of benign least.",
-    "On scanners unlike those of the dataset the network calls too much malignant, most near the diaphragm and at the "
-    "apices.",
+    "On other scanners the network calls too much malignant: wide hila, bowel beside the liver, domes of the "
+    "diaphragm; and pneumonia about every other time.",
     "15 benign cases are few: see the intervals.",
 )
 LIMITS_OF_ANY_MODEL = (

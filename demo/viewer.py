@@ -36,7 +36,9 @@ def slice_data(shown: Shown | None, method: str = DEFAULT_METHOD) -> str:
     if shown is None or shown.ct_slice is None:
         return data_box("slice-data")
     facts, hu = slice_facts(shown.ct_slice, shown.name)
-    return data_box("slice-data", json.dumps(facts | {"hu": _base64(pack(hu))}))
+    outline = shown.truth.outline if shown.truth else None
+    drawn = None if outline is None else (outline / facts["shrink"]).round(1).tolist()
+    return data_box("slice-data", json.dumps(facts | {"hu": _base64(pack(hu)), "drawn": drawn}))
 
 
 def slice_facts(ct_slice: CTSlice, name: str, series: str = "") -> tuple[dict, np.ndarray]:

@@ -97,6 +97,7 @@ def _picture_bar() -> str:
         + _switch("ct-invert", texts.INVERT, texts.INVERT_HINT)
         + _switch("ct-peak", texts.PEAK, texts.PEAK_HINT, True)
         + _switch("ct-grid", texts.GRID, texts.GRID_HINT)
+        + _switch("ct-drawn", texts.OUTLINE, texts.OUTLINE_HINT)
         + f'<span class="ct-zoom">{buttons}<output id="ct-zoom">100 %</output>'
         f'<button type="button" id="ct-fit">{say(texts.FIT)}</button>'
         f'<button type="button" id="ct-reset"{attribute("title", texts.RESET_HINT)}>{say(texts.RESET)}</button>'

@@ -13,8 +13,6 @@ import os
 
 import lazy_loader
 
-# Of networks this small oneDNN makes half the speed, and results that differ between processors.
-os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
 # From 1.32 on onnxruntime tells Microsoft what it runs, and leaves a file in the temporary folder: not from here.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 

@@ -9,12 +9,15 @@ from .errors import (
     UnsupportedFileError as UnsupportedFileError,
 )
 from .evaluation.sentences import (
+    beside_in_words as beside_in_words,
+    elsewhere_sentence as elsewhere_sentence,
     sanity_sentence as sanity_sentence,
     shortcut_sentence as shortcut_sentence,
     split_in_words as split_in_words,
 )
 from .evaluation.tables import (
     baselines_table as baselines_table,
+    calls_table as calls_table,
     confusion_table as confusion_table,
     figures_table as figures_table,
 )

@@ -2,6 +2,7 @@
 
 import json
 import platform
+from collections import Counter
 from dataclasses import dataclass, field
 from datetime import date
 from functools import partial
@@ -11,11 +12,15 @@ from typing import Any
 
 import numpy as np
 
+from lungcnn.classes import MALIGNANT
 from lungcnn.dataset.case_list import CASE_LIST, read_case_list
 from lungcnn.dataset.crops import CropSet
+from lungcnn.dataset.elsewhere import DISEASED
+from lungcnn.dataset.folder import HOME
 from lungcnn.dataset.near_duplicates import perceptual_hashes
 from lungcnn.errors import UsageError
 from lungcnn.evaluation.baselines import BASELINES, Material, probabilities
+from lungcnn.evaluation.elsewhere import calls_by_collection
 from lungcnn.evaluation.localization import locate, summarise_findings
 from lungcnn.evaluation.metrics import RESAMPLES, Predictions, cross_calibrated, summarise, with_intervals
 from lungcnn.evaluation.model_card import model_card
@@ -29,6 +34,7 @@ from lungcnn.model.calibration import Calibration, fit_calibration
 from lungcnn.model.card import IQ_OTH_NCCD, load_card, save_model
 from lungcnn.model.classifier import Classifier
 from lungcnn.system import write_whole
+from lungcnn.training.additional import Additional
 from lungcnn.training.folds import case_folds, cross_validate, kept_network, random_folds, run_key
 from lungcnn.training.history import OnEpoch
 from lungcnn.training.output_folder import check_output_folder
@@ -36,6 +42,7 @@ from lungcnn.training.train import Recipe
 
 # Slices on which the ONNX file is compared with Keras.
 _COMPARED = 64
+NOTHING_MORE = Additional()
 _PACKAGES = ("lungcnn", "tensorflow", "keras", "numpy", "opencv-python-headless")
 
 
@@ -74,6 +81,7 @@ def run_training(
     on_epoch: OnEpoch | None = None,
     checkpoints: Path | None = None,
     force: bool = False,
+    also: Additional = NOTHING_MORE,
 ) -> tuple[Path, dict]:
     """Cross-validate, calibrate, train on every slice, and write model and card (and figures) into `out`.
 
@@ -81,6 +89,7 @@ def run_training(
         on_epoch: called after each epoch; there are `plan.epochs(recipe)` in all.
         checkpoints: as `cross_validate`.
         force: write over the model that ships.
+        also: what is learnt from, and measured on, beside the dataset.
 
     Returns:
         The model's path and the figures as in `evaluation.json` (without folds: the randomisation test alone).
@@ -96,15 +105,16 @@ def run_training(
     check_output_folder(out, force)
     if checkpoints:
         check_output_folder(checkpoints)
-    found = _out_of_fold(crop_set, recipe, plan, on_epoch, checkpoints) if plan.folds else _OutOfFold()
-    everything = np.zeros(len(crop_set.slices), int)
-    key = run_key(crop_set, everything, recipe.as_dict(), plan.seeds[0])
+    found = _out_of_fold(crop_set, recipe, plan, on_epoch, checkpoints, also) if plan.folds else _OutOfFold()
+    joined, one_fold, learnable = also.join(crop_set, np.zeros(len(crop_set.slices), int))
+    learnt = joined.take(learnable)
+    key = run_key(learnt, one_fold[learnable], recipe.as_dict(), plan.seeds[0], also.nodules)
     kept = checkpoints and checkpoints / f"{key}-all.keras"
-    network = kept_network(crop_set, recipe, plan.seeds[0], on_epoch, kept, "all slices")
+    network = kept_network(learnt, recipe, plan.seeds[0], on_epoch, kept, "all slices", nodules=also.nodules)
     classifier = Classifier.of(network, found.calibration, classes=crop_set.classes)
     familiarity = None
     if found.features:
-        familiarity = fit_familiarity(classifier.layer, found.features, classifier.features(crop_set.crops)[1])
+        familiarity = fit_familiarity(classifier.layer, found.features, classifier.features(learnt.crops)[1])
     figures = found.figures
     if plan.localization:
         targets = phantom_targets() + (outline_targets(plan.outlines) if plan.outlines else [])
@@ -119,13 +129,13 @@ def run_training(
         {
             "classes": crop_set.classes,
             "calibration": found.calibration,
-            "training": _what_it_learnt_from(crop_set, recipe, plan),
+            "training": _what_it_learnt_from(crop_set, learnt, recipe, plan, also) | {"folds_key": found.key},
             "versions": {"python": platform.python_version(), **{name: _version(name) for name in _PACKAGES}},
             "figures": figures,
             "familiarity": familiarity,
             "evidence": fit_evidence_scale(classifier, crop_set.crops, crop_set.labels).as_dict(),
         },
-        crops=crop_set.crops[:: max(1, len(crop_set.slices) // _COMPARED)],
+        crops=learnt.crops[:: max(1, len(learnt.slices) // _COMPARED)],
     )
     if plan.folds:
         text = json.dumps({**figures, "recipe": recipe.as_dict(), "seeds": list(plan.seeds)}, indent=1)
@@ -141,52 +151,86 @@ class _OutOfFold:
     Attributes:
         calibration: fitted on them, for the network that is saved. figures: as in `evaluation.json`.
         features: of each fold's network, those of its training slices and of its held-out ones.
+        key: of the folds' checkpoints of the first seed.
     """
 
     calibration: Calibration = field(default_factory=Calibration)
     figures: dict = field(default_factory=dict)
     features: list[tuple[np.ndarray, np.ndarray]] = field(default_factory=list)
+    key: str = ""
 
 
 def _out_of_fold(
-    crop_set: CropSet, recipe: Recipe, plan: Plan, on_epoch: OnEpoch | None, checkpoints: Path | None
+    crop_set: CropSet,
+    recipe: Recipe,
+    plan: Plan,
+    on_epoch: OnEpoch | None,
+    checkpoints: Path | None,
+    also: Additional,
 ) -> _OutOfFold:
-    labels, cases, count = crop_set.labels, crop_set.cases, len(plan.seeds)
-    blocked, mixed = case_folds(crop_set, plan.folds), random_folds(crop_set, plan.folds, plan.seeds[0])
+    count = len(plan.seeds)
+    mixed = random_folds(crop_set, plan.folds, plan.seeds[0])
+    joined, blocked, learnable = also.join(crop_set, case_folds(crop_set, plan.folds))
+    labels, cases, at_home = joined.labels, joined.cases, joined.collections == HOME
+    # Home and elsewhere count alike, whatever their numbers.
+    weights = 1 / np.where(at_home, at_home.sum(), (~at_home).sum())
+    seen = ~at_home | np.logical_or.reduce(list(joined.sure_lesions.values()))
     features, findings = [], []
 
     def explain(held_out, network):
         classifier = Classifier.of(network, classes=crop_set.classes)
-        maxima = classifier.features(crop_set.crops)[1]
-        features.append((maxima[~held_out], maxima[held_out]))
+        maxima = classifier.features(joined.crops)[1]
+        features.append((maxima[~held_out & learnable], maxima[held_out]))
         if plan.localization:
-            findings.extend(locate(Explainer(classifier), dataset_targets(crop_set.take(held_out))))
+            findings.extend(locate(Explainer(classifier), dataset_targets(joined.take(held_out))))
 
-    def logits_of(folds, seed, *on_network) -> np.ndarray:
-        name = ("random folds, " if folds is mixed else "") + (f"seed {seed}, " if count > 1 else "")
-        return cross_validate(crop_set, folds, recipe, seed, on_epoch, checkpoints, name, *on_network)
+    def logits_of(slices, folds, mask, seed, name="", on_network=lambda held_out, network: None) -> np.ndarray:
+        name += f"seed {seed}, " if count > 1 else ""
+        return cross_validate(
+            slices, folds, recipe, seed, on_epoch, checkpoints, name, on_network, learnable=mask, nodules=also.nodules
+        )
 
     # The first seed's networks explain: a slice counts once.
-    logits = [logits_of(blocked, plan.seeds[0], explain), *(logits_of(blocked, seed) for seed in plan.seeds[1:])]
-    runs = [cross_calibrated(part, labels, cases, blocked, crop_set.classes) for part in logits]
-    figures = {"blocked": summarise(runs, crop_set.sure_lesions, plan.resamples)}
-    answered = runs[0].p.argmax(axis=1) == labels
+    logits = [
+        logits_of(joined, blocked, learnable, seed, on_network=explain)
+        if seed == plan.seeds[0]
+        else logits_of(joined, blocked, learnable, seed)
+        for seed in plan.seeds
+    ]
+    runs = [cross_calibrated(part, labels, cases, blocked, crop_set.classes, weights, seen) for part in logits]
+    at_home_runs = [run.take(at_home) for run in runs]
+    figures = {"blocked": summarise(at_home_runs, crop_set.sure_lesions, plan.resamples)}
+    called = runs[0].p.argmax(axis=1)
+    answered = np.where(labels == DISEASED, called != MALIGNANT, called == labels)
     figures["unlike_training"] = rates_out_of_fold(features, [answered[blocked == fold] for fold in np.unique(blocked)])
+    if also.elsewhere:
+        figures["elsewhere"] = calls_by_collection(runs, joined, plan.resamples)
     if plan.localization:
         figures["localization"] = summarise_findings(findings, plan.resamples)
     if plan.leaky:
-        leaky = cross_calibrated(logits_of(mixed, plan.seeds[0]), labels, cases, mixed, crop_set.classes)
-        figures["random_leaky"] = summarise([leaky], crop_set.sure_lesions, plan.resamples)
+        leaky_set, leaky_folds, leaky_mask = also.join(crop_set, mixed)
+        found = logits_of(leaky_set, leaky_folds, leaky_mask, plan.seeds[0], "random folds, ")
+        known = leaky_set.labels, leaky_set.cases, leaky_folds, crop_set.classes
+        leaky = cross_calibrated(found, *known, weights, seen)
+        figures["random_leaky"] = summarise([leaky.take(at_home)], crop_set.sure_lesions, plan.resamples)
     if plan.baselines:
-        folds = {"blocked": blocked, "random_leaky": mixed}
+        folds = {"blocked": blocked[at_home], "random_leaky": mixed}
         figures["baselines"] = _measure_baselines(crop_set, folds, plan, checkpoints)
-    known = np.tile(labels, count), np.tile(cases, count)
-    calibration = fit_calibration(np.concatenate(logits), *known, crop_set.classes)
-    return _OutOfFold(calibration, figures, features)
+    calibration = fit_calibration(
+        np.concatenate(logits),
+        np.tile(labels, count),
+        np.tile(cases, count),
+        crop_set.classes,
+        np.tile(weights, count),
+        np.tile(seen, count),
+    )
+    key = run_key(joined, blocked, recipe.as_dict(), plan.seeds[0], also.nodules)
+    return _OutOfFold(calibration, figures, features, key)
 
 
-def _what_it_learnt_from(crop_set: CropSet, recipe: Recipe, plan: Plan) -> dict:
+def _what_it_learnt_from(crop_set: CropSet, learnt: CropSet, recipe: Recipe, plan: Plan, also: Additional) -> dict:
     """For the card: dataset, recipe, seeds, date, and each slice by its hashes."""
+    others = Counter(name for name in learnt.collections.tolist() if name != HOME)
     return {
         "dataset": _dataset_in_words(crop_set),
         "recipe": recipe.as_dict(),
@@ -196,8 +240,11 @@ def _what_it_learnt_from(crop_set: CropSet, recipe: Recipe, plan: Plan) -> dict:
         "date": date.today().isoformat(),
         "slices": len(crop_set.slices),
         "cases": len(set(crop_set.cases)),
-        "files": {item.file: item.sha256 for item in crop_set.slices},
-        "perceptual_hashes": perceptual_hashes(crop_set.crops),
+        "elsewhere": dict(sorted(others.items())),
+        "nodules": {name: len(kind.levels) for name, kind in (also.nodules or {}).items()},
+        "nodules_sha256": also.nodules_sha256,
+        "files": {item.file: item.sha256 for item in learnt.slices},
+        "perceptual_hashes": perceptual_hashes(learnt.crops),
     }
 
 

@@ -10,10 +10,11 @@ from click.testing import CliRunner
 from conftest import ROOT
 
 from lungcnn.cli import main
+from lungcnn.dataset.elsewhere import read_elsewhere
 from lungcnn.dataset.folder import read_dataset
 from lungcnn.evaluation.lidc import nodule_boxes
 from lungcnn.evaluation.series_findings import measure_findings
-from lungcnn.gate.examine import examine
+from lungcnn.gate.examine import admit, examine
 from lungcnn.model.card import load_card
 from lungcnn.reading.loading import iter_slices, load_slice
 from lungcnn.reading.series_reader import read_series
@@ -94,9 +95,14 @@ def test_the_card_lists_what_was_learnt_and_nothing_of_the_test_set(data):
     rows = list(csv.DictReader((data / "iq-oth-nccd-cases.csv").open()))
     split_of = {row["sha256"]: row["split"] for row in rows}
     hashes = list(card.training["files"].values())
-    assert {split_of[sha256] for sha256 in hashes} == {"dev"}
     dataset = read_dataset(data / "iq-oth-nccd")
-    assert sorted(hashes) == sorted(item.sha256 for item in dataset.slices)
+    at_home = sorted(item.sha256 for item in dataset.slices)
+    assert {split_of[sha256] for sha256 in at_home} == {"dev"}
+    elsewhere = read_elsewhere(data, admit)
+    learnt = [item.sha256 for item in elsewhere.crop_set.take(elsewhere.learnable).slices]
+    assert sorted(hashes) == sorted([*at_home, *learnt])
+    assert not {sha256 for sha256 in hashes if split_of.get(sha256) == "test"}
+    assert sum(card.training["elsewhere"].values()) == len(learnt)
 
 
 def test_nothing_of_the_dicom_header_is_in_the_slice(data):

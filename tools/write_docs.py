@@ -15,13 +15,14 @@ from measurements import evaluation, measured
 
 from lungcnn.evaluation.reports import localization_tables
 from lungcnn.evaluation.sentences import (
+    elsewhere_sentence,
     other_scanner_sentence,
     shortcut_sentence,
     split_in_words,
     sure_lesions_sentence,
     warning_sentence,
 )
-from lungcnn.evaluation.tables import baselines_table, confusion_table, figures_table, markdown_table
+from lungcnn.evaluation.tables import baselines_table, calls_table, confusion_table, figures_table, markdown_table
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 PART = re.compile(r"(<!-- generated: (\w+) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
@@ -44,9 +45,11 @@ def headlines() -> str:
     }
     by_slice = few["blocked"]["slice"]
     found, spared = (by_slice[f"{name}_malignant"]["value"] for name in ("sensitivity", "specificity"))
+    seen = every["elsewhere"]["home"]["tumour"]
     return (
         f"{figures_table(few)}\n\nAt the operating point {found:.0%} of the malignant slices of unseen patients are "
-        f"found, and {1 - spared:.0%} of the other slices are called malignant too."
+        f"found, and {1 - spared:.0%} of the other slices are called malignant too. Of the {seen['slices']} on which a "
+        f"lesion is surely seen {seen['malignant']['value']:.0%} are called malignant."
     )
 
 
@@ -71,6 +74,11 @@ def shortcut() -> str:
 
 def sure_lesions() -> str:
     return sure_lesions_sentence(evaluation()["blocked"])
+
+
+def elsewhere() -> str:
+    found = evaluation()["elsewhere"]
+    return f"{elsewhere_sentence(found)}\n\n{calls_table(found)}"
 
 
 def other_scanner() -> str:

@@ -53,6 +53,7 @@ export function draw() {
     }
   }
   drawMarks(context, second || first);
+  drawDrawn(context, first);
   drawRuler(context, second || first);
   drawSmallMaps();
   describe(second || first);
@@ -85,6 +86,23 @@ function drawPane(context, pane, withHeat) {
     context.imageSmoothingEnabled = true;
     context.globalAlpha = el("ct-opacity").value / 100;
     context.drawImage(heat(), 0, 0);
+  }
+  context.restore();
+}
+
+// The lesion that was drawn on a phantom.
+function drawDrawn(context, pane) {
+  const outline = now.slice.drawn;
+  if (!outline || !el("ct-drawn").checked) return;
+  context.save();
+  clipTo(context, pane);
+  for (const [colour, line] of [["rgba(0,0,0,0.8)", 4], ["#7dd3fc", 2]]) {
+    context.strokeStyle = colour;
+    context.lineWidth = line;
+    context.beginPath();
+    for (const [x, y] of outline) context.lineTo(...toScreen(pane, x + 0.5, y + 0.5));
+    context.closePath();
+    context.stroke();
   }
   context.restore();
 }

@@ -39,7 +39,7 @@ let allowed = "";
 // Which controls there are for it.
 export function allow() {
   const { slice, map } = now;
-  const key = [Boolean(slice), slice?.calibrated, Boolean(slice?.window), map?.method, Boolean(now.stack)].join();
+  const key = [Boolean(slice), Boolean(slice?.drawn), slice?.calibrated, Boolean(slice?.window), map?.method, Boolean(now.stack)].join();
   redraw();
   if (key === allowed) return;
   allowed = key;
@@ -48,6 +48,7 @@ export function allow() {
   root.classList.toggle("plain", !map);
   root.classList.toggle("stacked", Boolean(now.stack));
   for (const id of ["ct-heat", "ct-contour", "ct-opacity", "ct-grid", "ct-peak"]) el(id).disabled = !map;
+  el("ct-drawn").disabled = !now.slice?.drawn;
   for (const radio of document.querySelectorAll("input[name=ct-mode]")) radio.disabled = !map && radio.value !== "overlay";
   for (const control of document.querySelectorAll("#ct-in, #ct-out, #ct-fit, #ct-reset, #ct-invert, input[name=ct-tool]")) {
     control.disabled = !slice;

@@ -39,6 +39,11 @@ STOPPED = 130
 )
 @click.option("--checkpoints", type=click.Path(file_okay=False, path_type=Path), help="Keep finished folds; resume.")
 @click.option(
+    "--also",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Also learn from slices of other scanners (slices.csv) and nodules (*nodules*.npz) in this folder.",
+)
+@click.option(
     "--tensorboard",
     type=click.Path(file_okay=False, path_type=Path),
     help="Also write the losses for TensorBoard.",
@@ -62,6 +67,7 @@ def train(
     localization,
     outlines,
     checkpoints,
+    also,
     tensorboard,
     force,
     quiet,
@@ -73,6 +79,8 @@ def train(
     from dataclasses import replace
 
     from lungcnn.classes import CLASSES as USUAL, parse_classes
+    from lungcnn.gate.examine import admit
+    from lungcnn.training.additional import Additional, read_additional
     from lungcnn.training.output_folder import check_output_folder
     from lungcnn.training.recipe_file import read_recipe
     from lungcnn.training.train import Recipe
@@ -87,6 +95,13 @@ def train(
     for folder in (out, checkpoints, tensorboard):
         if folder:
             check_output_folder(folder, force)
+    additional = Additional()
+    if also:
+        if named != USUAL:
+            raise click.UsageError(f"What --also brings shows the classes {', '.join(USUAL)}; leave --classes out.")
+        note("reading what is learnt from beside the dataset ...", quiet)
+        additional = read_additional(also, admit)
+        note(additional.describe(), quiet)
     crop_set = crop_slices(dataset, cases, "dev", quiet, named)
 
     from lungcnn.cli.training_progress import TrainingProgress, stopped
@@ -104,7 +119,7 @@ def train(
                 events(epoch)
 
         try:
-            path, figures = run_training(crop_set, out, recipe, plan, on_epoch, checkpoints, force)
+            path, figures = run_training(crop_set, out, recipe, plan, on_epoch, checkpoints, force, additional)
         except KeyboardInterrupt:
             note(stopped(progress, checkpoints), quiet=False)
             raise click.exceptions.Exit(STOPPED) from None

@@ -1,6 +1,6 @@
 """The lung crops of a dataset."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -47,6 +47,13 @@ class CropSet:
         return np.array([item.case for item in self.slices])
 
     @property
+    def seen(self) -> tuple[tuple[np.ndarray, np.ndarray] | None, ...]:
+        """What was seen on each slice, at first or at second look; None where nobody looked."""
+        return tuple(
+            first if first is not None else second for first, second in zip(self.boxes, self.second_look, strict=True)
+        )
+
+    @property
     def sure_lesions(self) -> dict[str, np.ndarray]:
         """Malignant slices on which a lesion is surely seen, bool `[n]`, by the first list and by the second look."""
         malignant = np.isin(self.labels, (self.classes.lesions or ())[1:])
@@ -67,6 +74,23 @@ class CropSet:
             classes=self.classes,
         )
 
+    def join(self, other: "CropSet") -> "CropSet":
+        """The slices of both, these first."""
+        return CropSet(
+            slices=self.slices + other.slices,
+            crops=np.concatenate([self.crops, other.crops]),
+            lungs=np.concatenate([self.lungs, other.lungs]),
+            boxes=self.boxes + other.boxes,
+            second_look=self.second_look + other.second_look,
+            failed=self.failed + other.failed,
+            classes=self.classes,
+        )
+
+    @property
+    def collections(self) -> np.ndarray:
+        """str `[n]`, where each slice is from."""
+        return np.array([item.collection for item in self.slices])
+
     @property
     def folds(self) -> np.ndarray:
         """int64 `[n]`, -1 for slices outside the folds."""
@@ -85,8 +109,23 @@ def crop_dataset(
 
     Raises `DatasetError` when no slice of some class could be cropped.
     """
+    found = cut_crops(progress(dataset.slices), find, dataset.classes)
+    lacking = set(range(len(dataset.classes))) - {item.label for item in found.slices}
+    if lacking:
+        names = ", ".join(dataset.classes[label] for label in sorted(lacking))
+        raise DatasetError(
+            f"No slice of the class(es) {names} could be read and cropped; {len(found.failed)} files failed or were "
+            "refused."
+        )
+    return found
+
+
+def cut_crops(
+    slices: Iterable[DatasetSlice], find: Callable[[CTSlice], Anatomy], classes: Classes = CLASSES
+) -> CropSet:
+    """The lung crops of these slices; those that `find` raises a `LungCNNError` for are in `failed`."""
     kept, crops, lungs, boxes, second_look, failed = [], [], [], [], [], []
-    for item in progress(dataset.slices):
+    for item in slices:
         try:
             anatomy = find(load_slice(item.path))
         except LungCNNError as error:
@@ -97,20 +136,15 @@ def crop_dataset(
         lungs.append(anatomy.crop_lungs)
         boxes.append(_on_crop(item.boxes, anatomy.box))
         second_look.append(_on_crop(item.second_look, anatomy.box))
-    lacking = set(range(len(dataset.classes))) - {item.label for item in kept}
-    if lacking:
-        names = ", ".join(dataset.classes[label] for label in sorted(lacking))
-        raise DatasetError(
-            f"No slice of the class(es) {names} could be read and cropped; {len(failed)} files failed or were refused."
-        )
+    empty = np.zeros((0, CROP_SIZE, CROP_SIZE))
     return CropSet(
         tuple(kept),
-        np.stack(crops),
-        np.stack(lungs),
+        np.stack(crops) if crops else empty.astype(np.float32),
+        np.stack(lungs) if lungs else empty.astype(bool),
         tuple(boxes),
         tuple(second_look),
         tuple(failed),
-        dataset.classes,
+        classes,
     )
 
 

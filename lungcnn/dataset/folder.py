@@ -36,6 +36,7 @@ WHERE_FROM = (
     "that holds 'Normal cases', 'Bengin cases' (spelt so) and 'Malignant cases', or 'normal', 'benign' and 'malignant'"
 )
 SPLITS = ("dev", "test", "all")
+HOME = "IQ-OTH/NCCD"
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,7 @@ class DatasetSlice:
         fold: None for slices outside the folds.
         boxes: what was seen on it (`BOX_LIST`), empty where nothing; None where nobody looked.
         second_look: the same by `SECOND_LOOK`, on malignant slices without `boxes`.
+        collection: where it is from.
     """
 
     path: Path
@@ -58,6 +60,7 @@ class DatasetSlice:
     fold: int | None
     boxes: tuple[LesionBox, ...] | None = None
     second_look: tuple[LesionBox, ...] | None = None
+    collection: str = HOME
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from pathlib import Path
 from lungcnn.dataset.case_list import CASE_LIST, list_rows
 
 BOX_LIST = Path(__file__).with_name("lesion-boxes-dev.csv")
-# The malignant slices that the first list leaves out. It serves to measure; training doesn't see it.
+# The malignant slices that the first list leaves out.
 SECOND_LOOK = Path(__file__).with_name("lesion-boxes-second-look.csv")
 
 

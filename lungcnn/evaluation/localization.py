@@ -17,6 +17,7 @@ COMPARED = tuple(name for name, method in METHODS.items() if not method.slow)
 TITLES = {
     "boxes": "Real lesions of development slices (boxes drawn by eye, surely seen), out of fold",
     "second_look": "The same on the malignant slices that the first list leaves out (a second look)",
+    "elsewhere": "Tumours on slices of other scanners (boxes by eye), by networks that saw none of the collection",
     "inserted": "Lesions drawn into development slices (10 mm and more), out of fold",
     "phantoms": "Phantoms with a lesion",
     "outlines": "Slices with readers' outlines",

@@ -6,6 +6,8 @@ from importlib import resources
 from lungcnn.classes import CLASSES
 from lungcnn.evaluation.reports import localization_tables
 from lungcnn.evaluation.sentences import (
+    beside_in_words,
+    elsewhere_sentence,
     other_scanner_sentence,
     sanity_sentence,
     shortcut_sentence,
@@ -13,16 +15,19 @@ from lungcnn.evaluation.sentences import (
     sure_lesions_sentence,
     warning_sentence,
 )
-from lungcnn.evaluation.tables import baselines_table, confusion_table, figures_table
+from lungcnn.evaluation.tables import baselines_table, calls_table, confusion_table, figures_table
 from lungcnn.model.card import IQ_OTH_NCCD, ModelCard
 from lungcnn.results.slice_report import DISCLAIMER
 from lungcnn.training.train import Recipe
 
 LESION_EDITING = (
-    "Lesions are drawn and transplanted into slices of every class and erased from malignant ones, so that\n"
-    "  patient and scanner tell less; domes of the diaphragm, which the dataset's normal slices lack, are drawn too;\n"
-    "  the last convolution's malignant evidence is asked to lie on lesions whose place is known."
+    "Lesions are drawn, pasted and transplanted into slices of every class and erased from malignant ones, so that\n"
+    "  patient and scanner tell less; domes of the diaphragm, which the dataset's normal slices lack, are drawn too,\n"
+    "  and pneumonia, fluid and scars, with which a slice may be called anything but malignant; the last map's\n"
+    "  malignant evidence is asked to lie on lesions whose place is known."
 )
+BENIGN_WEIGHS_LESS = "Normal and\n  malignant weigh alike, benign less, within each source of slices."
+WEIGH_ALIKE = "The\n  classes weigh alike."
 NO_LESION_EDITING = (
     "Slices were shown as they are: lesions are drawn and erased only between the classes normal and malignant."
 )
@@ -40,13 +45,18 @@ def model_card(card: ModelCard) -> str:
         "localization": "",
         "sanity": "",
         "other_scanner": "",
+        "elsewhere": "",
         "unlike_training": warning_sentence(figures),
         "figures": split_in_words(figures, len(training["seeds"])) + "\n\n" + figures_table(figures),
         "confusion": confusion_table(figures["blocked"]),
         "operating_point": _operating_point(card),
         "lesion_editing": LESION_EDITING if card.classes.lesions else NO_LESION_EDITING,
+        "weights": BENIGN_WEIGHS_LESS if "benign" in card.classes else WEIGH_ALIKE,
         "whole_series": _whole_series(card),
     }
+    if "elsewhere" in figures:
+        found = figures["elsewhere"]
+        sections["elsewhere"] = _section("Home and elsewhere", elsewhere_sentence(found), calls_table(found))
     if "baselines" in figures:
         tables = [baselines_table(figures), *filter(None, [shortcut_sentence(figures)])]
         sections["baselines"] = _section("Simpler models on the same folds", *tables)
@@ -66,6 +76,8 @@ def model_card(card: ModelCard) -> str:
         shape=" x ".join(map(str, card.input_shape)),
         classes=", ".join(card.classes),
         command=reproduce_command(card),
+        beside=beside_in_words(training) or "nothing.",
+        sources=", in which home and elsewhere count alike" if "elsewhere" in figures else "",
         **_data_sections(card),
         versions=", ".join(f"{name} {number}" for name, number in card.versions.items()),
         **sections,
@@ -102,6 +114,8 @@ def reproduce_command(card: ModelCard) -> str:
         f'python -m lungcnn train "{DATASET_FOLDER}"' if ours else "python -m lungcnn train DATASET --cases CASES.csv"
     ]
     words.append(f"--out my-model --folds {training['folds']} --seed {training['seed']}")
+    if training.get("elsewhere") or training.get("nodules"):
+        words.append("--also other-scanners")
     if card.classes != CLASSES:
         words.append(f"--classes {','.join(card.classes)}")
     if card.classes.suspicious not in (None, "malignant"):

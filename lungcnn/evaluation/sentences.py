@@ -19,6 +19,35 @@ def split_in_words(figures: dict, seeds: int) -> str:
     return text
 
 
+def elsewhere_sentence(found: dict) -> str:
+    """How the figures of `elsewhere.calls_by_collection` came about."""
+    auc = f" Tumours against healthy slices, elsewhere: AUC {with_interval(found['auc'])}." if "auc" in found else ""
+    return (
+        "By the most probable class. Home is the dataset; of its malignant slices only those count on which a lesion "
+        "is surely seen. No network saw the case at home, or any slice of the collection elsewhere, that it is "
+        "measured on here, and neither did its calibration. Slices elsewhere were labelled by eye for this project, "
+        f"not by a radiologist. In brackets: 95 % intervals from resampling patients.{auc}"
+    )
+
+
+def beside_in_words(training: dict) -> str:
+    """What a network learnt from beside its dataset, by its card's `training`; empty for nothing."""
+    others, nodules = training.get("elsewhere") or {}, training.get("nodules") or {}
+    parts = []
+    if others:
+        listed = ", ".join(f"{name} ({count})" for name, count in others.items())
+        parts.append(
+            f"{sum(others.values())} slices of other hospitals' scanners, labelled by eye for this project, not by a "
+            f"radiologist: {listed}"
+        )
+    if nodules:
+        parts.append(
+            f"nodules of LIDC-IDRI, pasted into slices: {nodules['malignant']} that its readers found suspicious, "
+            f"{nodules['benign']} that they found harmless"
+        )
+    return "; ".join(parts) + "." if parts else ""
+
+
 def sanity_sentence(sanity: dict) -> str:
     """What randomising the network did to its maps."""
     last = (

@@ -75,6 +75,33 @@ def baselines_table(figures: dict, ours: str = "**This model**") -> str:
     return markdown_table(header, rows)
 
 
+def calls_table(found: dict) -> str:
+    """Markdown table of `elsewhere.calls_by_collection`: home first, then elsewhere, all together and by collection."""
+    rows = [_calls("**Home**", found["home"]), _calls("**Elsewhere**", found["elsewhere"])]
+    rows += [_calls(name, kinds) for name, kinds in found["collections"].items()]
+    header = [
+        "Slices from",
+        "Healthy: called normal",
+        "Healthy: called malignant",
+        "Tumour seen: called malignant",
+        "Other disease: called malignant",
+    ]
+    return markdown_table(header, rows)
+
+
+def _calls(title: str, kinds: dict) -> list[str]:
+    def cell(kind: str, name: str) -> str:
+        entry = kinds.get(kind)
+        if entry is None:
+            return "–"
+        value = entry[name]
+        shown = with_interval(value) if isinstance(value, dict) else f"{value:.2f}"
+        return f"{shown} of {entry['slices']}"
+
+    wanted = (("healthy", "normal"), ("healthy", "malignant"), ("tumour", "malignant"), ("diseased", "malignant"))
+    return [title, *(cell(*one) for one in wanted)]
+
+
 def confusion_table(summary: dict) -> str:
     """Markdown table of the confusion matrix of slices in an entry of `evaluation.json`, rows true."""
     classes = classes_of(summary)

@@ -8,6 +8,7 @@ import numpy as np
 
 from lungcnn.classes import MALIGNANT
 from lungcnn.dataset.crops import CropSet
+from lungcnn.dataset.folder import HOME
 from lungcnn.evaluation.lidc import outlined_slices
 from lungcnn.evaluation.warning_rates import rates
 from lungcnn.gate.examine import admit
@@ -37,7 +38,7 @@ class Target:
 
 
 def dataset_targets(crop_set: CropSet, seed: int = 0) -> list[Target]:
-    """Malignant slices with a lesion surely seen, and other slices with one lesion drawn into each."""
+    """Malignant slices with a lesion surely seen, and other slices of the dataset with one drawn into each."""
     rng = np.random.default_rng(seed)
     targets: list[Target] = []
     if crop_set.classes.lesions is None:
@@ -45,12 +46,15 @@ def dataset_targets(crop_set: CropSet, seed: int = 0) -> list[Target]:
     _, malignant = crop_set.classes.lesions
     known = {"boxes": crop_set.boxes, "second_look": crop_set.second_look}
     for index, (item, crop, lungs) in enumerate(zip(crop_set.slices, crop_set.crops, crop_set.lungs, strict=True)):
+        at_home = item.collection == HOME
         if item.label == malignant:
             for kind, by_slice in known.items():
                 boxes = by_slice[index]
                 if boxes is not None and boxes[1].any():
                     lesion = boxes_mask(boxes[0], CROP_SIZE) > 0
-                    targets.append(Target(kind, item.case, crop, lungs, lesion))
+                    targets.append(Target(kind if at_home else "elsewhere", item.case, crop, lungs, lesion))
+            continue
+        if not at_home:
             continue
         drawn, alpha = insert_lesion(crop, lungs, rng)
         lesion = alpha > 0.5

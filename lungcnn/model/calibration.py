@@ -18,8 +18,9 @@ class Calibration:
         temperature: logits are divided by it before the softmax (Guo 2017).
         set_thresholds: per class, the largest `1 - probability` at which the class stays in the prediction set.
         coverage: the nominal share of cases whose class is in the set.
-        malignant_threshold: probability of the suspicious class (usually "malignant", hence the name) from which
-            sensitivity was `malignant_sensitivity` out of fold; None where no class is suspicious.
+        malignant_threshold: probability of the suspicious class (usually "malignant", hence the name) from which, out
+            of fold, the share `malignant_sensitivity` of the slices that show it was found, and the share
+            `malignant_specificity` of those of other classes spared; None where no class is suspicious.
     """
 
     temperature: float = 1.0
@@ -69,7 +70,12 @@ def set_membership(p: np.ndarray, thresholds) -> np.ndarray:
 
 
 def fit_calibration(
-    logits: np.ndarray, labels: np.ndarray, cases: np.ndarray, classes: Classes = CLASSES
+    logits: np.ndarray,
+    labels: np.ndarray,
+    cases: np.ndarray,
+    classes: Classes = CLASSES,
+    weights: np.ndarray | None = None,
+    seen: np.ndarray | None = None,
 ) -> Calibration:
     """Fit temperature, conformal thresholds and operating point on slices the network has not seen.
 
@@ -78,28 +84,38 @@ def fit_calibration(
     weighs one and the number of cases, not of slices, sets the finite-sample correction.
 
     Args:
-        logits: float `[n, classes]`. labels: int `[n]`. cases: str `[n]`.
+        logits: float `[n, classes]`. labels: int `[n]`; of slices below 0 it is known that they aren't of the
+            suspicious class, and nothing else: they count for the operating point alone. cases: str `[n]`.
+        weights: float `[n]`, by how much each slice counts; None: all alike.
+        seen: bool `[n]`, slices on which it is seen what their case is; the operating point finds `SENSITIVITY` of
+            those of the suspicious class. None: all.
     """
     from scipy.optimize import minimize_scalar
     from scipy.special import log_softmax
 
+    weights = np.ones(len(labels)) if weights is None else weights
+    known = labels >= 0
+    rows, right, counts = logits[known], labels[known], weights[known] / weights[known].sum()
+
     def loss(log_temperature):
-        return -log_softmax(logits / np.exp(log_temperature), axis=1)[np.arange(len(labels)), labels].mean()
+        return -counts @ log_softmax(rows / np.exp(log_temperature), axis=1)[np.arange(len(right)), right]
 
     fitted = minimize_scalar(loss, bounds=(np.log(0.2), np.log(10)), method="bounded")
     temperature = float(np.exp(fitted.x))
     p = calibrate(logits, Calibration(temperature=temperature))
-    fitted_sets = Calibration(temperature, conformal_thresholds(p, labels, cases), COVERAGE)
+    sets = conformal_thresholds(p[known], labels[known], cases[known])
+    fitted_sets = Calibration(temperature, sets, COVERAGE)
     suspect = classes.suspect
     if suspect is None:
         return fitted_sets
-    diseased = p[labels == suspect, suspect]
-    threshold = float(np.quantile(diseased, 1 - SENSITIVITY, method="lower"))
+    sick, others, suspicion = labels == suspect, labels != suspect, p[:, suspect]
+    sick = sick & seen if seen is not None and (sick & seen).any() else sick
+    threshold = float(np.quantile(suspicion[sick], 1 - SENSITIVITY, weights=weights[sick], method="inverted_cdf"))
     return replace(
         fitted_sets,
         malignant_threshold=threshold,
-        malignant_sensitivity=float((diseased >= threshold).mean()),
-        malignant_specificity=float((p[labels != suspect, suspect] < threshold).mean()),
+        malignant_sensitivity=float(np.average(suspicion[sick] >= threshold, weights=weights[sick])),
+        malignant_specificity=float(np.average(suspicion[others] < threshold, weights=weights[others])),
     )
 
 

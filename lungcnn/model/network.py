@@ -17,12 +17,13 @@ MAP_CELLS = 16
 TISSUE_CEILING = 0.85
 
 
-def build_network(width: int = 12, dropout: float = 0.2, classes: int = len(CLASSES)):
+def build_network(width: int = 24, dropout: float = 0.2, classes: int = len(CLASSES), convolutions: str = "float32"):
     """A new, untrained network.
 
     Args:
         width: unit of the channels: half of it in the first convolution, 2, 4, 6 and 8 times it in the others.
         dropout: share of the pooled features dropped in training, before each dense layer.
+        convolutions: Keras dtype policy of the layers up to the last convolution's map; the head is float32.
 
     Returns:
         `keras.Model`: float32 `[n, 128, 128, 1]` (grey 0 to 1 of lung crops) to probabilities
@@ -31,15 +32,18 @@ def build_network(width: int = 12, dropout: float = 0.2, classes: int = len(CLAS
     from keras import Input, Model, initializers, layers
 
     inputs = Input((CROP_SIZE, CROP_SIZE, 1), name="lung_crop")
-    x = layers.ReLU(max_value=TISSUE_CEILING, name="tissue_ceiling")(inputs)
+    kind = {"dtype": convolutions}
+    x = layers.ReLU(max_value=TISSUE_CEILING, name="tissue_ceiling", **kind)(inputs)
     # The first convolution works on the most pixels, and half the channels do as well there.
     for block, channels in enumerate((width // 2, 2 * width, 4 * width, 6 * width), start=1):
-        x = layers.Conv2D(channels, 3, padding="same", activation="relu", name=f"conv{block}")(x)
+        x = layers.Conv2D(channels, 3, padding="same", activation="relu", name=f"conv{block}", **kind)(x)
         if block <= 3:
-            x = layers.MaxPooling2D(2, name=f"pool{block}")(x)
-        x = layers.BatchNormalization(momentum=0.9, name=f"norm{block}")(x)  # after pooling: a quarter of the work
+            x = layers.MaxPooling2D(2, name=f"pool{block}", **kind)(x)
+        x = layers.BatchNormalization(momentum=0.9, name=f"norm{block}", **kind)(
+            x
+        )  # after pooling: a quarter of the work
     # No normalisation after the last convolution: its positive map is what the head reads and Grad-CAM shows.
-    x = layers.Conv2D(8 * width, 3, padding="same", activation="relu", name=LAST_CONVOLUTION)(x)
+    x = layers.Conv2D(8 * width, 3, padding="same", activation="relu", name=LAST_CONVOLUTION, **kind)(x)
     x = layers.MaxPooling2D(MAP_CELLS, name="pool_map")(x)
     x = layers.Flatten(name="flatten")(x)
     x = layers.Dropout(dropout, name="dropout1")(x)

@@ -15,6 +15,7 @@ TAGS = [
     "ImageType",
     "Modality",
     "BodyPartExamined",
+    "PatientPosition",
     "BurnedInAnnotation",
     "ConvolutionKernel",
     "ImageOrientationPatient",

@@ -23,6 +23,7 @@ _KNOWN = {
     0x00180015: ("BodyPartExamined", b"CS"),
     0x00180050: ("SliceThickness", b"DS"),
     0x00181210: ("ConvolutionKernel", b"SH"),
+    0x00185100: ("PatientPosition", b"CS"),
     0x00200032: ("ImagePositionPatient", b"DS"),
     0x00200037: ("ImageOrientationPatient", b"DS"),
     0x00201041: ("SliceLocation", b"DS"),

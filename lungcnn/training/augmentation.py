@@ -16,6 +16,7 @@ class Augmentation:
         flip: chance of a left-right flip.
         rotation: degrees. shift: share of the crop's side. zoom, contrast, brightness: shares.
         noise: largest standard deviation of noise in grey levels 0 to 1; half of the crops get none.
+        restyle: chance that a crop looks as if another kernel, dose or display had made it.
     """
 
     flip: float = 0.5
@@ -25,6 +26,7 @@ class Augmentation:
     contrast: float = 0.15
     brightness: float = 0.05
     noise: float = 0.0
+    restyle: float = 0.3
 
 
 def augment(
@@ -38,6 +40,8 @@ def augment(
     Returns:
         The varied crop (clipped to 0 to 1) and mask. Beyond the old border there is air, and no lesion.
     """
+    if rng.random() < how.restyle:
+        crop = _restyled(crop, rng)
     matrix = _affine(crop.shape[0], how, rng)
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     air = float(to_unit(AIR_HU))
@@ -51,6 +55,19 @@ def augment(
     if strength > 0:
         varied += strength * rng.standard_normal(crop.shape, np.float32)
     return np.clip(varied, 0, 1, dtype=np.float32), mask
+
+
+def _restyled(crop: np.ndarray, rng) -> np.ndarray:
+    """Softer, noisier, sharper, or under another gamma."""
+    kind = rng.random()
+    if kind < 0.35:
+        return cv2.GaussianBlur(crop, (0, 0), rng.uniform(0.3, 1.0))
+    if kind < 0.7:
+        noise = cv2.GaussianBlur(rng.standard_normal(crop.shape, np.float32), (0, 0), rng.uniform(0.3, 0.9))
+        return crop + noise * np.float32(rng.uniform(0.005, 0.05))
+    if kind < 0.85:
+        return crop + (crop - cv2.GaussianBlur(crop, (0, 0), 1.0)) * np.float32(rng.uniform(0.3, 1.2))
+    return np.clip(crop, 0, 1) ** np.float32(rng.uniform(0.85, 1.18))
 
 
 def _affine(size: int, how: Augmentation, rng) -> np.ndarray:

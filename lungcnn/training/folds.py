@@ -14,6 +14,7 @@ from lungcnn.errors import DatasetError, UsageError
 from lungcnn.model.card import ModelCard
 from lungcnn.system import write_whole
 from lungcnn.training.history import Epoch, History, OnEpoch, read_history
+from lungcnn.training.nodules import NodulePatches
 from lungcnn.training.state import TrainingState
 from lungcnn.training.train import Recipe, predict_logits, train_network
 
@@ -52,6 +53,8 @@ def cross_validate(
     checkpoints: Path | None = None,
     name: str = "",
     on_network: Callable[[np.ndarray, object], None] = lambda held_out, network: None,
+    learnable: np.ndarray | None = None,
+    nodules: dict[str, NodulePatches] | None = None,
 ) -> np.ndarray:
     """Logits float32 `[n, classes]` of every slice from a network trained on the other folds only.
 
@@ -59,13 +62,19 @@ def cross_validate(
         folds: int `[n]`. checkpoints: a folder where finished folds are kept (logits and network), so that a
             killed run goes on. on_network: called for each fold with its slices (bool `[n]`) and its network.
         name: of the folds, for `on_epoch`.
+        learnable: bool `[n]`, which slices may be learnt from; None: all.
+        nodules: as `train_network`.
     """
+    key = run_key(crop_set, folds, recipe.as_dict(), seed, nodules)
     logits, count = np.zeros((len(folds), len(crop_set.classes)), np.float32), len(np.unique(folds))
     for fold in np.unique(folds):
         held_out = folds == fold
-        kept = checkpoints and checkpoints / f"{run_key(crop_set, folds, recipe.as_dict(), seed)}-fold{fold}.npy"
-        learnt, rest = crop_set.take(~held_out), crop_set.take(held_out)
-        network = kept_network(learnt, recipe, seed, on_epoch, kept, f"{name}fold {fold + 1} of {count}", rest)
+        kept = checkpoints and checkpoints / f"{key}-fold{fold}.npy"
+        learnt = crop_set.take(~held_out if learnable is None else ~held_out & learnable)
+        # The loss is told of slices whose class is known.
+        rest = crop_set.take(held_out & (crop_set.labels >= 0))
+        title = f"{name}fold {fold + 1} of {count}"
+        network = kept_network(learnt, recipe, seed, on_epoch, kept, title, rest, nodules)
         if kept and kept.exists():
             logits[held_out] = np.load(kept)
         else:
@@ -79,13 +88,16 @@ def cross_validate(
 def fold_networks(crop_set: CropSet, card: ModelCard, checkpoints: Path):
     """Yield `(held out, network)` for each case-blocked fold of the run that made a model (its first seed).
 
+    Args:
+        crop_set: of the dataset; slices of elsewhere may have been learnt from beside it.
+
     Raises `DatasetError` where the folder doesn't hold them, or they were trained on other slices.
     """
     folds = case_folds(crop_set, card.training["folds"])
-    key = run_key(crop_set, folds, card.training["recipe"], card.training["seed"])
+    same = all(card.training["files"].get(item.file) == item.sha256 for item in crop_set.slices)
     for fold in np.unique(folds):
-        kept = checkpoints / f"{key}-fold{fold}.npy"
-        if not kept.with_suffix(".keras").is_file():
+        kept = checkpoints / f"{card.training['folds_key']}-fold{fold}.npy"
+        if not same or not kept.with_suffix(".keras").is_file():
             raise DatasetError(
                 f"The folder {checkpoints} holds no network of fold {fold} of this model and these slices. Give the "
                 "folder that `python -m lungcnn train ... --checkpoints` wrote."
@@ -101,13 +113,14 @@ def kept_network(
     kept: Path | None,
     name: str = "",
     held_out: CropSet | None = None,
+    nodules: dict[str, NodulePatches] | None = None,
 ):
     """A network trained on these slices, or the one that an earlier run kept.
 
     Args:
         kept: beside it lie the network, as `.keras`, its history, as `.csv`, and until it is finished its state after
             the last epoch, as `.npz`, from which it goes on; None keeps nothing.
-        name, held_out: as `train_network`.
+        name, held_out, nodules: as `train_network`.
     """
     file = kept and kept.with_suffix(".keras")
     log = kept and kept.with_suffix(".csv")
@@ -119,7 +132,7 @@ def kept_network(
     state = TrainingState(kept.with_suffix(".npz")) if kept else None
     earlier = read_history(log)[: state.done] if state and log else []
     history = History(log, on_epoch, earlier) if log or on_epoch else None
-    network = train_network(crop_set, recipe, seed, history, name, held_out, state)
+    network = train_network(crop_set, recipe, seed, history, name, held_out, state, nodules)
     if file:
         write_whole(file, lambda draft: network.save(draft, include_optimizer=False))
     if state:
@@ -141,8 +154,10 @@ def _saved_network(kept: Path):
     return keras.saving.load_model(kept.with_suffix(".keras"), compile=False, safe_mode=True)
 
 
-def run_key(crop_set, folds, what: dict | str, seed) -> str:
+def run_key(crop_set: CropSet, folds: np.ndarray, what: dict | str, seed: int, nodules=None) -> str:
+    """What a run's checkpoints are called: other slices, folds, recipe, seed or nodules give another name."""
     files = [item.sha256 for item in crop_set.slices]
     others = [] if crop_set.classes == CLASSES else [crop_set.classes]
-    text = json.dumps([what, seed, files, folds.tolist(), *others])
+    patches = [hashlib.sha256(kind.levels.tobytes()).hexdigest() for kind in (nodules or {}).values()]
+    text = json.dumps([what, seed, files, folds.tolist(), patches, *others])
     return hashlib.sha256(text.encode()).hexdigest()[:16]

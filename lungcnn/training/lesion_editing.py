@@ -2,8 +2,9 @@
 
 The labels are the cases', and malignant cases were scanned otherwise than the rest. So that neither the patient nor
 the scanner is the answer, lesions go into slices of every background, slices of malignant cases with their lesions
-erased count as normal, as do those on which nothing is seen, and what nobody looked at counts less. Slices of
-datasets without the classes normal and malignant are left as they are.
+erased count as normal, as do those on which nothing is seen, and what nobody looked at counts less. Disease that is no
+tumour is drawn, too: such a slice may be called anything but malignant. Slices of datasets without the classes normal
+and malignant are left as they are.
 """
 
 from dataclasses import dataclass
@@ -11,7 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from lungcnn.dataset.crops import CropSet
+from lungcnn.dataset.elsewhere import DISEASED
+from lungcnn.training.diffuse import draw_disease
 from lungcnn.training.lesions import boxes_mask, draw_dome, erase_lesion, insert_lesion, transplant_lesion
+from lungcnn.training.nodules import NodulePatches
 
 # Larger lesions fill a lung: they can't be moved without the chest around them.
 LARGEST_TRANSPLANT = 45
@@ -24,78 +28,118 @@ class LesionEditing:
 
     Attributes:
         insert: chance that a slice that isn't malignant gets a lesion, and is malignant then.
-        transplant: share of those lesions that are real ones of other slices; the rest is drawn.
+        nodule: share of those lesions that are nodules of LIDC-IDRI, where these are at hand.
+        transplant: share of the others that are real ones of other slices; the rest is drawn.
+        benign_nodule: share of the nodules that look harmless; the slice is benign then.
         erase: chance that a malignant slice with boxes has its lesions erased, and is normal then.
         decoy: chance that another slice is changed in the same way where there was no lesion, so that the traces of it
             tell nothing.
         dome: chance that a slice without lesion, or before it gets one, shows the dome of a diaphragm.
+        disease: chance that such a slice shows pneumonia, fluid or scars, and may be anything but malignant then.
+        insert_diseased: chance that it gets a lesion all the same.
         blank_weight: weight of malignant cases' slices on which nothing is seen; they count as normal.
         unseen_weight: weight of malignant cases' slices that nobody looked at.
     """
 
     insert: float = 0.4
+    nodule: float = 0.7
     transplant: float = 0.5
+    benign_nodule: float = 0.12
     erase: float = 0.5
     decoy: float = 0.25
     dome: float = 0.4
+    disease: float = 0.5
+    insert_diseased: float = 0.15
     blank_weight: float = 0.5
     unseen_weight: float = 0.4
 
     def weights(self, crop_set: CropSet) -> np.ndarray:
         """By how much each slice's weight is multiplied: float `[n]`."""
-        looked_at = np.array([boxes is not None for boxes in crop_set.boxes])
-        seen = np.array([boxes is not None and len(boxes[0]) > 0 for boxes in crop_set.boxes])
+        looked_at = np.array([boxes is not None for boxes in crop_set.seen])
+        lesion = np.array([boxes is not None and len(boxes[0]) > 0 for boxes in crop_set.seen])
         malignant = np.isin(crop_set.labels, (crop_set.classes.lesions or ())[1:])
-        blank = np.where(malignant & looked_at & ~seen, self.blank_weight, 1.0)
+        blank = np.where(malignant & looked_at & ~lesion, self.blank_weight, 1.0)
         return np.where(malignant & ~looked_at, self.unseen_weight, blank)
 
-    def donors(self, crop_set: CropSet) -> list[tuple[int, np.ndarray]]:
-        """Lesions that can be transplanted: index of the slice, and box."""
-        found: list[tuple[int, np.ndarray]] = []
-        if crop_set.classes.lesions is None:
-            return found
-        _, malignant = crop_set.classes.lesions
-        for index, (label, boxes) in enumerate(zip(crop_set.labels, crop_set.boxes, strict=True)):
-            if label == malignant and boxes is not None:
-                sizes = np.ptp(boxes[0].reshape(-1, 2, 2), axis=1).max(axis=1, initial=0)
-                found += [(index, box) for box in boxes[0][boxes[1] & (sizes < LARGEST_TRANSPLANT)]]
-        return found
-
-    def edit(self, crop_set: CropSet, index: int, donors, rng: np.random.Generator):
+    def edit(self, crop_set: CropSet, index: int, lesions: "Lesions", rng: np.random.Generator):
         """One slice as it is shown this time.
 
         Args:
-            index: of the slice. donors: from `donors`. rng: source of every choice.
+            index: of the slice. lesions: that can be put in. rng: source of every choice.
 
         Returns:
             The crop float32 `[size, size]`, its lesions' mask float32 `[size, size]` (0 where there is none or its
-            place is unknown), and the label.
+            place is unknown), and the label: a class, or `DISEASED`.
         """
-        crop, lungs, boxes = crop_set.crops[index], crop_set.lungs[index], crop_set.boxes[index]
+        crop, lungs, boxes = crop_set.crops[index], crop_set.lungs[index], lesions.seen[index]
         label, mask = int(crop_set.labels[index]), np.zeros_like(crop)
         if crop_set.classes.lesions is None:
             return crop, mask, label
         normal, malignant = crop_set.classes.lesions
-        if label == malignant and boxes is not None:
+        if label == malignant:
+            if boxes is None:
+                return crop, mask, label
             corners = boxes[0]
             if len(corners) and rng.random() >= self.erase:
-                return crop, boxes_mask(corners, len(crop)), malignant
+                return crop, boxes_mask(corners, len(crop)), label
             for box in corners:
                 crop = erase_lesion(crop, box)
             label = normal
-        elif label != malignant and rng.random() < self.decoy:
+        elif rng.random() < self.decoy:
             crop = erase_lesion(crop, _anywhere(lungs, rng))
-        if label != malignant and self.dome and rng.random() < self.dome:
+        if rng.random() < self.dome:
             for _ in range(1 + (rng.random() < 0.4)):
                 crop, lungs = draw_dome(crop, lungs, rng)
-        if label != malignant and rng.random() < self.insert:
-            if donors and rng.random() < self.transplant:
-                donor, box = donors[rng.integers(len(donors))]
-                crop, mask = transplant_lesion(crop, crop_set.crops[donor], box, mirrored=rng.random() < 0.5)
-            else:
-                crop, mask = insert_lesion(crop, lungs, rng)
-            label = malignant if mask.any() else label
-        return crop, mask, label
+        if rng.random() < self.disease:
+            crop, label = draw_disease(crop, lungs, rng), DISEASED
+        if rng.random() >= (self.insert_diseased if label == DISEASED else self.insert):
+            return crop, mask, label
+        return self._with_lesion(crop, lungs, label, lesions, rng)
+
+    def _with_lesion(self, crop, lungs, label: int, lesions: "Lesions", rng):
+        if lesions.suspicious and rng.random() < self.nodule:
+            if lesions.harmless and lesions.benign is not None and rng.random() < self.benign_nodule:
+                crop, pasted = lesions.harmless.paste(crop, lungs, rng, largest=1.15)
+                # The map is asked to lie on malignant lesions alone.
+                return crop, np.zeros_like(crop), lesions.benign if pasted.any() and label != DISEASED else label
+            crop, mask = lesions.suspicious.paste(crop, lungs, rng)
+        elif lesions.donors and rng.random() < self.transplant:
+            donor, box = lesions.donors[rng.integers(len(lesions.donors))]
+            crop, mask = transplant_lesion(crop, donor, box, mirrored=rng.random() < 0.5)
+        else:
+            crop, mask = insert_lesion(crop, lungs, rng)
+        return crop, mask, lesions.malignant if mask.any() else label
+
+
+@dataclass(frozen=True, eq=False)
+class Lesions:
+    """What is known of a crop set's lesions, and what can be put into its slices.
+
+    Attributes:
+        seen: as `CropSet.seen`. donors: lesions that can be transplanted: the crop that shows one, and its box.
+        benign, malignant: what a slice with a harmless or suspicious lesion is; None where there is no such class.
+        suspicious, harmless: nodules; None where there are none.
+    """
+
+    seen: tuple[tuple[np.ndarray, np.ndarray] | None, ...]
+    donors: list[tuple[np.ndarray, np.ndarray]]
+    benign: int | None = None
+    malignant: int | None = None
+    suspicious: NodulePatches | None = None
+    harmless: NodulePatches | None = None
+
+    @classmethod
+    def of(cls, crop_set: CropSet, nodules: dict[str, NodulePatches] | None = None) -> "Lesions":
+        """Those of a crop set; `nodules` as `read_nodules` gives them."""
+        classes, donors = crop_set.classes, []
+        _, malignant = classes.lesions or (None, None)
+        for crop, label, boxes in zip(crop_set.crops, crop_set.labels, crop_set.seen, strict=True):
+            if label == malignant and boxes is not None:
+                sizes = np.ptp(boxes[0].reshape(-1, 2, 2), axis=1).max(axis=1, initial=0)
+                donors += [(crop, box) for box in boxes[0][boxes[1] & (sizes < LARGEST_TRANSPLANT)]]
+        benign = classes.index("benign") if "benign" in classes else None
+        nodules = nodules or {}
+        return cls(crop_set.seen, donors, benign, malignant, nodules.get("malignant"), nodules.get("benign"))
 
 
 def _anywhere(lungs, rng):

@@ -72,7 +72,7 @@ def _paint(crop, lungs, alpha, rng) -> tuple[np.ndarray, np.ndarray]:
     """Soft tissue of this crop's own level where `alpha` says, and the opacity used."""
     # It grows into the chest wall and the mediastinum, not through them.
     alpha = alpha * cv2.blur(cv2.dilate(lungs.astype(np.float32), np.ones((9, 9), np.uint8)), (3, 3))
-    tissue = _tissue_level(crop) + rng.normal(0, 0.012)
+    tissue = tissue_level(crop) + rng.normal(0, 0.012)
     texture = cv2.GaussianBlur(rng.normal(0, 1, crop.shape).astype(np.float32), (0, 0), rng.uniform(0.6, 1.6))
     body = tissue + texture * (rng.uniform(0.005, 0.03) / max(float(texture.std()), 1e-6))
     # Ribs and calcium stay brighter than the tissue that meets them.
@@ -142,7 +142,7 @@ def _centre(lungs, radius, rng) -> tuple[float, float]:
     return xs[pick] + rng.uniform(), ys[pick] + rng.uniform()
 
 
-def _tissue_level(crop) -> float:
+def tissue_level(crop) -> float:
     """Grey of soft tissue on this crop, so that a lesion shares its calibration and contrast."""
     values = crop[(crop > _SOFT_TISSUE - 0.08) & (crop < _SOFT_TISSUE + 0.08)]
     return float(np.median(values)) if values.size > 50 else _SOFT_TISSUE

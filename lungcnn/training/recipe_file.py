@@ -10,7 +10,10 @@ from lungcnn.training.train import Recipe
 
 _WHOLE = {"epochs", "batch", "width"}
 _POSITIVE = {*_WHOLE, "learning_rate"}
-_SHARES = {"smoothing", "dropout", "flip", "insert", "transplant", "erase", "decoy", "dome"}
+_SHARES = {"smoothing", "dropout", "flip", "insert", "transplant", "erase", "decoy", "dome", "restyle"} | {
+    *("nodule", "benign_nodule", "disease", "insert_diseased")
+}
+_SWITCHES = {"half_precision"}
 
 
 def read_recipe(path: Path) -> Recipe:
@@ -52,17 +55,21 @@ def _changed(recipe: Any, values: dict, path: Path) -> Any:
     return replace(recipe, **changes)
 
 
-def _checked(name: str, value: Any, path: Path) -> int | float:
+def _checked(name: str, value: Any, path: Path) -> int | float | bool:
+    if name in _SWITCHES and isinstance(value, bool):
+        return value
     number = isinstance(value, int | float) and not isinstance(value, bool)
     if number and name in _WHOLE and value == int(value) and value >= 1:
         return int(value)
     if name in _WHOLE:
         wanted = "a whole number of at least 1"
+    elif name in _SWITCHES:
+        wanted = "true or false"
     elif name in _POSITIVE:
         wanted = "a number above 0"
     else:
         wanted = "a share from 0 to 1" if name in _SHARES else "a number of at least 0"
     in_range = number and value >= 0 and (value > 0 or name not in _POSITIVE) and (value <= 1 or name not in _SHARES)
-    if name in _WHOLE or not in_range:
+    if name in _WHOLE | _SWITCHES or not in_range:
         raise UsageError(f"In the recipe {path}, '{name}' is {value!r}; accepted is {wanted}.")
     return float(value)

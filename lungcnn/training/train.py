@@ -1,4 +1,4 @@
-"""From lung crops to a trained network: class and case weights, inserted lesions, one compiled step."""
+"""From lung crops to a trained network: weights by class, case and source; lesions put in; one compiled step."""
 
 import time
 from collections import Counter
@@ -7,12 +7,15 @@ from itertools import count
 
 import numpy as np
 
-from lungcnn.classes import Classes
+from lungcnn.classes import CLASSES, Classes
 from lungcnn.dataset.crops import CropSet
+from lungcnn.dataset.elsewhere import DISEASED
+from lungcnn.dataset.folder import HOME
 from lungcnn.model.network import LAST_CONVOLUTION, LOGITS, build_network
 from lungcnn.training.augmentation import Augmentation, augment
 from lungcnn.training.history import Epoch, OnEpoch
-from lungcnn.training.lesion_editing import LesionEditing
+from lungcnn.training.lesion_editing import LesionEditing, Lesions
+from lungcnn.training.nodules import NodulePatches
 from lungcnn.training.state import TrainingState
 
 
@@ -25,18 +28,26 @@ class Recipe:
         learning_rate: peak, reached after one epoch and then brought to zero along a cosine. weight_decay: AdamW's.
         smoothing: label smoothing. case_weight: a slice counts its case's size to the power of minus this.
         map_weight: weight of the loss that asks the malignant evidence map to lie on lesions whose place is known.
+        benign_home, benign_elsewhere: weight of the benign class, where normal and malignant have 1 each. Benign
+            slices look much like normal ones; counted alike, they would take whatever isn't sure.
+        elsewhere: weight of all slices of other scanners together, where those of the dataset have 1.
+        half_precision: convolutions in bfloat16, which takes two thirds of the time where the processor knows it.
         lesion_editing: lesions put in and taken out.
     """
 
-    epochs: int = 20
+    epochs: int = 80
     batch: int = 16
     learning_rate: float = 2e-3
     weight_decay: float = 1e-3
     smoothing: float = 0.05
     case_weight: float = 0.5
     map_weight: float = 0.3
-    width: int = 12
+    benign_home: float = 0.25
+    benign_elsewhere: float = 0.1
+    elsewhere: float = 0.5
+    width: int = 24
     dropout: float = 0.2
+    half_precision: bool = True
     lesion_editing: LesionEditing = field(default_factory=LesionEditing)
     augmentation: Augmentation = field(default_factory=Augmentation)
 
@@ -45,17 +56,39 @@ class Recipe:
         return asdict(self)
 
 
-def slice_weights(labels: np.ndarray, cases: np.ndarray, case_weight: float) -> np.ndarray:
-    """Weight of each slice, float32 `[n]`, mean 1: classes count alike, and large cases count less a slice.
+def balanced(
+    weights: np.ndarray, labels: np.ndarray, at_home: np.ndarray, recipe: Recipe, classes: Classes = CLASSES
+) -> np.ndarray:
+    """Weights float32 `[n]`, mean 1, at which the classes, and home and elsewhere, count as the recipe says.
+
+    Within each source, so that the source doesn't give the class away. What editing moved between the classes is
+    made up for.
 
     Args:
-        labels: int `[n]`. cases: str `[n]`. case_weight: 0 ignores cases; 1 lets every case of a class count alike.
+        weights: float `[n]`, of each slice by itself. labels: int `[n]`, classes or `DISEASED`, which counts among the
+            normal ones. at_home: bool `[n]`.
     """
-    sizes = Counter(cases)
-    weights = np.array([sizes[case] ** -case_weight for case in cases])
-    for label in np.unique(labels):
-        weights[labels == label] /= weights[labels == label].sum()
+    weights = weights.astype(float)
+    if (labels == DISEASED).any():
+        labels = np.where(labels == DISEASED, classes.index("normal"), labels)
+    for inside, benign, share in (
+        (at_home, recipe.benign_home, 1.0),
+        (~at_home, recipe.benign_elsewhere, recipe.elsewhere),
+    ):
+        for label, name in enumerate(classes):
+            mine = inside & (labels == label)
+            if mine.any():
+                weights[mine] *= (benign if name == "benign" else 1.0) / weights[mine].sum()
+        if inside.any():
+            weights[inside] *= share / weights[inside].sum()
     return (weights * len(weights) / weights.sum()).astype(np.float32)
+
+
+def targets_of(labels: np.ndarray, classes: Classes = CLASSES) -> np.ndarray:
+    """Which classes would be right, float32 `[n, classes]`, for labels int `[n]`: for `DISEASED` all but malignant."""
+    right = np.eye(len(classes), dtype=np.float32)[labels]
+    right[labels == DISEASED] = [name != "malignant" for name in classes]
+    return right
 
 
 def train_network(
@@ -66,6 +99,7 @@ def train_network(
     name: str = "",
     held_out: CropSet | None = None,
     state: TrainingState | None = None,
+    nodules: dict[str, NodulePatches] | None = None,
 ):
     """Train a new network; the same arguments on the same machine give the same weights.
 
@@ -73,6 +107,7 @@ def train_network(
         on_epoch: called after each epoch. name: of the network, for that.
         held_out: slices whose loss is told with each epoch; they have no part in the training.
         state: kept after each epoch, and gone on from.
+        nodules: as `read_nodules` gives them, to be put into slices.
 
     Returns:
         `keras.Model` as `build_network` makes it.
@@ -81,7 +116,8 @@ def train_network(
     import tensorflow as tf
 
     keras.utils.set_random_seed(seed)
-    network = build_network(recipe.width, recipe.dropout, len(crop_set.classes))
+    precision = "mixed_bfloat16" if recipe.half_precision else "float32"
+    network = build_network(recipe.width, recipe.dropout, len(crop_set.classes), precision)
     steps = -(-len(crop_set.slices) // recipe.batch)
     schedule = keras.optimizers.schedules.CosineDecay(
         recipe.learning_rate / 20,
@@ -96,7 +132,7 @@ def train_network(
     if state:
         state.restore(network, optimizer)
         done = state.done
-    batches = _batches(crop_set, recipe, seed, done)
+    batches = _batches(crop_set, recipe, seed, done, nodules)
     forward = _forward(network) if on_epoch and held_out else None
     for number in range(done + 1, recipe.epochs + 1):
         begun = time.monotonic()
@@ -109,7 +145,9 @@ def train_network(
             on_epoch(Epoch(name, number, recipe.epochs, loss, validation, round(time.monotonic() - begun, 2)))
         if state:
             state.save(network, optimizer, number)
-    return network
+    trained = build_network(recipe.width, recipe.dropout, len(crop_set.classes))
+    trained.set_weights(network.get_weights())
+    return trained
 
 
 def mean_loss(logits: np.ndarray, labels: np.ndarray) -> float:
@@ -119,33 +157,33 @@ def mean_loss(logits: np.ndarray, labels: np.ndarray) -> float:
     return float(-log_softmax(logits, axis=1)[np.arange(len(labels)), labels].mean())
 
 
-def _batches(crop_set: CropSet, recipe: Recipe, seed: int, done: int = 0):
+def _batches(crop_set: CropSet, recipe: Recipe, seed: int, done: int = 0, nodules=None):
     """A tf.data pipeline over one epoch, the one after `done`; each iteration goes on with new random numbers."""
     import tensorflow as tf
 
-    weights = slice_weights(crop_set.labels, crop_set.cases, recipe.case_weight)
-    weights = weights * recipe.lesion_editing.weights(crop_set)
-    donors = recipe.lesion_editing.donors(crop_set)
+    sizes = Counter(crop_set.cases)
+    weights = np.array([sizes[case] ** -recipe.case_weight for case in crop_set.cases])
+    weights *= recipe.lesion_editing.weights(crop_set)
+    at_home = crop_set.collections == HOME
+    lesions = Lesions.of(crop_set, nodules)
     epochs = count(done)
 
     def one_epoch():
         rng = np.random.default_rng([seed, next(epochs)])
         order = rng.permutation(len(weights))
-        shown = [recipe.lesion_editing.edit(crop_set, index, donors, rng) for index in order]
+        shown = [recipe.lesion_editing.edit(crop_set, index, lesions, rng) for index in order]
         labels = np.array([label for *_, label in shown])
-        # Editing moves slices between the classes: these factors let the classes count alike all the same.
-        totals = np.bincount(labels, weights[order], minlength=len(crop_set.classes))
-        factors = totals.sum() / (len(crop_set.classes) * np.maximum(totals, 1e-6))
-        counts = (weights[order] * factors[labels]).astype(np.float32)
+        counts = balanced(weights[order], labels, at_home[order], recipe, crop_set.classes)
         for start in range(0, len(order), recipe.batch):
             part = slice(start, start + recipe.batch)
             pairs = [augment(crop, mask, recipe.augmentation, rng) for crop, mask, _ in shown[part]]
             crops, masks = (np.stack(images)[..., None] for images in zip(*pairs, strict=True))
-            yield crops, masks, labels[part], counts[part]
+            yield crops, masks, targets_of(labels[part], crop_set.classes), counts[part]
 
     size = crop_set.crops.shape[1]
     picture = tf.TensorSpec((None, size, size, 1), tf.float32)
-    signature = (picture, picture, tf.TensorSpec((None,), tf.int64), tf.TensorSpec((None,), tf.float32))
+    targets = tf.TensorSpec((None, len(crop_set.classes)), tf.float32)
+    signature = (picture, picture, targets, tf.TensorSpec((None,), tf.float32))
     return tf.data.Dataset.from_generator(one_epoch, output_signature=signature).prefetch(8)
 
 
@@ -166,11 +204,15 @@ def _compile_step(network, optimizer, recipe: Recipe, classes: Classes):
         return tf.reshape(evidence, [tf.shape(evidence)[0], -1])
 
     @tf.function(reduce_retracing=True)
-    def step(images, masks, labels, weights):
+    def step(images, masks, targets, weights):
         with tf.GradientTape() as tape:
             maps, logits = outputs(images, training=True)
-            target = tf.one_hot(labels, len(classes)) * (1 - recipe.smoothing) + recipe.smoothing / len(classes)
-            loss = tf.reduce_mean(weights * tf.nn.softmax_cross_entropy_with_logits(target, logits))
+            maps = tf.cast(maps, tf.float32)
+            logs = tf.nn.log_softmax(logits)
+            # Where several classes would be right, their probabilities add up.
+            right = tf.reduce_logsumexp(tf.where(targets > 0, logs, -1e9), axis=1)
+            spread = tf.reduce_mean(logs, axis=1)
+            loss = -tf.reduce_mean(weights * ((1 - recipe.smoothing) * right + recipe.smoothing * spread))
             if recipe.map_weight and classes.lesions:
                 cells = masks.shape[1] // maps.shape[1]
                 covered = tf.reshape(tf.nn.avg_pool2d(masks, cells, cells, "VALID"), [tf.shape(masks)[0], -1])

@@ -1210,3 +1210,15 @@ def test_a_shared_link_says_what_it_is(demo):
     assert (picture.status_code, picture.headers["content-type"]) == (200, "image/png")
     assert cv2.imdecode(np.frombuffer(picture.content, np.uint8), cv2.IMREAD_COLOR).shape == (630, 1200, 3)
     assert html.count("og:title") == 1, "Gradio's own tags are gone"
+
+
+def test_the_drawn_lesion_can_be_outlined(page):
+    example(page)
+    before = canvas(page)
+    page.check("#ct-drawn")
+    painted(page)
+    changed = np.abs(canvas(page).astype(int) - before).max(axis=-1) > 40
+    assert 50 < changed.sum() < 0.02 * changed.size, "a line around the lesion"
+    page.click(".examples button >> nth=2")  # nothing was drawn into it
+    page.wait_for_function("() => document.querySelector('#ct-drawn').disabled")
+    assert not page.is_visible("#ct-drawn")

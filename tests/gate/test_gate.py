@@ -211,6 +211,19 @@ def test_a_prone_patient_on_a_couch_is_told_by_the_spine(phantom):
     assert found.anatomy.box.turn.quarters == 2
 
 
+@pytest.mark.parametrize("plain", [True, False])
+def test_the_position_is_read_from_the_file(tmp_path, plain):
+    import pydicom
+
+    ds = pydicom.dcmread(ROOT / "examples" / "carina-normal.dcm")
+    ds.PatientPosition = "HFP"
+    del ds.ImageOrientationPatient
+    if not plain:
+        ds.compress(pydicom.uid.RLELossless)
+    ds.save_as(tmp_path / "prone.dcm")
+    assert load_slice(tmp_path / "prone.dcm").facts.patient_position == "HFP"
+
+
 def test_one_lung_is_judged_and_told(phantom):
     hu = phantom.hu.copy()
     hu[phantom.lung_mask & (np.arange(512) > 256)] = 30

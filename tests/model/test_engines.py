@@ -67,7 +67,8 @@ def test_the_shipped_model_answers_alike_on_real_slices(engines, data):
 def test_maps_of_both_engines_are_equal(engines, crops, method):
     quick, keras = (METHODS[method].of_map(Classifier(engine)(crops)) for engine in engines)
     assert quick.shape == (len(crops), 3, 16, 16)
-    np.testing.assert_allclose(quick, keras, atol=1e-6 * max(1, np.abs(keras).max()))
+    # Sums over 192 channels in another order.
+    np.testing.assert_allclose(quick, keras, atol=5e-6 * max(1, np.abs(keras).max()))
 
 
 def test_a_batch_of_any_size_gives_the_same(engines, crops):

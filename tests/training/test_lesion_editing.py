@@ -9,11 +9,11 @@ from lungcnn.classes import MALIGNANT, NORMAL
 from lungcnn.dataset.crops import crop_dataset
 from lungcnn.dataset.folder import read_dataset
 from lungcnn.dataset.lesion_boxes import read_boxes
-from lungcnn.training.lesion_editing import LesionEditing
+from lungcnn.training.lesion_editing import LesionEditing, Lesions
 from lungcnn.training.lesions import boxes_mask, draw_dome, erase_lesion, transplant_lesion
 
-ALWAYS = LesionEditing(insert=1.0, transplant=1.0, erase=1.0, decoy=0.0, dome=0.0)
-NEVER = LesionEditing(insert=0.0, erase=0.0, decoy=0.0, dome=0.0)
+ALWAYS = LesionEditing(insert=1.0, transplant=1.0, erase=1.0, decoy=0.0, dome=0.0, disease=0.0)
+NEVER = LesionEditing(insert=0.0, erase=0.0, decoy=0.0, dome=0.0, disease=0.0)
 BOX = np.array([[20.0, 50.0, 40.0, 70.0]])
 
 
@@ -73,11 +73,12 @@ def test_a_dome_is_soft_tissue_in_one_lung_and_no_lesion():
 def test_domes_keep_the_label_and_lesions_beside_them_change_it(crop_set):
     index = int(np.flatnonzero(crop_set.labels == NORMAL)[0])
     domes = replace(NEVER, dome=1.0)
-    crop, mask, label = domes.edit(crop_set, index, [], np.random.default_rng(1))
+    crop, mask, label = domes.edit(crop_set, index, Lesions.of(crop_set), np.random.default_rng(1))
     assert label == NORMAL
     assert not mask.any()
     assert (crop - crop_set.crops[index]).max() > 0.3
-    both, mask, label = replace(domes, insert=1.0, transplant=0.0).edit(crop_set, index, [], np.random.default_rng(1))
+    with_lesion = replace(domes, insert=1.0, transplant=0.0)
+    both, mask, label = with_lesion.edit(crop_set, index, Lesions.of(crop_set), np.random.default_rng(1))
     assert label == MALIGNANT
     assert mask.any()
     assert not np.array_equal(both, crop)
@@ -107,7 +108,7 @@ def test_masks_of_boxes_stay_on_the_crop():
 def test_without_editing_slices_stay_as_they_are_but_for_blank_ones(crop_set):
     rng = np.random.default_rng(0)
     for index, label in enumerate(crop_set.labels):
-        crop, mask, shown = NEVER.edit(crop_set, index, [], rng)
+        crop, mask, shown = NEVER.edit(crop_set, index, Lesions.of(crop_set), rng)
         np.testing.assert_array_equal(crop, crop_set.crops[index])
         boxes = crop_set.boxes[index]
         assert shown == (NORMAL if boxes is not None and not len(boxes[0]) else label)
@@ -116,11 +117,11 @@ def test_without_editing_slices_stay_as_they_are_but_for_blank_ones(crop_set):
 
 def test_with_editing_the_background_no_longer_gives_the_class(crop_set):
     rng = np.random.default_rng(0)
-    donors = ALWAYS.donors(crop_set)
-    assert len(donors) == 1
-    np.testing.assert_array_equal(donors[0][1], BOX[0])
+    lesions = Lesions.of(crop_set)
+    assert len(lesions.donors) == 1
+    np.testing.assert_array_equal(lesions.donors[0][1], BOX[0])
     for index, label in enumerate(crop_set.labels):
-        crop, mask, shown = ALWAYS.edit(crop_set, index, donors, rng)
+        crop, mask, shown = ALWAYS.edit(crop_set, index, lesions, rng)
         unseen = label == MALIGNANT and crop_set.boxes[index] is None
         assert shown == MALIGNANT
         assert mask.any() != unseen, "only what nobody looked at has lesions whose place is unknown"
@@ -128,7 +129,7 @@ def test_with_editing_the_background_no_longer_gives_the_class(crop_set):
         assert 0 <= crop.min() <= crop.max() <= 1
     erased = replace(ALWAYS, insert=0.0)
     boxed = next(i for i, boxes in enumerate(crop_set.boxes) if boxes is not None and len(boxes[0]))
-    crop, mask, shown = erased.edit(crop_set, boxed, donors, rng)
+    crop, mask, shown = erased.edit(crop_set, boxed, lesions, rng)
     assert shown == NORMAL
     assert not mask.any()
     np.testing.assert_array_equal(crop, erase_lesion(crop_set.crops[boxed], BOX[0]))
@@ -137,7 +138,7 @@ def test_with_editing_the_background_no_longer_gives_the_class(crop_set):
 def test_decoys_mend_where_nothing_was_and_keep_the_label(crop_set):
     decoy = replace(NEVER, decoy=1.0)
     normal = int(np.flatnonzero(crop_set.labels == NORMAL)[0])
-    crop, mask, shown = decoy.edit(crop_set, normal, [], np.random.default_rng(1))
+    crop, mask, shown = decoy.edit(crop_set, normal, Lesions.of(crop_set), np.random.default_rng(1))
     assert shown == NORMAL
     assert not mask.any()
     assert not np.array_equal(crop, crop_set.crops[normal])

@@ -5,7 +5,9 @@ import numpy as np
 import pytest
 from test_localization import write_series
 
+from lungcnn.classes import BENIGN, MALIGNANT, NORMAL
 from lungcnn.dataset.crops import crop_dataset
+from lungcnn.dataset.elsewhere import DISEASED
 from lungcnn.dataset.folder import read_dataset
 from lungcnn.errors import UsageError
 from lungcnn.evaluation.baselines import BASELINES, BORDER, SIDE, Material, probabilities
@@ -27,11 +29,11 @@ from lungcnn.training.augmentation import Augmentation, augment
 from lungcnn.training.folds import case_folds, cross_validate, random_folds
 from lungcnn.training.lesion_editing import LesionEditing
 from lungcnn.training.lesions import insert_lesion
-from lungcnn.training.train import Recipe, predict_logits, slice_weights, train_network
+from lungcnn.training.train import Recipe, balanced, predict_logits, targets_of, train_network
 from lungcnn.training_run import Plan, run_training
 
 QUICK = Recipe(epochs=2, batch=8, width=4)
-STILL = Augmentation(flip=0, rotation=0, shift=0, zoom=0, contrast=0, brightness=0, noise=0)
+STILL = Augmentation(flip=0, rotation=0, shift=0, zoom=0, contrast=0, brightness=0, noise=0, restyle=0)
 
 
 @pytest.fixture(scope="module")
@@ -110,14 +112,27 @@ def test_beyond_the_old_border_there_is_air():
 # ---------------------------------------------------------------- training
 
 
-def test_weights_let_classes_count_alike_and_large_cases_less():
-    labels = np.array([0] * 6 + [2] * 2)
-    cases = np.array(["a"] * 4 + ["b"] * 2 + ["c"] * 2)
-    weights = slice_weights(labels, cases, 1.0)
+def test_classes_and_sources_count_as_the_recipe_says_whatever_their_numbers():
+    recipe = Recipe(benign_home=0.4, benign_elsewhere=0.1, elsewhere=0.5)
+    labels = np.array([NORMAL] * 6 + [BENIGN] * 2 + [MALIGNANT] * 3 + [NORMAL] * 4 + [DISEASED] + [MALIGNANT])
+    at_home = np.arange(len(labels)) < 11
+    weights = balanced(np.arange(1.0, len(labels) + 1), labels, at_home, recipe)
     assert weights.mean() == pytest.approx(1)
-    assert weights[labels == 0].sum() == pytest.approx(weights[labels == 2].sum())
-    assert weights[:4].sum() == pytest.approx(weights[4:6].sum())
-    assert np.allclose(slice_weights(labels, cases, 0.0)[:6], slice_weights(labels, cases, 0.0)[0])
+    total = {
+        (home, label): weights[(at_home == home) & (labels == label)].sum()
+        for home in (True, False)
+        for label in (NORMAL, BENIGN, MALIGNANT, DISEASED)
+    }
+    assert total[True, NORMAL] == pytest.approx(total[True, MALIGNANT])
+    assert total[True, BENIGN] == pytest.approx(0.4 * total[True, NORMAL])
+    assert total[False, NORMAL] + total[False, DISEASED] == pytest.approx(total[False, MALIGNANT])
+    assert weights[~at_home].sum() == pytest.approx(0.5 * weights[at_home].sum())
+    assert weights[1] == pytest.approx(2 * weights[0]), "within a class they keep their proportions"
+
+
+def test_what_is_diseased_may_be_anything_but_malignant():
+    found = targets_of(np.array([NORMAL, BENIGN, MALIGNANT, DISEASED]))
+    np.testing.assert_array_equal(found, [[1, 0, 0], [0, 1, 0], [0, 0, 1], [1, 1, 0]])
 
 
 @pytest.mark.slow
@@ -162,7 +177,7 @@ def test_out_of_fold_logits_come_from_networks_that_did_not_see_the_slice(crop_s
 
     seen = []
 
-    def spy(crop_set, recipe, seed, on_epoch, name, held_out, state):
+    def spy(crop_set, recipe, seed, on_epoch, name, held_out, state, nodules):
         assert not set(crop_set.cases) & set(held_out.cases)
         seen.append(set(crop_set.cases))
         return len(seen) - 1
