@@ -310,19 +310,19 @@ def stack(phantom):
 
 
 def test_a_measure_that_fails_costs_its_own_slice(pipeline, stack, monkeypatch, caplog):
-    from lungcnn.gate import prepared
+    from lungcnn.gate import examine
 
     def fails_at_one(ct_slice):
         if ct_slice.facts.position[2] == 1:
             raise ZeroDivisionError("MARKER^NAME")
-        return prepare_slice(ct_slice)
+        return correct_levels(ct_slice)
 
-    prepare_slice = prepared.prepare_slice
-    monkeypatch.setattr(prepared, "prepare_slice", fails_at_one)
+    correct_levels = examine.correct_levels
+    monkeypatch.setattr(examine, "correct_levels", fails_at_one)
     (series,) = read_series(stack).series
     report = pipeline.run_series(series)
     assert [one.status for one in report.slices] == ["ok", "error", "ok"]
-    assert report.slices[1].reasons[0].code == "judging"
+    assert "could not be judged" in report.slices[1].reasons[0].message
     assert "ZeroDivisionError raised in test_pipeline.py" in caplog.text
     assert "MARKER" not in caplog.text
 

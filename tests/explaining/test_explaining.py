@@ -400,7 +400,7 @@ def test_models_that_cannot_be_explained_say_why():
         (Subclassed(), "subclass of keras.Model"),
         (sequential(layers.Flatten(), end), "no convolution"),
         (sequential(layers.Conv2D(2, 3), layers.Flatten(), layers.Dense(3)), "ends in Dense"),
-        (sequential(layers.Conv2D(2, 3), layers.Flatten(), layers.Dense(2, activation="softmax")), r"\(2,\)"),
+        (sequential(layers.Conv2D(2, 3), layers.Flatten(), layers.Dense(1, activation="softmax")), r"\(1,\)"),
         (sequential(layers.Conv2D(2, 3), layers.Flatten(), layers.Dense(3), size=64), r"\(64, 64, 1\)"),
     ):
         with pytest.raises(ModelStructureError, match=message):
