@@ -180,14 +180,13 @@ CONFIDENCE_WHAT = (
 OPERATING_TITLE = "The operating point"
 OPERATING = "It lies at {threshold}."
 OPERATING_FIGURES = (
-    "It lies at {threshold}: {sensitivity} of the {name} slices of unseen patients are above it, and "
-    "{alarms} of the "
-    "others, too."
+    "It lies at {threshold}: {sensitivity} of the {name} slices of unseen patients on which that is seen are above it, "
+    "and {alarms} of the others, too."
 )
 OPERATING_NONE = "No operating point was chosen for this model."
 OPERATING_WHAT = (
     "A threshold on the probability of the suspicious class turns it into yes or no. It was set where nine of ten of "
-    "its slices of unseen patients lie above it, and therefore gives many false alarms. Source: the model's card, "
+    "its slices of unseen patients, at home and elsewhere, on which it is seen lie above it. Source: the model's card, "
     "out-of-fold predictions; it was chosen on the same slices as its figures, which flatters them a little."
 )
 

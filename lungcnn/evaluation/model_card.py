@@ -91,7 +91,8 @@ def _operating_point(card: ModelCard) -> str:
         return "No class is said to be the suspicious one: there is no operating point."
     return (
         f"At a {card.classes.suspicious} probability of {found.malignant_threshold:.2f} and more, sensitivity out of "
-        f"fold was {found.malignant_sensitivity:.2f} and specificity {found.malignant_specificity:.2f}."
+        f"fold was {found.malignant_sensitivity:.2f} (of the slices on which it is seen) and specificity "
+        f"{found.malignant_specificity:.2f}."
     )
 
 
