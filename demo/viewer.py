@@ -7,7 +7,7 @@ from html import escape
 import cv2
 import numpy as np
 
-from lungcnn import DEFAULT_METHOD, METHODS, CTSlice
+from lungcnn import DEFAULT_METHOD, METHODS, CTSlice, patient_sides
 
 from .packing import pack
 from .views import percent
@@ -15,7 +15,6 @@ from .visit import Shown
 
 # Larger pictures are reduced for the screen; results and exports keep every pixel.
 LARGEST_SIDE = 1600
-_DIRECTIONS = ("L", "R"), ("P", "A"), ("H", "F")
 
 
 def data_box(name: str, content: str = "", /, **attributes: str) -> str:
@@ -55,7 +54,7 @@ def slice_facts(ct_slice: CTSlice, name: str, series: str = "") -> tuple[dict, n
         "spacing": ct_slice.spacing and [value * shrink for value in ct_slice.spacing],
         "calibrated": ct_slice.calibrated,
         "window": window and [window.centre, window.width],
-        "sides": sides(ct_slice),
+        "sides": patient_sides(ct_slice),
     }, hu
 
 
@@ -95,21 +94,6 @@ def map_facts(shown: Shown, name: str) -> dict | None:
         "scale": explanation.scale,
         "cell_mm": explanation.cell_mm,
     }
-
-
-def sides(ct_slice: CTSlice) -> dict[str, str] | None:
-    """Which side of the patient each side of the image shows (PS3.3 C.7.6.1.1.1), or None where that is unknown."""
-    cosines = ct_slice.facts and ct_slice.facts.orientation
-    if not cosines:
-        return None
-    right, bottom = _towards(cosines[:3]), _towards(cosines[3:])
-    opposite = {a: b for pair in _DIRECTIONS for a, b in (pair, pair[::-1])}
-    return {"left": opposite[right], "right": right, "top": opposite[bottom], "bottom": bottom}
-
-
-def _towards(cosines) -> str:
-    axis = int(np.argmax(np.abs(cosines)))
-    return _DIRECTIONS[axis][0 if cosines[axis] > 0 else 1]
 
 
 def _for_the_screen(hu: np.ndarray, measure: bool = False) -> tuple[np.ndarray, int]:

@@ -55,6 +55,7 @@ from .results.export import (
     export_record as export_record,
 )
 from .results.finding import Finding as Finding
+from .results.marks import patient_sides as patient_sides
 from .results.pdf import export_report as export_report
 from .results.png import encode_png as encode_png
 from .results.rendering import (

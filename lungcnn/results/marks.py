@@ -25,7 +25,7 @@ _RULERS_MM = (200, 100, 50, 20, 10, 5, 2, 1)
 _WHITE, _BLACK = (255, 255, 255), (0, 0, 0)
 
 
-def sides(ct_slice: CTSlice) -> dict[str, str] | None:
+def patient_sides(ct_slice: CTSlice) -> dict[str, str] | None:
     """Which side of the patient each side of the image shows (PS3.3 C.7.6.1.1.1), or None where that is unknown."""
     cosines = ct_slice.facts and ct_slice.facts.orientation
     if not cosines:
@@ -102,7 +102,7 @@ def _font(size: float):
 
 def _write_sides(pen: "ImageDraw", size: tuple[int, int], ct_slice: CTSlice) -> None:
     width, height = size
-    found = sides(ct_slice) or {}
+    found = patient_sides(ct_slice) or {}
     places = {
         "left": ((8, height / 2), "lm"),
         "right": ((width - 8, height / 2), "rm"),
