@@ -64,7 +64,7 @@ def find_peaks(evidence: Evidence, box: CropBox, calibration: Calibration, least
     return [
         _on_slice(box, above, place, min(p, whole), float(positive[place.cells].sum() / positive.sum()))
         for place, p, bound in zip(places, malignant, bounds, strict=True)
-        if p >= bound
+        if p >= bound and min(p, whole) >= least
     ]
 
 

@@ -1070,7 +1070,8 @@ def test_pages_fit_and_can_be_read(chromium, demo, width, height, scheme):
     assert brightness < 60 if scheme == "dark" else brightness > 200
     assert page.evaluate(CONTRAST) == []
     stage = page.query_selector("#ct-stage").bounding_box()
-    assert stage["width"] > 0.6 * min(width, 1024)
+    # Beside the maps of the three classes, or above them on a phone.
+    assert stage["width"] > 0.5 * min(width, 1024)
     leave(page)
 
 
@@ -1102,7 +1103,7 @@ def test_screenshot_script_writes_a_picture_of_a_phantom(tmp_path):
     out = tmp_path / "shot.png"
     subprocess.run([sys.executable, "-m", "demo.screenshot", "--out", str(out)], cwd=ROOT, check=True)
     assert cv2.imread(str(out)).shape == (900, 1440, 3)
-    assert out.stat().st_size < 500_000
+    assert out.stat().st_size < 700_000
 
 
 def test_the_page_asks_for_what_is_open_and_little_is_open_besides(page):
@@ -1117,6 +1118,7 @@ def test_the_page_asks_for_what_is_open_and_little_is_open_besides(page):
         "passwords": {"/login", "/logout"},
         "icon, trouble, start": {"/favicon.ico", *(API + part for part in ("/app_id", "/cancel", "/reset"))},
         "Gradio itself": {API + "/startup-events"},
+        "series": {"/slices/{name}/{name}/{name}"},
     }
     assert set(routes.OPEN) - asked == set().union(*elsewhere.values())
 

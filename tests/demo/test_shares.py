@@ -69,7 +69,7 @@ def test_sessions_hold_so_much_and_the_largest_go_first(phantom_slice, monkeypat
     small, series, *others = (Visit() for _ in range(8))
     small.show(small.begin(), Shown(phantom_slice))
     upload = Upload((bytes(3 * size),))
-    series.show(series.begin(), Shown(stack=Stack(upload, 0, None, None, None)))
+    series.show(series.begin(), Shown(stack=Stack(upload, 0, None, None, None, None)))
     for visit in others[:3]:
         visit.show(visit.begin(), Shown(phantom_slice))
     assert [visit.dropped for visit in (small, series, *others[:3])] == [False, True, False, False, False]
@@ -79,7 +79,7 @@ def test_sessions_hold_so_much_and_the_largest_go_first(phantom_slice, monkeypat
         visit.show(visit.begin(), Shown(phantom_slice))
     assert small.dropped, "of those of a size the one that was not used for longest"
     assert [visit.dropped for visit in others] == [False] * 6
-    series.show(series.begin(), Shown(stack=Stack(upload, 0, None, None, None)))
+    series.show(series.begin(), Shown(stack=Stack(upload, 0, None, None, None, None)))
     assert not series.dropped, "the newest stays"
     assert sum(visit.dropped for visit in others) == 3
 
