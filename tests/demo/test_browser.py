@@ -35,7 +35,8 @@ EXAMPLES = ROOT / "examples"
 MASS = EXAMPLES / "arch-spiculated-mass.dcm"
 WAIT = 90_000
 PATIENT = "MARKER^NAME"
-pytestmark = pytest.mark.browser
+# Four minutes in all, so they wait for CI or --slow.
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 
 @pytest.fixture(scope="module")
