@@ -17,6 +17,11 @@
     for (const table of document.querySelectorAll(".about table:not([tabindex])")) table.tabIndex = 0;
   }
 
+  function bring(shown, behavior) {
+    const { top, bottom } = shown.getBoundingClientRect();
+    if (shown.isConnected && (top < 0 || bottom > innerHeight)) shown.scrollIntoView({ block: "center", behavior });
+  }
+
   function attend() {
     if (document.body.classList.contains("scrolled")) return; // many slices a second: nothing to be read aloud
     mend();
@@ -29,9 +34,10 @@
     if (!result.querySelector("#message")) announcer.textContent = text; // an alert speaks for itself
     const shown = result.querySelector("#message, .working");
     if (!shown || document.querySelector("#ct.stacked")) return; // a series is scrolled through, not the page
-    const { top, bottom } = shown.getBoundingClientRect();
     const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
-    if (top < 0 || bottom > innerHeight) shown.scrollIntoView({ block: "center", behavior: still ? "auto" : "smooth" });
+    bring(shown, still ? "auto" : "smooth");
+    // What grows or goes above it while the page glides can leave it out of view.
+    setTimeout(() => bring(shown, "auto"), 800);
   }
 
   new MutationObserver(attend).observe(document.documentElement, { childList: true, subtree: true });

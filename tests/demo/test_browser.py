@@ -84,6 +84,7 @@ def visit(chromium, demo, width=1440, height=900, address="?example=none", **opt
     page.watch = Watch(page)
     page.goto(demo.url + address)
     page.wait_for_selector("#ct-stage")
+    page.wait_for_selector(".examples button")
     return page
 
 
