@@ -192,10 +192,8 @@ def _out_of_fold(
 
     # The first seed's networks explain: a slice counts once.
     logits = [
-        logits_of(joined, blocked, learnable, seed, on_network=explain)
-        if seed == plan.seeds[0]
-        else logits_of(joined, blocked, learnable, seed)
-        for seed in plan.seeds
+        logits_of(joined, blocked, learnable, plan.seeds[0], on_network=explain),
+        *(logits_of(joined, blocked, learnable, seed) for seed in plan.seeds[1:]),
     ]
     runs = [cross_calibrated(part, labels, cases, blocked, crop_set.classes, weights, seen) for part in logits]
     at_home_runs = [run.take(at_home) for run in runs]

@@ -51,6 +51,11 @@ class Elsewhere:
         return folds
 
 
+def find_list(folder: Path) -> Path | None:
+    """The `slices.csv` in a folder, or in one that it holds; None where there is none."""
+    return min([*folder.glob(LIST), *folder.glob(f"*/{LIST}")], default=None)
+
+
 def read_elsewhere(folder: Path, find: Callable[[CTSlice], Anatomy]) -> Elsewhere:
     """Read the slices that a folder's `slices.csv` lists, and cut their crops as the product does.
 
@@ -62,10 +67,9 @@ def read_elsewhere(folder: Path, find: Callable[[CTSlice], Anatomy]) -> Elsewher
 
     Raises `DatasetError` where there is no such list, a column or file is missing, or no slice can be judged.
     """
-    found = sorted([*folder.glob(LIST), *folder.glob(f"*/{LIST}")])
-    if not found:
+    path = find_list(folder)
+    if path is None:
         raise DatasetError(f"The folder {folder} holds no {LIST} with slices of other scanners.")
-    path = found[0]
     with path.open(newline="", encoding="utf-8") as stream:
         rows = list(csv.DictReader(stream))
     if not rows or not set(rows[0]) >= _COLUMNS:

@@ -39,7 +39,6 @@ class ModelCard:
         versions: of the packages that made the model.
         figures: from cross-validation; empty where none was run.
         familiarity: how far from the training slices' features a slice may lie; None: not checked.
-    evidence: dict = field(default_factory=dict)
         evidence: how large the maps of training slices are (`evidence_scale.EvidenceScale`); empty where not measured.
         onnx_sha256: of the same network as `<model>.onnx`, which runs without TensorFlow; None where there is none.
     """

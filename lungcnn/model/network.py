@@ -23,6 +23,7 @@ def build_network(width: int = 24, dropout: float = 0.2, classes: int = len(CLAS
     Args:
         width: unit of the channels: half of it in the first convolution, 2, 4, 6 and 8 times it in the others.
         dropout: share of the pooled features dropped in training, before each dense layer.
+        classes: how many outputs.
         convolutions: Keras dtype policy of the layers up to the last convolution's map; the head is float32.
 
     Returns:
@@ -39,9 +40,8 @@ def build_network(width: int = 24, dropout: float = 0.2, classes: int = len(CLAS
         x = layers.Conv2D(channels, 3, padding="same", activation="relu", name=f"conv{block}", **kind)(x)
         if block <= 3:
             x = layers.MaxPooling2D(2, name=f"pool{block}", **kind)(x)
-        x = layers.BatchNormalization(momentum=0.9, name=f"norm{block}", **kind)(
-            x
-        )  # after pooling: a quarter of the work
+        # After pooling: a quarter of the work.
+        x = layers.BatchNormalization(momentum=0.9, name=f"norm{block}", **kind)(x)
     # No normalisation after the last convolution: its positive map is what the head reads and Grad-CAM shows.
     x = layers.Conv2D(8 * width, 3, padding="same", activation="relu", name=LAST_CONVOLUTION, **kind)(x)
     x = layers.MaxPooling2D(MAP_CELLS, name="pool_map")(x)

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from lungcnn.dataset.crops import CropSet
-from lungcnn.dataset.elsewhere import LIST, Elsewhere, read_elsewhere
+from lungcnn.dataset.elsewhere import LIST, Elsewhere, find_list, read_elsewhere
 from lungcnn.errors import DatasetError
 from lungcnn.preprocessing.anatomy import Anatomy
 from lungcnn.reading.ct_slice import CTSlice
@@ -72,7 +72,7 @@ def read_additional(folder: Path, find: Callable[[CTSlice], Anatomy]) -> Additio
 
     Raises `DatasetError` where it holds neither, or one that can't be read.
     """
-    listed = any(folder.glob(LIST)) or any(folder.glob(f"*/{LIST}"))
+    listed = find_list(folder) is not None
     files = sorted(folder.glob(NODULES))
     if not listed and not files:
         raise DatasetError(

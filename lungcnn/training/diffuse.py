@@ -9,7 +9,7 @@ from collections.abc import Callable
 import cv2
 import numpy as np
 
-from lungcnn.training.lesions import tissue_level
+from lungcnn.training.lesions import textured, tissue_level
 
 
 def draw_disease(crop: np.ndarray, lungs: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -28,8 +28,7 @@ def draw_disease(crop: np.ndarray, lungs: np.ndarray, rng: np.random.Generator) 
     for kind in kinds:
         opacity = list(_KINDS)[kind](crop, lungs, rng).astype(np.float32)
         tissue = tissue_level(crop) - abs(rng.normal(0, 0.02))
-        texture = cv2.GaussianBlur(rng.normal(0, 1, crop.shape).astype(np.float32), (0, 0), rng.uniform(0.6, 1.6))
-        level = tissue + texture * (rng.uniform(0.005, 0.04) / max(float(texture.std()), 1e-6))
+        level = textured(tissue, crop.shape, 0.04, rng)
         crop = crop + opacity * np.maximum(level - crop, 0)
     return np.clip(crop, 0, 1, dtype=np.float32)
 

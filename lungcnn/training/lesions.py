@@ -73,8 +73,7 @@ def _paint(crop, lungs, alpha, rng) -> tuple[np.ndarray, np.ndarray]:
     # It grows into the chest wall and the mediastinum, not through them.
     alpha = alpha * cv2.blur(cv2.dilate(lungs.astype(np.float32), np.ones((9, 9), np.uint8)), (3, 3))
     tissue = tissue_level(crop) + rng.normal(0, 0.012)
-    texture = cv2.GaussianBlur(rng.normal(0, 1, crop.shape).astype(np.float32), (0, 0), rng.uniform(0.6, 1.6))
-    body = tissue + texture * (rng.uniform(0.005, 0.03) / max(float(texture.std()), 1e-6))
+    body = textured(tissue, crop.shape, 0.03, rng)
     # Ribs and calcium stay brighter than the tissue that meets them.
     drawn = crop + alpha * (np.maximum(body.astype(np.float32), crop) - crop)
     return np.clip(drawn, 0, 1), alpha
@@ -146,6 +145,12 @@ def tissue_level(crop) -> float:
     """Grey of soft tissue on this crop, so that a lesion shares its calibration and contrast."""
     values = crop[(crop > _SOFT_TISSUE - 0.08) & (crop < _SOFT_TISSUE + 0.08)]
     return float(np.median(values)) if values.size > 50 else _SOFT_TISSUE
+
+
+def textured(level: float, shape: tuple[int, ...], strongest: float, rng) -> np.ndarray:
+    """Tissue of a grey level with a fine grain, float32 `[*shape]`: its deviation is 0.005 to `strongest`."""
+    grain = cv2.GaussianBlur(rng.normal(0, 1, shape).astype(np.float32), (0, 0), rng.uniform(0.6, 1.6))
+    return level + grain * (rng.uniform(0.005, strongest) / max(float(grain.std()), 1e-6))
 
 
 def _lesion(centre, radius, size, rng) -> np.ndarray:

@@ -10,8 +10,20 @@ from lungcnn.training.train import Recipe
 
 _WHOLE = {"epochs", "batch", "width"}
 _POSITIVE = {*_WHOLE, "learning_rate"}
-_SHARES = {"smoothing", "dropout", "flip", "insert", "transplant", "erase", "decoy", "dome", "restyle"} | {
-    *("nodule", "benign_nodule", "disease", "insert_diseased")
+_SHARES = {
+    "smoothing",
+    "dropout",
+    "flip",
+    "insert",
+    "transplant",
+    "erase",
+    "decoy",
+    "dome",
+    "restyle",
+    "nodule",
+    "benign_nodule",
+    "disease",
+    "insert_diseased",
 }
 _SWITCHES = {"half_precision"}
 
