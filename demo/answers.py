@@ -68,6 +68,11 @@ class Answer:
         """Answer with a sentence."""
         await self._whole(status, text.encode(), False, {"content-type": "text/plain; charset=utf-8"})
 
+    async def nothing(self):
+        """Answer that there is nothing (any more)."""
+        await self({"type": "http.response.start", "status": 204, "headers": []})
+        await self({"type": "http.response.body", "body": b""})
+
     async def _whole(self, status: int, data: bytes, head_only: bool, headers: dict[str, str]):
         headers |= {"content-length": str(len(data))}
         pairs = [(name.encode(), value.encode()) for name, value in headers.items()]

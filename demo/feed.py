@@ -84,12 +84,16 @@ class SliceFeed:
 
 
 async def answer(path: str) -> bytes | None:
-    """What is asked for at `/slices/NAME/INDEX/METHOD`; None where there is nothing of that name. Raises `Busy`."""
+    """What is asked for at `/slices/NAME/INDEX/METHOD`: `b""` where the series has gone, None where there can be no
+    such thing. Raises `Busy`.
+    """
     found = _PATH.fullmatch(path)
-    feed = _feeds.get(found[1]) if found else None
-    if not found or feed is None or not feed.has(int(found[2]), found[3]):
+    if not found:
         return None
-    return await feed.fetch(int(found[2]), found[3])
+    feed = _feeds.get(found[1])
+    if feed is None:
+        return b""
+    return await feed.fetch(int(found[2]), found[3]) if feed.has(int(found[2]), found[3]) else None
 
 
 def _quick(method: str) -> str:

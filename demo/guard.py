@@ -92,7 +92,10 @@ class Guard:
             raise Unacceptable(503, texts.BUSY) from None
         if data is None:
             raise Unacceptable(404, texts.NO_SUCH_PAGE)
-        await answer.file(data, PurePath("slice.bin"), head_only=False)
+        if data:
+            await answer.file(data, PurePath("slice.bin"), head_only=False)
+        else:  # its visitor moved on, which is no error: his browser would log one
+            await answer.nothing()
 
     async def _ask(self, scope, receive, answer: Answer) -> None:
         """A call that will stand in line, if its visitor hasn't filled his part of that."""

@@ -4,7 +4,7 @@ import { contour, spread } from "./maps.js";
 import { inverted, windowNow } from "./windows.js";
 
 export const CONTOUR_LEVEL = 0.5;
-const made = { grey: null, greyKey: "", heat: null, heatKey: "", values: null, outline: null };
+const made = { grey: null, greyOf: null, greyKey: "", heat: null, heatOf: null, heatKey: "", values: null, outline: null };
 
 const tables = {};
 
@@ -34,8 +34,8 @@ function layer(name, columns, rows) {
 export function grey() {
   const { slice } = now;
   const { centre, width } = windowNow();
-  const key = [slice.id, centre, width, inverted()].join();
-  if (key === made.greyKey) return made.grey;
+  const key = [centre, width, inverted()].join();
+  if (slice === made.greyOf && key === made.greyKey) return made.grey;
   const low = centre - width / 2;
   const gain = 255 / width;
   const flip = inverted() ? 255 : 0;
@@ -46,8 +46,8 @@ export function grey() {
     pixels[i] = 0xff000000 | (level << 16) | (level << 8) | level;
   }
   context.putImageData(image, 0, 0);
-  made.greyKey = key;
-  return (made.grey = canvas);
+  Object.assign(made, { grey: canvas, greyOf: slice, greyKey: key });
+  return canvas;
 }
 
 // The table of a colour for each strength 0 to 1, with the sign's two colours where it is shown.
@@ -68,20 +68,20 @@ export function painter() {
   };
 }
 
-const heatKey = () => [now.map.slice, now.map.method, now.chosen, el("ct-colours").value, isSigned()].join();
+const heatKey = () => [now.chosen, el("ct-colours").value, isSigned()].join();
+const heatHolds = () => now.map === made.heatOf && heatKey() === made.heatKey;
 
 // Colour and opacity both grow with the map, on one scale for all classes: a weak map looks weak.
 export function heat() {
   const { slice } = now;
-  const key = heatKey();
-  if (key === made.heatKey) return made.heat;
+  if (heatHolds()) return made.heat;
   const values = spread(now.map, now.chosen, slice);
   const { canvas, context, image } = layer("heat", slice.columns, slice.rows);
   image.data.fill(0);
   const paint = painter();
   for (let i = 0; i < values.length; i++) if (values[i]) paint(values[i], image.data, 4 * i);
   context.putImageData(image, 0, 0);
-  Object.assign(made, { heat: canvas, heatKey: key, values, outline: null });
+  Object.assign(made, { heat: canvas, heatOf: now.map, heatKey: heatKey(), values, outline: null });
   return canvas;
 }
 
@@ -92,7 +92,7 @@ export function outline() {
 }
 
 // The map's value at a pixel, or null where none is shown.
-export const evidenceAt = (x, y) => (now.map && made.heatKey === heatKey() ? made.values[y * now.slice.columns + x] : null);
+export const evidenceAt = (x, y) => (now.map && heatHolds() ? made.values[y * now.slice.columns + x] : null);
 
 // The cells of one class as a small picture, in the colours of the map.
 export function cellsOf(index) {
@@ -106,5 +106,5 @@ export function cellsOf(index) {
 }
 
 export function forget() {
-  made.greyKey = made.heatKey = "";
+  made.greyOf = made.heatOf = null;
 }

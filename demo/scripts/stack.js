@@ -191,8 +191,8 @@ async function fetchOne(index) {
   try {
     const address = `${location.pathname.replace(/\/$/, "")}/slices/${stack.token}/${index}/${stack.method}`;
     const answer = await fetch(address, { signal: flight.signal });
-    if (answer.ok) record = await read(await answer.arrayBuffer());
-    else if (answer.status === 404) record = { slice: null, map: null, result: `<p class="result message">${say("gone")}</p>`, trust: "" };
+    if (answer.status === 200) record = await read(await answer.arrayBuffer());
+    else if (answer.status === 204) record = { slice: null, map: null, result: `<p class="result message">${say("gone")}</p>`, trust: "" };
   } catch {
     if (flight.signal.aborted) return;
   }

@@ -808,12 +808,22 @@ def test_an_inverted_picture_is_shown_as_it_was_judged(page):
     page.uncheck("#ct-heat")
     page.uncheck("#ct-peak")
     assert "Black and white were exchanged" in page.inner_text("#notes")
-    for _ in range(20):  # it is drawn anew when the heatmap goes
-        air = at(page, canvas(page), 20, 20).max()
-        if air < 60:
-            break
-        page.wait_for_timeout(100)
-    assert air < 60, "air is dark"
+    assert at(page, canvas(page), 20, 20).max() < 60, "air is dark"
+
+
+def test_a_slice_that_comes_corrected_is_drawn_anew(page):
+    drop(page, MASS)
+    checked(page)
+    page.uncheck("#ct-heat")
+    page.uncheck("#ct-peak")
+    assert at(page, canvas(page), 5, 5).max() < 100, "air is dark"
+    page.evaluate(
+        "hu => { const box = document.querySelector('#slice-data'); "
+        "box.textContent = JSON.stringify({...JSON.parse(box.textContent), hu}); }",
+        packed(1000 - load_slice(MASS).hu),
+    )
+    page.wait_for_timeout(500)
+    assert at(page, canvas(page), 5, 5).min() > 200, "the same slice by its name, and inverted"
 
 
 def on_slice(page, index, of="3"):

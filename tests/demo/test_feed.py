@@ -38,11 +38,12 @@ def test_a_slice_comes_with_all_that_is_said_of_it_while_its_series_is_shown(pip
     assert texts.HEATMAP_PENDING in told["trust"]
     slow, _ = fetched(f"/slices/{name}/1/occlusion")
     assert slow["map"] is None, "many passes for a slice that is only scrolled past"
-    for path in (f"{name}/2/grad-cam", f"{name}/1/other", f"{'0' * 32}/0/grad-cam", f"{name}/-1/grad-cam"):
+    for path in (f"{name}/2/grad-cam", f"{name}/1/other", f"{name}/-1/grad-cam", "0/0/grad-cam"):
         assert asyncio.run(feed.answer("/slices/" + path)) is None
+    assert asyncio.run(feed.answer(f"/slices/{'0' * 32}/0/grad-cam")) == b""
     ask(events, visit, "example", ROOT / "examples" / "apex-normal.dcm")
     gc.collect()
-    assert asyncio.run(feed.answer(f"/slices/{name}/1/grad-cam")) is None, "nothing of the series is left"
+    assert asyncio.run(feed.answer(f"/slices/{name}/1/grad-cam")) == b"", "nothing of the series is left"
 
 
 def test_more_than_a_browser_asks_at_once_is_not_begun():
