@@ -51,8 +51,7 @@ class Familiarity:
 
     def distance(self, features: np.ndarray) -> np.ndarray:
         """Distances float `[n]` of features float `[n, channels]` (maxima of the layer's map, not negative)."""
-        mean, whitening = self._arrays
-        return np.linalg.norm((_scaled(features) - mean) @ whitening, axis=1)
+        return _distances(features, *self._arrays)
 
     @cached_property
     def _arrays(self) -> tuple[np.ndarray, np.ndarray]:
@@ -95,8 +94,11 @@ def fit_familiarity(layer: str, folds: Sequence[tuple[np.ndarray, np.ndarray]], 
 
 def held_out_distances(known: np.ndarray, held_out: np.ndarray) -> np.ndarray:
     """Distances float `[n]` of the features `[n, channels]` of slices from those that their network was trained on."""
-    mean, whitening = _gaussian(known)
-    return np.linalg.norm((_scaled(held_out) - mean) @ whitening, axis=1)
+    return _distances(held_out, *_gaussian(known))
+
+
+def _distances(features: np.ndarray, mean: np.ndarray, whitening: np.ndarray) -> np.ndarray:
+    return np.linalg.norm((_scaled(features) - mean) @ whitening, axis=1)
 
 
 def _coded(values: np.ndarray) -> str:

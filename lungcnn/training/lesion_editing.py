@@ -55,8 +55,9 @@ class LesionEditing:
 
     def weights(self, crop_set: CropSet) -> np.ndarray:
         """By how much each slice's weight is multiplied: float `[n]`."""
-        looked_at = np.array([boxes is not None for boxes in crop_set.seen])
-        lesion = np.array([boxes is not None and len(boxes[0]) > 0 for boxes in crop_set.seen])
+        seen = crop_set.seen
+        looked_at = np.array([boxes is not None for boxes in seen])
+        lesion = np.array([boxes is not None and len(boxes[0]) > 0 for boxes in seen])
         malignant = np.isin(crop_set.labels, (crop_set.classes.lesions or ())[1:])
         blank = np.where(malignant & looked_at & ~lesion, self.blank_weight, 1.0)
         return np.where(malignant & ~looked_at, self.unseen_weight, blank)

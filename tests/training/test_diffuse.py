@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from test_lesion_editing import symmetric_chest
 
 from lungcnn.training import diffuse
 from lungcnn.training.diffuse import draw_disease
@@ -9,10 +10,7 @@ from lungcnn.training.diffuse import draw_disease
 
 @pytest.fixture
 def chest():
-    crop, lungs = np.full((128, 128), 0.85, np.float32), np.zeros((128, 128), bool)
-    for left in (12, 72):
-        lungs[20:108, left : left + 44] = True
-    return np.where(lungs, np.float32(0.2), crop), lungs
+    return symmetric_chest()
 
 
 def test_it_brightens_lung_and_leaves_the_rest(chest):
