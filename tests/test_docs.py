@@ -1,5 +1,6 @@
 """README and docs hold to what they say: figures are those of the JSON files, commands run, links lead somewhere."""
 
+import json
 import os
 import re
 import shlex
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 import write_docs
 from conftest import ROOT
+from measurements import measured
 from write_docs import PAGES, generated
 
 README = ROOT / "README.md"
@@ -42,6 +44,11 @@ def lines(language: str) -> list[str]:
 def test_generated_parts_are_what_the_measured_figures_give(page):
     assert generated(TEXTS[page]) == TEXTS[page], "run: python tools/write_docs.py"
     assert TEXTS[page].count("<!-- generated: ") == TEXTS[page].count("<!-- end -->")
+
+
+def test_findings_were_measured_with_the_model_that_ships():
+    card = json.loads((ROOT / "models" / "cancer_classification_model.json").read_text(encoding="utf-8"))
+    assert measured("findings")["model"] == card["sha256"]
 
 
 def test_every_generated_part_is_shown_once():
