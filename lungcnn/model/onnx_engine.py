@@ -39,6 +39,9 @@ class OnnxEngine:
         options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
         # Threads that wait for work by spinning would take the cores from those that decode.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        # The map is put together only where it is asked for.
+        self._asked_only = onnxruntime.RunOptions()
+        self._asked_only.only_execute_path_to_fetches = True
         try:
             self._session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
             self.layer = self._session.get_modelmeta().custom_metadata_map["layer"]
@@ -60,7 +63,7 @@ class OnnxEngine:
     def _run(self, outputs: tuple[str, ...], crops: np.ndarray) -> list[np.ndarray]:
         crops = np.ascontiguousarray(crops, np.float32)[..., None]
         parts = [
-            self._session.run(list(outputs), {self._input: crops[start : start + AT_ONCE]})
+            self._session.run(list(outputs), {self._input: crops[start : start + AT_ONCE]}, self._asked_only)
             for start in range(0, len(crops), AT_ONCE)
         ]
         return parts[0] if len(parts) == 1 else [np.concatenate(column) for column in zip(*parts, strict=True)]
