@@ -73,7 +73,7 @@ class Pipeline:
         Args:
             explain_class: class to explain; None for the predicted one.
             method: one of `explaining.methods.METHODS`.
-            checks: also test the explanation (`check_explanation`, about 80 forward passes).
+            checks: also test the explanation (`check_explanation`, about 45 forward passes).
 
         Returns:
             A report with status "ok", or "refused" where the gate or the network's features rule it out. It carries the

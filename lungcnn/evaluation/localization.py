@@ -60,7 +60,7 @@ def locate(
         maps = {name: explainer.maps(name, target.crop, found)[malignant] for name in methods}
         default = maps[DEFAULT_METHOD]
         checked = default.max() > 0 and deletion_insertion(
-            explainer.classifier, target.crop, target.lungs, default, malignant
+            explainer.classifier, target.crop, target.lungs, default, malignant, float(p[malignant])
         )
         findings.append(
             Finding(

@@ -1,6 +1,6 @@
 """Checks of an explanation against the model itself: hide what the map marks, and see what the model then says."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -11,7 +11,7 @@ from lungcnn.model.classifier import Classification, Classifier
 from lungcnn.preprocessing.anatomy import Anatomy
 
 STEPS = 8
-RANDOM_ORDERS = 4
+RANDOM_ORDERS = 3
 HOT = 0.5
 COPIES = 6
 LARGEST_SHIFT, COPY_NOISE = 2, 0.006
@@ -23,7 +23,8 @@ class Curves:
 
     Attributes:
         share: of the cells hidden or uncovered at each point, 0 to 1.
-        deletion, insertion: in the map's own order. random_deletion, random_insertion: mean over random orders.
+        deletion, insertion: in the map's own order. random_deletion: mean over random orders; random_insertion: over
+            their reverses, which is its mirror image.
     """
 
     share: tuple[float, ...]
@@ -39,8 +40,8 @@ class Faithfulness:
 
     Attributes:
         deletion_auc, insertion_auc: areas under the curves, 0 to 1: small and large are good (Petsiuk 2018).
-        random_deletion_auc, random_insertion_auc: means over random orders of the same cells.
-        better_than_random: insertion minus deletion exceeds that of the random orders.
+        random_deletion_auc, random_insertion_auc: means over random orders of the same cells; they are equal.
+        better_than_random: insertion exceeds deletion, as no random order does in the mean.
         probability, hidden_probability: of the class as it is, and with the map's hot region filled with lung tissue.
         completeness_residual: logit minus (sum of HiResCAM plus bias); None where the model has a way around its map.
         in_lungs, in_body, outside: share of the positive map in the lungs, in the rest of the body, outside the body.
@@ -94,14 +95,15 @@ def check_explanation(
     """
     if not (cells > 0).any():
         return None
-    tested = deletion_insertion(classifier, anatomy.crop, anatomy.crop_lungs, cells, label)
+    probability = float(found.probabilities[0, label])
+    tested = deletion_insertion(classifier, anatomy.crop, anatomy.crop_lungs, cells, label, probability)
     lungs, body, outside = shares(cells, anatomy)
     activations, gradients = found.activations[0], found.gradients[0, label]
     hires = hires_cam(activations, gradients)
     bias = classifier.engine.bias
     return Faithfulness(
         **tested.areas,
-        probability=float(found.probabilities[0, label]),
+        probability=probability,
         hidden_probability=tested.hidden_probability,
         completeness_residual=None if bias is None else float(found.logits[0, label] - hires.sum() - bias[label]),
         in_lungs=lungs,
@@ -151,46 +153,51 @@ class Tested:
 
 
 def deletion_insertion(
-    classifier: Classifier, crop: np.ndarray, crop_lungs: np.ndarray, cells: np.ndarray, label: int
+    classifier: Classifier, crop: np.ndarray, crop_lungs: np.ndarray, cells: np.ndarray, label: int, probability: float
 ) -> Tested:
     """Hide what a map marks, bit by bit and its hot region at once, and uncover it: one batch (Petsiuk 2018).
 
     Cells are filled with the median of the lungs, most marked first, in eight steps, and so are cells in random orders
-    of the same granularity.
+    of the same granularity. Those are only hidden: a picture on the way is one of uncovering in the reverse order, too,
+    so over all orders insertion and deletion have the same area.
 
     Args:
         crop: float32 `[size, size]`. crop_lungs: bool of the same shape. cells: the map `[rows, columns]`.
+        probability: of the class, of the crop as it is.
     """
     fill = float(np.median(crop[crop_lungs]) if crop_lungs.any() else crop.min())
     blocks = _blocks(cells, crop.shape[0])
     rng = np.random.default_rng(0)  # the same slice gets the same verdict
-    orders = [rng.permutation(blocks.size) for _ in range(1 + RANDOM_ORDERS)]
-    # Many cells of a map are 0: among equals the order is random, or the top of the image would come first.
-    orders[0] = orders[0][np.argsort(-blocks.ravel()[orders[0]], kind="stable")]
-    rank = np.argsort(orders, axis=1)
+    orders = _orders(blocks.ravel(), rng)
     share = np.linspace(0, 1, STEPS + 1)
-    marked = (rank[:, None, :] < blocks.size * share[None, 1:-1, None]).reshape(len(orders), -1, *blocks.shape)
-    deleted, inserted = hide(crop, marked, fill), hide(crop, ~marked, fill)
-    size = crop.shape[0]
-    single = np.stack([crop, np.full_like(crop, fill), hide(crop, blocks >= HOT * blocks.max(), fill)])
-    batch = np.concatenate([single, deleted.reshape(-1, size, size), inserted.reshape(-1, size, size)])
-    p = classifier.probabilities(batch)[:, label].astype(float)
-    inner = p[3:].reshape(2, len(orders), -1)
-    curves = np.stack([_between(p[0], inner[0], p[1]), _between(p[1], inner[1], p[0])])
-    areas = np.trapezoid(curves, dx=1 / STEPS, axis=-1)
-    gain = areas[1] - areas[0]
-    mean = curves[:, 1:].mean(axis=1)
+    hidden = np.argsort(orders, axis=1)[:, None] < blocks.size * share[None, 1:-1, None]
+    hidden = hidden.reshape(-1, *blocks.shape)
+    hot = blocks >= HOT * blocks.max()
+    masks = np.concatenate([np.ones_like(hot)[None], hot[None], hidden, ~hidden[: STEPS - 1]])
+    p = classifier.probabilities(hide(crop, masks, fill))[:, label].astype(float)
+    filled, inner = p[0], p[2:].reshape(-1, STEPS - 1)
+    deletions = _between(probability, inner[:-1], filled)
+    random = deletions[1:].mean(axis=0)
+    curves = np.stack([deletions[0], *_between(filled, inner[-1:], probability), random, random[::-1]])
+    areas = [float(area) for area in np.trapezoid(curves, dx=1 / STEPS, axis=-1)]
+    names = ("deletion_auc", "insertion_auc", "random_deletion_auc", "random_insertion_auc")
     return Tested(
-        areas={
-            "deletion_auc": float(areas[0, 0]),
-            "insertion_auc": float(areas[1, 0]),
-            "random_deletion_auc": float(areas[0, 1:].mean()),
-            "random_insertion_auc": float(areas[1, 1:].mean()),
-            "better_than_random": bool(gain[0] > gain[1:].mean()),
-        },
-        curves=Curves(*(tuple(map(float, curve)) for curve in (share, curves[0, 0], curves[1, 0], *mean))),
-        hidden_probability=float(p[2]),
+        areas=dict(zip(names, areas, strict=True)) | {"better_than_random": areas[1] > areas[0]},
+        curves=Curves(*(tuple(map(float, curve)) for curve in (share, *curves))),
+        hidden_probability=float(p[1]),
     )
+
+
+def _orders(values: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Indices of values in descending order, and in random ones: int `[1 + RANDOM_ORDERS, len(values)]`.
+
+    The random ones are one that begins at several places: together they take all cells equally early.
+    """
+    equals, random = rng.permutation(len(values)), rng.permutation(len(values))
+    # Many cells of a map are 0: among equals the order is random, or the top of the image would come first.
+    own = equals[np.argsort(-values[equals], kind="stable")]
+    starts = len(values) * np.arange(RANDOM_ORDERS) // RANDOM_ORDERS
+    return np.stack([own, *(np.roll(random, -start) for start in starts)])
 
 
 def _blocks(cells: np.ndarray, size: int, most: int = 16) -> np.ndarray:
@@ -214,8 +221,8 @@ def _stability(classifier, crop, method, cells, label) -> float | None:
     copies = np.stack([np.roll(crop, tuple(shift), (0, 1)) for shift in shifts])
     copies += rng.normal(0, COPY_NOISE, copies.shape).astype(np.float32)
     found = classifier(np.clip(copies, 0, 1))
-    maps = method.of_map(found)[:, label]
-    correlations = [rank_correlation(cells, other) for other in maps]
+    alone = replace(found, logits=found.logits[:, [label]], gradients=found.gradients[:, label : label + 1])
+    correlations = [rank_correlation(cells, other) for other in method.of_map(alone)[:, 0]]
     known = [value for value in correlations if value is not None]
     return float(np.mean(known)) if known else None
 

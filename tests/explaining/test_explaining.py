@@ -7,7 +7,7 @@ from lungcnn.classes import CLASSES, class_index
 from lungcnn.errors import ModelStructureError, UsageError
 from lungcnn.explaining.cam import grad_cam, hires_cam
 from lungcnn.explaining.explainer import Explainer
-from lungcnn.explaining.faithfulness import check_explanation, rank_correlation, shares
+from lungcnn.explaining.faithfulness import RANDOM_ORDERS, _orders, check_explanation, rank_correlation, shares
 from lungcnn.explaining.methods import METHODS, explanation_method
 from lungcnn.model.calibration import Calibration, calibrate, prediction_set
 from lungcnn.model.classifier import Classifier
@@ -486,6 +486,14 @@ def test_checks_of_a_map_that_is_right():
     assert found.curves.share == pytest.approx(np.linspace(0, 1, 9))
     assert found.curves.deletion == pytest.approx([high] + [low] * 8, abs=1e-5)
     assert np.trapezoid(found.curves.random_deletion, dx=1 / 8) == pytest.approx(found.random_deletion_auc)
+    # A random order and its reverse: what deletion loses, insertion gains.
+    assert found.curves.random_insertion == found.curves.random_deletion[::-1]
+    assert found.random_insertion_auc == pytest.approx(found.random_deletion_auc)
+    # In an order that begins at three places the cell goes early, late and in between.
+    shown = (np.array(found.curves.random_deletion) - low) / (high - low)
+    np.testing.assert_allclose(shown * 3, np.round(shown * 3), atol=1e-4)
+    assert (np.diff(shown) <= 1e-6).all()
+    assert shown.mean() == pytest.approx(0.5, abs=0.1)
     assert (found.probability, found.hidden_probability) == pytest.approx((high, low), abs=1e-5)
     assert found.completeness_residual == pytest.approx(0, abs=1e-5)
     assert found.sentence.startswith("The map is better than random at finding what the model used; 0 % of it")
@@ -500,6 +508,18 @@ def test_checks_of_a_map_that_is_wrong():
     assert "not better than random" in found.sentence
     assert "100 % of it lies in the lungs" in found.sentence
     assert checked(crop, lungs, np.zeros((4, 4))) is None
+
+
+def test_random_orders_take_all_cells_equally_early():
+    values = np.array([0, 3, 0, 0, 9, 0, -1, 0, 0, 0, 0, 0.5])
+    own, *others = _orders(values, np.random.default_rng(0))
+    assert own[:3].tolist() == [4, 1, 11]
+    assert own[-1] == 6
+    assert len(others) == RANDOM_ORDERS == 3
+    ranks = np.argsort(others, axis=1)
+    np.testing.assert_array_equal(np.sort(ranks, axis=1), [range(12)] * 3)
+    # 0 to 3, 4 to 7 and 8 to 11: every cell is once among the first, once in between, once among the last.
+    np.testing.assert_array_equal(np.sort(ranks // 4, axis=0), np.arange(3)[:, None].repeat(12, 1))
 
 
 def test_stability_and_agreement_are_rank_correlations():

@@ -21,7 +21,8 @@ def test_the_deletion_curve_is_that_of_pixel_flipping(phantom_slice):
     anatomy, label = admit(phantom_slice), 2
     cells = np.random.default_rng(5).normal(0, 1, (16, 16))  # no ties: among equals our order is random
     classifier = Classifier.of(network)
-    ours = deletion_insertion(classifier, anatomy.crop, anatomy.crop_lungs, cells, label).curves.deletion
+    before = float(classifier.probabilities(anatomy.crop[None])[0, label])
+    ours = deletion_insertion(classifier, anatomy.crop, anatomy.crop_lungs, cells, label, before).curves.deletion
     flipping = quantus.PixelFlipping(
         features_in_step=128 * 128 // 8,
         perturb_baseline=float(np.median(anatomy.crop[anatomy.crop_lungs])),
