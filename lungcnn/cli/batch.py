@@ -23,7 +23,7 @@ from lungcnn.system import printable_name
 @click.option(
     "--workers",
     type=click.IntRange(min=1),
-    help="Processes that decode (local) or actors that judge (ray).  [default: one a core]",
+    help="Processes that decode and judge (local) or actors that judge (ray).  [default: one a core]",
 )
 @click.option("--address", help="Of a Ray cluster, with --engine ray.  [default: one on this machine]")
 @click.option("--retry-errors", is_flag=True, help="Try files again that could not be read in an earlier run.")

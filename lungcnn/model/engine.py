@@ -18,6 +18,7 @@ class Engine(Protocol):
         bias: logits float32 `[classes]` of an all-zero map, or None where the logits don't depend on the map alone.
         weights: float32 `[channels, classes]`, from the map's maxima to the logits less `bias`; None where the network
             reads its map in another way.
+        light: it opens in a moment and in little memory, so that each of many processes may have its own.
     """
 
     layer: str
@@ -26,6 +27,7 @@ class Engine(Protocol):
     classes: int
     bias: np.ndarray | None
     weights: np.ndarray | None
+    light: bool
 
     def logits(self, crops: np.ndarray) -> np.ndarray:
         """Logits float32 `[n, classes]`."""

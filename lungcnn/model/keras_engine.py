@@ -23,6 +23,8 @@ class KerasEngine:
     flat, and `UsageError` for an unknown layer.
     """
 
+    light = False
+
     def __init__(self, network, layer: str | None = None):
         self._structure = lay_flat(network, layer)
         self.layer, self.size, self.bias = self._structure.layer, self._structure.size, self._structure.bias

@@ -31,6 +31,8 @@ class OnnxEngine:
     Raises `ModelFileError` for a file that onnxruntime can't open, or that isn't one of ours.
     """
 
+    light = True
+
     def __init__(self, path: Path, threads: int, keras_graph: Callable[[], Structure] | None = None):
         import onnxruntime
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -17,12 +18,14 @@ from lungcnn.classes import CLASSES
 from lungcnn.cli import main
 from lungcnn.errors import LungCNNError, UnreadableFileError, UsageError
 from lungcnn.gate.prepared import Prepared
+from lungcnn.model.card import card_path, load_card
 from lungcnn.phantoms.bundled import draw
 from lungcnn.reading.uids import stated_uids
 from lungcnn.results.slice_report import ModelInfo, SliceReport, failed
-from lungcnn.serving.archive import score
+from lungcnn.serving.archive import local, score
 from lungcnn.serving.archive.decoding import decoded
 from lungcnn.serving.archive.listing import list_files, read_file
+from lungcnn.serving.archive.processes import in_processes
 from lungcnn.serving.archive.score import ENGINES, score_archive
 from lungcnn.serving.archive.table import Parts, columns, read_table, row
 
@@ -313,6 +316,49 @@ def test_a_decoder_that_crashes_costs_its_own_file_only():
     assert [name for name in names if found[name][0].error] == ["bad"]
     assert "ended its process" in str(found["bad"][0].error)
     assert isinstance(found["bad"][0].error, LungCNNError)
+
+
+def ready() -> None:
+    os.environ["LUNGCNN_TEST_READY"] = "yes"
+
+
+def work_that_needs_a_start(name: str) -> str:
+    if name == "bad":
+        os.kill(os.getpid(), signal.SIGKILL)
+    return f"{name} {os.environ.get('LUNGCNN_TEST_READY')}"
+
+
+@pytest.mark.parametrize("count", [1, 3, 40])
+def test_files_go_to_processes_by_the_handful_and_come_back_in_order(count):
+    names = [str(index) for index in range(count)]
+    assert list(in_processes(names, 2, work_that_needs_a_start, ready)) == [(name, f"{name} yes") for name in names]
+    assert list(in_processes([], 2, work_that_needs_a_start)) == []
+
+
+def test_a_crash_costs_none_of_the_files_beside_it():
+    names = ["1", "2", "bad", "3", "4", "5"]
+    found = dict(in_processes(names, 1, work_that_needs_a_start, ready))
+    assert isinstance(found.pop("bad"), UnreadableFileError)
+    assert found == {name: f"{name} yes" for name in "12345"}
+
+
+def test_a_file_that_kills_its_process_is_a_row(monkeypatch, untrained):
+    error = UnreadableFileError("Reading the file ended its process.")
+    monkeypatch.setattr(local, "in_processes", lambda files, *_: [(name, error) for name in files])
+    ((found,),) = local.judge_locally(["a.dcm"], untrained, 1, None)
+    assert (found["file"], found["status"], found["message"]) == ("a.dcm", "error", str(error))
+    assert found["model_sha256"] == load_card(untrained).sha256
+    assert found["sop_instance_uid"] is None
+
+
+def test_a_model_that_needs_keras_is_opened_once(folder, expected, untrained, tmp_path, monkeypatch):
+    """It gives the same rows, judged here in batches."""
+    for file in (untrained, card_path(untrained)):
+        shutil.copy(file, tmp_path)
+    monkeypatch.setattr(local, "BATCH", 2)
+    out = tmp_path / "rows.csv"
+    score_archive(str(folder), out, tmp_path / untrained.name, workers=1)
+    assert_same(rows_of(out), expected)
 
 
 def test_errors_travel_between_processes_whatever_they_are_made_of():

@@ -1,24 +1,52 @@
-"""The local engine: processes decode and crop, this one judges in batches with one compiled model."""
+"""The local engine: each process decodes, crops and judges; a network too heavy for that is opened once, here."""
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
+from lungcnn.errors import LungCNNError
 from lungcnn.gate.prepared import Prepared
-from lungcnn.serving.archive.decoding import decoded
+from lungcnn.pipeline import Pipeline
+from lungcnn.serving.archive.decoding import decoded, prepare_named
+from lungcnn.serving.archive.processes import in_processes
 from lungcnn.serving.archive.table import row
 from lungcnn.system import usable_cores
 
 BATCH = 64
+_opened: list[Pipeline] = []  # in a process that judges: the one that it opened
 
 
 def judge_locally(files: Sequence[str], model: Path, workers: int | None, _: str | None) -> Iterator[list[dict]]:
     """Yield the rows of each file, in order."""
-    from lungcnn.pipeline import Pipeline
-
     workers = workers or usable_cores()
-    # The cores that don't decode: a thread that has to wait for one holds up those of the same batch.
+    # Of a heavy network: the cores that don't decode. A thread that waits for one holds up those of the same batch.
     pipeline = Pipeline.load(model, threads=max(1, usable_cores() - workers))
-    waiting: list[tuple[str, list[Prepared]]] = []
+    if not pipeline.classifier.engine.light:
+        yield from _judged_here(pipeline, files, workers)
+        return
+    set_up = partial(_open, model, max(1, usable_cores() // workers))
+    for name, found in in_processes(files, workers, judge_named, set_up):
+        if isinstance(found, LungCNNError):
+            yield _rows(pipeline, name, [Prepared(None, error=found)])
+        else:
+            yield found
+
+
+def _open(model: Path, threads: int) -> None:
+    _opened.append(Pipeline.load(model, threads=threads))
+
+
+def judge_named(name: str) -> list[dict]:
+    """The rows of a file, for a process that judges."""
+    return _rows(_opened[0], name, prepare_named(name))
+
+
+def _rows(pipeline: Pipeline, name: str, prepared: Sequence[Prepared]) -> list[dict]:
+    return next(_judged(pipeline, [(name, prepared)]))
+
+
+def _judged_here(pipeline: Pipeline, files: Sequence[str], workers: int) -> Iterator[list[dict]]:
+    waiting: list[tuple[str, Sequence[Prepared]]] = []
     for entry in decoded(files, workers):
         waiting.append(entry)
         if sum(len(prepared) for _, prepared in waiting) >= BATCH:
@@ -27,12 +55,12 @@ def judge_locally(files: Sequence[str], model: Path, workers: int | None, _: str
     yield from _judged(pipeline, waiting)
 
 
-def _judged(pipeline, entries: list[tuple[str, list[Prepared]]]) -> Iterator[list[dict]]:
+def _judged(pipeline: Pipeline, entries: Sequence[tuple[str, Sequence[Prepared]]]) -> Iterator[list[dict]]:
     """Rows of each file, all its slices judged in batches."""
-    flat = [(name, one) for name, prepared in entries for one in prepared]
+    flat = [one for _, prepared in entries for one in prepared]
     reports = []
     for start in range(0, len(flat), BATCH):
-        reports += pipeline.judge([one for _, one in flat[start : start + BATCH]])
+        reports += pipeline.judge(flat[start : start + BATCH])
     following = iter(reports)
     for name, prepared in entries:
         yield [row(name, next(following), one.uids) for one in prepared]

@@ -4,7 +4,7 @@ Work is cut into parts of whole files. A part's rows get a file of their own, wh
 complete, so a killed run leaves whole parts, and the next one goes on with the files that stand in none. In the end
 the parts become the one table asked for. Both engines give the same rows:
 
-- `local`: processes decode and crop, this one judges in batches with one compiled model.
+- `local`: processes decode, crop and judge; where the network needs Keras, this one judges in batches.
 - `ray`: Ray Data reads and crops in tasks, and actors that each load the model once judge; on a laptop or a cluster.
 
 docs/archives-and-pacs.md has the rates measured and what follows from them for 100 million slices.
@@ -50,7 +50,7 @@ def score_archive(
     Args:
         source: as `list_files`. out: the table; its ending names the form (.parquet, .csv, .jsonl).
         model: model file, None for the one that ships. engine: "local" or "ray".
-        workers: processes that decode (local) or actors that judge (ray); None for one a core.
+        workers: processes that decode and judge (local) or actors that judge (ray); None for one a core.
         on_start: called with the numbers of files in all and of those done before. on_file: after each file.
         address: of a Ray cluster; None for one on this machine.
         retry_errors: also score files again whose rows say that they could not be read.
