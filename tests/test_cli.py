@@ -12,6 +12,7 @@ from lungcnn import __version__
 from lungcnn.cli import main
 from lungcnn.phantoms.bundled import BUNDLED
 from lungcnn.reading.loading import load_slice
+from lungcnn.reading.uids import stated_uids
 
 EXAMPLES = ROOT / "examples"
 
@@ -277,6 +278,11 @@ def test_paths_from_standard_input_and_globs(untrained):
     empty = CliRunner().invoke(main, ["predict", "-"], input="\n")
     assert empty.exit_code == 2
     assert "names none" in empty.output
+    result = CliRunner().invoke(  # as `find -print0` writes them
+        main, ["predict", "--json", "--no-checks", "-"], env={"LUNGCNN_MODEL": str(untrained)},
+        input="".join(name + "\0" for name in names),
+    )  # fmt: skip
+    assert [record["file"] for record in records(result)] == names
     none = CliRunner().invoke(main, ["predict", "--json", "nothing-*.dcm"], env={"LUNGCNN_MODEL": str(untrained)})
     assert records(none)[0]["reasons"][0]["message"].startswith("There is no such file")
 
@@ -345,3 +351,43 @@ def test_usage_is_shown_for_wrong_usage_alone(run, tmp_path):
     assert "Usage: " in run("predict", EXAMPLES / "apex-normal.dcm", "--method", "cam").output
     model = run("predict", EXAMPLES / "apex-normal.dcm", "--model", tmp_path / "none.keras")
     assert (model.exit_code, "Usage: " in model.output) == (2, False)
+
+
+def test_series_are_named_in_text_and_say_why_they_were_refused(run, tmp_path):
+    abdomen, picture = EXAMPLES / "abdomen-refused.dcm", EXAMPLES / "carina-normal.png"
+    result = run("predict", "--series", "--no-checks", "--quiet", abdomen, picture)
+    assert result.exit_code == 3
+    uid, name = stated_uids(abdomen)[0], str(picture)
+    lines = {line.split("\t")[0]: line for line in result.stdout.splitlines()}
+    assert set(lines) == {uid, name}
+    assert "\t1 slice, 0 judged\tNo slice of the series could be judged" in lines[uid]
+    assert re.search(r"The first: \w.*lung", lines[uid])
+
+
+@pytest.mark.parametrize("uid", ["MARKER\tx", "1.2\n3", ""])
+def test_what_is_no_uid_names_no_series(run, tmp_path, uid):
+    stored = (load_slice(EXAMPLES / "carina-normal.dcm").hu + 1024).astype(np.int16)
+    (tmp_path / "a.dcm").write_bytes(dicom_bytes(stored, SeriesInstanceUID=uid))
+    result = run("predict", "--series", "--no-checks", "--quiet", tmp_path / "a.dcm")
+    assert result.stdout.startswith(f"{tmp_path / 'a.dcm'}\t1 slice, 1 judged\t")
+
+
+@pytest.mark.parametrize("command", ["evaluate", "benchmark"])
+@pytest.mark.parametrize("place", ["file/x.json", "models"])
+def test_a_file_of_figures_is_checked_before_the_work(run, tmp_path, command, place):
+    (tmp_path / "file").write_text("")
+    path = ROOT / "models" / "evaluation.json" if place == "models" else tmp_path / place
+    before = (ROOT / "models" / "evaluation.json").read_bytes()
+    dataset = ["nowhere"] if command == "evaluate" else []
+    result = run(command, *dataset, "--json", path)
+    assert result.exit_code == 2
+    said = " ".join(result.output.split())
+    assert ("ships with lungcnn" if place == "models" else "is not a folder. Name another") in said
+    assert (ROOT / "models" / "evaluation.json").read_bytes() == before
+
+
+def test_figures_are_not_drawn_where_nothing_can_be_written(run, tmp_path):
+    (tmp_path / "file").write_text("")
+    result = run("evaluate", "nowhere", "--figures", tmp_path / "file" / "deeper")
+    assert result.exit_code == 2
+    assert "is not a folder. Name another" in " ".join(result.output.split())

@@ -86,6 +86,8 @@ def test_a_slice_and_its_results(four, tmp_path):
     assert all(f"{name}\n" in text for name in FOUR)
     with pytest.raises(UsageError, match="Accepted: healthy, nodule, lung_tumour, emphysema"):
         pipeline.run(load_slice(SLICE), explain_class="malignant")
+    told = run("predict", SLICE, "--model", four, "--json", "--no-checks", "--explain-class", "nodule")
+    assert json.loads(told)["explanation"]["class"] == "nodule"
     run("predict", SLICE, "--model", four, "--dicom-out", tmp_path, "--dicom-kinds", "sr", "--no-checks")
     import pydicom
 
@@ -164,6 +166,8 @@ def test_trained_and_evaluated_from_the_command_line(tmp_path):
     text = (tmp_path / "out" / "MODEL_CARD.md").read_text()
     assert f"--classes {names} --suspicious lung_tumour" in text
     assert "| **nodule** |" in text
+    assert "Reference standard:** the folder that a slice lies in." in text
+    assert not any(words in text for words in ("radiologists", "EXPERIMENTS", "`--also`", "weights: Apache"))
     assert "malignant" not in text.split("## Figures")[1].split("## Failure")[0]
     told = run("evaluate", data, "--model", model, "--no-leak-guard", "--figures", tmp_path / "drawn", *known)
     assert "ROC AUC, lung_tumour versus rest" in told

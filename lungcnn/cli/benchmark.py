@@ -1,11 +1,10 @@
 """`lungcnn benchmark`: measure speed."""
 
-import json
 from pathlib import Path
 
 import click
 
-from lungcnn.cli.common import MODEL, QUIET, ends_with_a_sentence
+from lungcnn.cli.common import MODEL, QUIET, ends_with_a_sentence, write_figures_file
 from lungcnn.cli.progress import progress_bar
 from lungcnn.model.tensorflow_start import import_tensorflow
 
@@ -33,10 +32,13 @@ from lungcnn.model.tensorflow_start import import_tensorflow
 def benchmark(json_file, runs, memory_calls, cold_starts, model, quiet):
     """Measure speed on one core: medians of each step from file to overlay, and ratios in one run."""
     from lungcnn.benchmark.speed import describe, run_benchmark
+    from lungcnn.training.output_folder import check_output_file
 
+    if json_file:
+        check_output_file(json_file)
     import_tensorflow()
     with progress_bar(desc="measuring", unit="step", quiet=quiet) as bar:
         figures = run_benchmark(model, runs, lambda: bar.update(1), memory_calls, cold_starts)
     if json_file:
-        json_file.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
+        write_figures_file(json_file, figures)
     click.echo(describe(figures))

@@ -20,6 +20,9 @@ def cases(dataset, out, classes, quiet):
     """Infer which slices of DATASET belong to one case, and write them as a case list with case-blocked folds."""
     from lungcnn.classes import CLASSES as USUAL, parse_classes
     from lungcnn.dataset.case_groups import write_case_list
+    from lungcnn.training.output_folder import check_output_file
+
+    check_output_file(out)
 
     with progress_bar(desc="reading", unit="slice", quiet=quiet) as bar:
 

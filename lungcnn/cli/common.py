@@ -1,6 +1,7 @@
 """What commands share: options, notes, and how they end."""
 
 import errno
+import json
 import os
 import sys
 from functools import wraps
@@ -9,7 +10,7 @@ from pathlib import Path
 import click
 
 from lungcnn.errors import LungCNNError, UsageError
-from lungcnn.system import printable_name
+from lungcnn.system import printable_name, write_whole
 
 EXIT_SOME_FAILED = 3
 QUIET = click.option("--quiet", is_flag=True, help="No progress bar and no notes; results and errors only.")
@@ -69,6 +70,13 @@ def unwritable(error: OSError) -> CommandError:
 def _drop_output() -> None:
     """Point our output elsewhere, so that what is left in its buffer raises nothing at the end."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def write_figures_file(path: Path, figures: dict) -> None:
+    """Write figures as JSON, whole or not at all, into a folder that is made where it isn't there."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    text = json.dumps(figures, indent=1) + "\n"
+    write_whole(path, lambda draft: draft.write_text(text, encoding="utf-8"))
 
 
 def note(text: str, quiet: bool) -> None:

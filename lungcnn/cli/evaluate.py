@@ -1,11 +1,10 @@
 """`lungcnn evaluate`: measure a model."""
 
-import json
 from pathlib import Path
 
 import click
 
-from lungcnn.cli.common import MODEL, QUIET, ends_with_a_sentence, note
+from lungcnn.cli.common import MODEL, QUIET, ends_with_a_sentence, note, write_figures_file
 from lungcnn.cli.dataset_crops import crop_slices
 from lungcnn.cli.progress import progress_bar
 
@@ -48,7 +47,12 @@ def evaluate(dataset, model, cases, split, json_file, figures, leak_guard, local
     if (checkpoints or outlines) and not localization:
         raise click.UsageError("--checkpoints and --outlines belong to --localization.")
     from lungcnn.model.card import default_model_path, verify_model
+    from lungcnn.training.output_folder import check_output_file, check_room
 
+    if json_file:
+        check_output_file(json_file)
+    if figures:
+        check_room(figures)
     classes = verify_model(model or default_model_path()).classes
     crop_set = crop_slices(dataset, cases, split, quiet, classes, gate=not localization)
 
@@ -61,13 +65,13 @@ def evaluate(dataset, model, cases, split, json_file, figures, leak_guard, local
 
         summary = evaluate_localization(pipeline, crop_set, checkpoints, outlines)
         if json_file:
-            json_file.write_text(json.dumps({"localization": summary}, indent=1) + "\n", encoding="utf-8")
+            write_figures_file(json_file, {"localization": summary})
         click.echo(localization_tables(summary))
         return
     with progress_bar(crop_set.slices, desc="comparing with training", unit="slice", quiet=quiet) as bar:
         found = evaluate_model(pipeline, crop_set, leak_guard, progress=lambda _: bar)
     if json_file:
-        json_file.write_text(json.dumps(found.to_json(), indent=1) + "\n", encoding="utf-8")
+        write_figures_file(json_file, found.to_json())
     if figures:
         from lungcnn.evaluation.plots import write_figures
 

@@ -20,7 +20,7 @@ from lungcnn.cli.sentences import series_sentence
 )
 @click.option("--dry-run", is_flag=True, help="Do all but store the results.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object per series and line, nothing else.")
-@click.option("--again", is_flag=True, help="Store results also of series that have some by this model already.")
+@click.option("--again", is_flag=True, help="Store results even where the PACS holds some by this model already.")
 @KINDS
 @MODEL
 @QUIET
@@ -58,4 +58,4 @@ def _sentence(one) -> str:
     stored = f"{'stored' if one.stored else 'not stored'}: {objects}"
     if one.left_out:
         stored += f". {one.left_out.message}"
-    return "\t".join([one.uid, series_sentence(one.report, one.instances), stored])
+    return "\t".join([series_sentence(one.uid, one.report, one.instances), stored])

@@ -56,7 +56,7 @@ def predict(
 ):
     """Judge the slices in PATHS: files, or folders whose slices are taken in order of name.
 
-    A path may be a glob in quotes, or - for paths from standard input, one a line.
+    A path may be a glob in quotes, or - for paths from standard input, one a line (or parted by NUL).
 
     With --series, slices are grouped and sorted by their headers; overlays, heatmaps and DICOM results are then made
     of the most suspicious ones.
@@ -65,6 +65,7 @@ def predict(
     """
     from lungcnn.classes import class_index
     from lungcnn.explaining.methods import explanation_method
+    from lungcnn.model.card import default_model_path, load_card
     from lungcnn.pipeline import Pipeline
     from lungcnn.results.dicom.kinds import parse_kinds
     from lungcnn.serving.inputs import find_files, given_paths
@@ -73,7 +74,7 @@ def predict(
 
     explanation_method(method)  # wrong names are told before the model is loaded
     if explain_class is not None:
-        class_index(explain_class)
+        class_index(explain_class, load_card(model or default_model_path()).classes)
     given = given_paths(paths, sys.stdin.buffer)
     outputs = Outputs(overlay, heatmap, signed, contour, dicom_out, parse_kinds(dicom_kinds))
     options = {"explain_class": explain_class, "method": method, "checks": checks}
@@ -99,7 +100,7 @@ def predict(
 def _predict_series(given, outputs, options, model, layer, as_json: bool, quiet: bool) -> bool:
     from lungcnn.pipeline import Pipeline
     from lungcnn.reading.series_reader import read_series
-    from lungcnn.serving.many_files import aside_records, predict_series, series_record
+    from lungcnn.serving.many_files import aside_records, predict_series, series_name, series_record
 
     with progress_bar(desc="looking", unit="file", quiet=quiet) as bar:
 
@@ -116,7 +117,7 @@ def _predict_series(given, outputs, options, model, layer, as_json: bool, quiet:
             if as_json:
                 line = json.dumps(series_record(series, report, written), ensure_ascii=False)
             else:
-                line = series_sentence(report, [one.name for one in series.slices])
+                line = series_sentence(series_name(series), report, [one.name for one in series.slices])
             with bar.external_write_mode():
                 click.echo(line)
     for one in aside_records(reading.set_aside):

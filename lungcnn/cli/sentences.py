@@ -26,13 +26,20 @@ def slice_sentence(file: Path, report: SliceReport) -> str:
     return "\t".join(column for column in columns if column)
 
 
-def series_sentence(report: SeriesReport, names: Sequence[str]) -> str:
-    """How many slices were judged, the first findings, the slices to look at first by their names, and the notes."""
+def series_sentence(name: str, report: SeriesReport, names: Sequence[str]) -> str:
+    """The series, how many slices were judged, the first findings, the slices to look at first, and the notes.
+
+    Args:
+        name: of the series. names: of its slices.
+    """
     judged = sum(one.status == "ok" for one in report.slices)
     words = [reason.message for reason in report.reasons] or [report.findings_in_words]
+    if report.status != "ok" and report.slices:
+        words += [f"The first: {reason.message}" for reason in report.slices[0].reasons[:1]]
     words += [finding.sentence for finding in report.findings[:SHOWN]]
     if report.suspicious:
-        names = ", ".join(printable_name(names[index]) for index in report.suspicious)
-        words.append(f"Look first at {names}.")
+        first = ", ".join(printable_name(names[index]) for index in report.suspicious)
+        words.append(f"Look first at {first}.")
     words += [note.message for note in report.notes]
-    return f"{len(report.slices)} slices, {judged} judged\t" + " ".join(words)
+    count = len(report.slices)
+    return f"{name}\t{count} {'slice' if count == 1 else 'slices'}, {judged} judged\t" + " ".join(words)

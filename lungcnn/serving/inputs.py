@@ -14,14 +14,14 @@ _SNIFFED_BYTES = 512
 
 
 def given_paths(paths: Iterable[Path], listed: BinaryIO) -> list[Path]:
-    """Paths with globs filled in, and "-" by the paths that stand in `listed`, one a line.
+    """Paths with globs filled in, and "-" by the paths that stand in `listed`: one a line, or parted by NUL.
 
     A pattern that fits nothing is kept, for a record that says so. Raises `UsageError` where no path is left.
     """
     given = []
     for path in paths:
         if str(path) == "-":
-            given += [Path(os.fsdecode(line)) for line in listed.read().splitlines() if line.strip()]
+            given += _listed_paths(listed.read())
         elif not os.path.lexists(path) and glob.has_magic(str(path)):
             given += [Path(found) for found in sorted(glob.glob(str(path), recursive=True))] or [path]
         else:
@@ -29,6 +29,12 @@ def given_paths(paths: Iterable[Path], listed: BinaryIO) -> list[Path]:
     if not given:
         raise UsageError("There is no file to judge: standard input names none.")
     return given
+
+
+def _listed_paths(content: bytes) -> list[Path]:
+    """The paths of a list as `find` prints it, with `-print0` too: no path holds a NUL."""
+    names = content.split(b"\0") if b"\0" in content else content.splitlines()
+    return [Path(os.fsdecode(name)) for name in names if name.strip()]
 
 
 def find_files(paths: Iterable[Path]) -> list[Path]:

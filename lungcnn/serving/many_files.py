@@ -1,5 +1,6 @@
 """Many files through the pipeline, one after another; a bad one never stops the rest."""
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -15,6 +16,7 @@ from lungcnn.serving.inputs import is_archive
 from lungcnn.serving.outputs import Outputs
 from lungcnn.system import printable_name
 
+UID = re.compile(r"[0-9]+(\.[0-9]+)*")
 _ZIP = failed(UnsupportedFileError("This is a zip archive: with --series its slices are judged, as series."))
 
 
@@ -70,6 +72,13 @@ def look_at(pipeline: Pipeline, series: Series, report: SeriesReport, **options)
         if not report.suspicious:
             break
     return judged, names
+
+
+def series_name(series: Series) -> str:
+    """What a series is called in text: its SeriesInstanceUID, or the first file where none is stated."""
+    first = series.slices[0]
+    uid, _ = stated_uids(first.content())
+    return uid if uid and UID.fullmatch(uid) else printable_name(first.name)
 
 
 def series_record(series: Series, report: SeriesReport, written: Iterable[Path] = ()) -> dict:

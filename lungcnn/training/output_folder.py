@@ -4,6 +4,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
+from lungcnn.dataset.case_list import CASE_LIST
 from lungcnn.errors import UsageError
 from lungcnn.shipped import shipped_file
 
@@ -24,6 +25,25 @@ def check_output_folder(folder: Path, force: bool = False) -> None:
             f"The folder {folder} holds the model that ships, and its card; they would be replaced. Name another "
             "folder, or insist with --force."
         )
+    check_room(folder)
+
+
+def check_output_file(path: Path) -> None:
+    """Check that a file of results can be written, in a folder that is there or yet to be made.
+
+    Raises `UsageError` as `check_room`, and for a file that ships.
+    """
+    models = shipped_file("models").resolve()
+    if path.exists() and (path.resolve() == CASE_LIST.resolve() or path.resolve().parent == models):
+        raise UsageError(f"The file {path} ships with lungcnn; it would be replaced. Name another.")
+    check_room(path.parent)
+
+
+def check_room(folder: Path) -> None:
+    """Check that a folder, there or yet to be made, takes files and has space left.
+
+    Raises `UsageError` for what is not a folder, can't be written, or has no space left.
+    """
     nearest = folder.absolute()
     while not nearest.exists():
         nearest = nearest.parent

@@ -183,6 +183,31 @@ def test_a_study_of_phantoms_with_two_series(orthanc, account, pipeline):
 
 
 @pytest.mark.orthanc
+@pytest.mark.parametrize("kind", ["sc", "pm"])
+def test_results_of_every_kind_are_found_again(orthanc, account, pipeline, kind):
+    stored, study = (draw("carina-normal").hu + 1024).astype(np.int16), f"1.2.840.2.{ord(kind[0])}"
+    client = connect(orthanc)
+    file = dicom_bytes(
+        stored,
+        ImagePositionPatient=[0, 0, 0],
+        ImageOrientationPatient=[1, 0, 0, 0, 1, 0],
+        StudyInstanceUID=study,
+        SeriesInstanceUID=f"{study}.1",
+        FrameOfReferenceUID="1.2.9",
+        SliceThickness=1 if kind == "pm" else None,
+    )
+    store(client, [file])
+    found = find_study(client, study)
+    (first,) = run_study(found, pipeline, (kind,), checks=False)
+    (second,) = run_study(found, pipeline, (kind,), checks=False)
+    assert (first.stored, second.stored, second.left_out.code) == (True, False, "already_stored")
+    assert len(client.search_for_series(study, search_filters={"Modality": "OT"})) == 1
+    if kind == "sc":
+        (none,) = run_study(found, pipeline, ("pm",), again=True, checks=False)
+        assert (none.stored, none.objects, none.left_out.code) == (False, {"pm": 0}, "no_place")
+
+
+@pytest.mark.orthanc
 def test_who_may_not_enter_and_what_is_not_there(orthanc, monkeypatch):
     for name in ("TOKEN", "USER", "PASSWORD"):
         monkeypatch.delenv(f"LUNGCNN_PACS_{name}", raising=False)
@@ -294,7 +319,7 @@ def web(monkeypatch):
             asked.append(dict(self.headers))
             path = self.path.split("?")[0]
             kind, body = next((page for end, page in pages.items() if path.endswith(end)), ("text/html", b""))
-            if "Modality=SR" in self.path:
+            if "Modality=SR" in self.path or "Modality=OT" in self.path:
                 kind, body = "application/json", b"[]"
             self.send_response(200)
             self.send_header("Content-Type", kind)
@@ -370,7 +395,7 @@ def test_a_token_and_a_private_authority_together(web, certificate, monkeypatch,
     monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
     monkeypatch.setenv("LUNGCNN_PACS_TOKEN", "a-secret-token")
     monkeypatch.delenv("REQUESTS_CA_BUNDLE", raising=False)
-    with pytest.raises(PacsError, match=r"its certificate is not trusted here.*--ca FILE") as told:
+    with pytest.raises(PacsError, match=r"its certificate was not accepted \(.*--ca FILE") as told:
         find_study(connect(url, attempts=1), "1.2")
     assert "secret" not in str(told.value)
     assert find_study(connect(url, certificate), "1.2").series == (("1.2.9", 1),)
@@ -379,6 +404,28 @@ def test_a_token_and_a_private_authority_together(web, certificate, monkeypatch,
     assert find_study(connect(url), "1.2").series == (("1.2.9", 1),)
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", __import__("certifi").where())
     assert find_study(connect(url, certificate), "1.2").uid == "1.2"
+
+
+@pytest.mark.parametrize(("when", "host", "said"), [("past", "127.0.0.1", "has expired"), ("now", "::1", "mismatch")])
+def test_other_faults_of_a_certificate_are_told_apart(certificate, monkeypatch, when, host, said):
+    import ssl
+
+    import requests
+    from urllib3.exceptions import MaxRetryError, SSLError
+
+    fault = ssl.SSLCertVerificationError(1, "")
+    fault.verify_code, fault.verify_message = (10, "certificate has expired") if when == "past" else (64, "IP mismatch")
+    error = requests.exceptions.SSLError(MaxRetryError(None, host, SSLError(fault)))
+    with pytest.raises(PacsError, match=said) as told, connection.told_as_pacs("searched"):
+        raise error
+    assert ("It must be renewed" in str(told.value)) is (when == "past")
+    assert "--ca" not in str(told.value)
+
+
+def test_a_server_without_tls(rude):
+    url, _, _ = rude
+    with pytest.raises(PacsError, match="doesn't answer by TLS"):
+        find_study(connect(url.replace("http:", "https:"), attempts=1), "1.2")
 
 
 def test_a_file_without_certificates(tmp_path):
@@ -392,4 +439,4 @@ def test_network_errors_come_before_the_model_and_without_usage(monkeypatch, tmp
     arguments = ["pacs", "--url", "http://127.0.0.1:1/web", "--study", "1.2", "--model", str(tmp_path / "none.keras")]
     result = CliRunner().invoke(main, arguments)
     assert result.exit_code == 2
-    assert result.output.startswith("Error: The PACS could not be searched")
+    assert result.output.startswith("Error: The PACS could not be searched: there was no connection to it. Check host")

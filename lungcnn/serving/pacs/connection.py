@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 CONNECT_S, READ_S = 10.0, 120.0
 ATTEMPTS, WAIT_MS = 4, 500
+# OpenSSL's X509_V_ERR_*: not valid yet or any more; another host name or address.
+_TIMES, _HOSTS = (9, 10), (62, 64)
 
 
 class PacsError(LungCNNError):
@@ -107,13 +109,15 @@ def told_as_pacs(what: str) -> Iterator[None]:
         raise PacsError(strange) from None
     except requests.exceptions.HTTPError as error:
         raise _http_error(error.response.status_code if error.response is not None else 0, what) from None
-    except requests.exceptions.SSLError:
-        raise PacsError(
-            f"The PACS could not be {what}: its certificate is not trusted here, or is of another host. Give the "
-            "certificate of the authority that signed it with --ca FILE, and the host by the name that it states."
-        ) from None
+    except requests.exceptions.SSLError as error:
+        raise PacsError(f"The PACS could not be {what}: {_certificate_fault(error)}") from None
     except requests.exceptions.Timeout:
         raise PacsError(f"The PACS could not be {what}: it did not answer in time.") from None
+    except requests.exceptions.ConnectionError:
+        raise PacsError(
+            f"The PACS could not be {what}: there was no connection to it. Check host, port, and http or https in the "
+            "address, and whether it runs."
+        ) from None
     except requests.exceptions.RequestException as error:
         raise PacsError(f"The PACS could not be {what} ({type(error).__name__}). Check the address.") from None
     except RetryError:
@@ -121,6 +125,22 @@ def told_as_pacs(what: str) -> Iterator[None]:
     except Exception as error:
         with told_as(PacsError, strange):
             raise error from None
+
+
+def _certificate_fault(error: BaseException) -> str:
+    """What is wrong with a certificate, and what helps."""
+    cause: BaseException | None = error
+    while cause is not None and not isinstance(cause, ssl.SSLError):
+        cause = getattr(cause, "reason", None) or next((one for one in cause.args if isinstance(one, Exception)), None)
+    if not isinstance(cause, ssl.SSLCertVerificationError):
+        return "it doesn't answer by TLS. Check the port in the address, and whether it takes https."
+    # OpenSSL's words: "certificate has expired", "Hostname mismatch, ...", "self-signed certificate in chain".
+    fault = f"its certificate was not accepted ({cause.verify_message.rstrip('.')})."
+    if cause.verify_code in _TIMES:
+        return f"{fault} It must be renewed, or this machine's clock is wrong."
+    if cause.verify_code in _HOSTS:
+        return f"{fault} Give the host in the address by a name that the certificate states."
+    return f"{fault} Name the certificate of the authority that signed it with --ca FILE."
 
 
 def _http_error(status: int, what: str) -> PacsError:

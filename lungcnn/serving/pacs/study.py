@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import re
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
@@ -15,7 +14,7 @@ from lungcnn.reading.series_reader import read_series
 from lungcnn.results.dicom.results import DicomResults
 from lungcnn.results.dicom.source import Judged
 from lungcnn.results.series_report import SeriesReport
-from lungcnn.serving.many_files import look_at
+from lungcnn.serving.many_files import UID, look_at
 from lungcnn.serving.pacs.connection import PacsError, told_as_pacs
 
 if TYPE_CHECKING:
@@ -23,10 +22,10 @@ if TYPE_CHECKING:
     from pydicom import Dataset
 
 ALREADY_STORED = Reason(
-    "already_stored", "The study holds a report of this model on the series already; --again stores another."
+    "already_stored", "The study holds results of this model on the series already; --again stores them once more."
 )
 SERIES_DESCRIPTION, SERIES_UID, INSTANCES = "0008103E", "0020000E", "00201209"
-_UID = re.compile(r"[0-9]+(\.[0-9]+)*")
+OWN_MODALITIES = ("SR", "OT")  # of the results of every kind
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,7 +74,7 @@ def find_study(client: DICOMwebClient, uid: str) -> Study:
     Raises `PacsError` where the PACS can't be reached, refuses, or has no CT series of that study, and `UsageError`
     for what isn't a UID.
     """
-    if not _UID.fullmatch(uid) or len(uid) > 64:
+    if not UID.fullmatch(uid) or len(uid) > 64:
         raise UsageError("The study must be given by its StudyInstanceUID: digits and points, at most 64.")
     with told_as_pacs("searched"):
         found = client.search_for_series(study_instance_uid=uid, search_filters={"Modality": "CT"})
@@ -104,20 +103,20 @@ def run_study(
     Raises `PacsError` where the PACS can't be reached or refuses.
     """
     results, done = DicomResults(kinds), []
-    reported = set() if again else _reported_series(study, pipeline.card.sha256)
+    judged = set() if again else _judged_instances(study, pipeline.card.sha256)
     for uid, _ in study.series:
         fetched = _fetch(study, uid, on_instance)
         for series in read_series([file for _, file in fetched]).series if fetched else ():
             report = pipeline.run_series(series)
             looked_at, _ = look_at(pipeline, series, report, **options)
             made, left_out = _made(results, looked_at, report)
-            if uid in reported:
+            instances = tuple(fetched[int(one.name)][0] for one in series.slices)  # files without names are numbered
+            if not judged.isdisjoint(instances):
                 left_out = left_out or ALREADY_STORED
             stored = bool(made) and not dry_run and left_out is None
             if stored:
                 _store(study, [ds for _, ds in made])
             counts = {kind: sum(name == kind for name, _ in made) for kind in kinds}
-            instances = tuple(fetched[int(one.name)][0] for one in series.slices)  # files without names are numbered
             done.append(PacsSeries(uid, series, instances, report, counts, stored, left_out))
     if not done:
         raise PacsError("The study's CT series hold no axial slices that can be read.")
@@ -138,25 +137,29 @@ def _made(
     results: DicomResults, looked_at: list[Judged], report: SeriesReport
 ) -> tuple[list[tuple[str, Dataset]], Reason | None]:
     """The results of a series, or why there are none."""
+    results.notes.clear()
     try:
-        return results.of_series(looked_at, report) if looked_at else [], None
+        made = results.of_series(looked_at, report) if looked_at else []
     except LungCNNError as error:
         return [], Reason(error.code, str(error))
+    return made, None if made else next(iter(results.notes), None)
 
 
-def _reported_series(study: Study, model_sha256: str) -> set[str]:
-    """SeriesInstanceUIDs of the series on which the study holds a structured report by a model."""
-    series: set[str] = set()
+def _judged_instances(study: Study, model_sha256: str) -> set[str]:
+    """SOPInstanceUIDs of the slices that the study holds results of a model on."""
+    instances: set[str] = set()
     with told_as_pacs("searched"):
-        for found in study.client.search_for_series(study.uid, search_filters={"Modality": "SR"}):
-            if not str(_value(found, SERIES_DESCRIPTION, "lungcnn")).startswith("lungcnn"):
-                continue  # somebody else's report
-            for ds in study.client.iter_series(study.uid, found[SERIES_UID]["Value"][0]):
-                makers = [item.get("SoftwareVersions") for item in ds.get("ContributingEquipmentSequence", ())]
-                if any(model_sha256 in (versions or ()) for versions in makers):
-                    for evidence in ds.get("CurrentRequestedProcedureEvidenceSequence", ()):
-                        series |= {str(item.SeriesInstanceUID) for item in evidence.ReferencedSeriesSequence}
-    return series
+        for modality in OWN_MODALITIES:
+            for found in study.client.search_for_series(study.uid, search_filters={"Modality": modality}):
+                if not str(_value(found, SERIES_DESCRIPTION, "lungcnn")).startswith("lungcnn"):
+                    continue  # somebody else's
+                for ds in study.client.iter_series(study.uid, found[SERIES_UID]["Value"][0]):
+                    makers = [item.get("SoftwareVersions") for item in ds.get("ContributingEquipmentSequence", ())]
+                    if any(model_sha256 in (versions or ()) for versions in makers):
+                        instances |= {
+                            str(one.value) for one in ds.iterall() if one.keyword == "ReferencedSOPInstanceUID"
+                        }
+    return instances
 
 
 def _store(study: Study, objects: list[Dataset]) -> None:
