@@ -18,7 +18,7 @@ from lungcnn.dataset.case_list import CASE_LIST, COLUMNS, read_case_list
 from lungcnn.dataset.folder import find_images
 from lungcnn.dataset.near_duplicates import KnownHashes, hashes_of_copies
 from lungcnn.dataset.thumbnails import thumbnail
-from lungcnn.errors import LungCNNError
+from lungcnn.errors import DatasetError, LungCNNError
 from lungcnn.reading.ct_slice import CTSlice
 from lungcnn.reading.loading import load_slice
 
@@ -98,7 +98,7 @@ def write_case_list(root: Path, out: Path, progress: Callable = iter, classes: C
         because they are mirrored or turned copies of one in it.
 
     Raises:
-        DatasetError: as `folder.find_images`.
+        DatasetError: as `folder.find_images`, or none of the images can be read.
     """
     root, images = find_images(root, classes)
     built_in = read_case_list(CASE_LIST)
@@ -122,6 +122,8 @@ def write_case_list(root: Path, out: Path, progress: Callable = iter, classes: C
                 "split": listed["split"] if listed else "dev",
             }
         )
+    if not rows:
+        raise DatasetError(f"None of the {unreadable} images in {root} could be read.")
     labels = [row["label"] for row in rows]
     likenesses = np.stack(thumbnails), labels, [_number(Path(row["file"])) for row in rows]
     groups = infer_groups(*likenesses, find_copies(hashes))

@@ -142,7 +142,7 @@ def find_images(root: Path | str, classes: Classes = CLASSES) -> tuple[Path, lis
         raise DatasetError(
             f"There are no images of the class(es) {names} in {root}. A network learns from and is measured on slices "
             f"of each of its classes ({', '.join(classes)}); for a network of others name them: --classes "
-            f"{','.join(name for name in classes if name not in missing) or 'first,second'}. {WHERE_FROM}."
+            f"{','.join(name for name in classes if name not in missing) or 'first,second'}. {_where_from(classes)}."
         )
     return root, found
 
@@ -231,11 +231,20 @@ def _other_folders(root: Path, classes: Classes) -> tuple[str, ...]:
 
 def _find_root(root: Path, classes: Classes) -> Path:
     if not root.is_dir():
-        raise DatasetError(f"There is no folder {root}. {WHERE_FROM}.")
+        raise DatasetError(f"There is no folder {root}. {_where_from(classes)}.")
     for folder in [root, *sorted(root.glob("*/")), *sorted(root.glob("*/*/"))]:
         if _class_folders(folder, classes):
             return folder
-    raise DatasetError(f"The folder {root} holds none of the class folders ({', '.join(classes)}). {WHERE_FROM}.")
+    raise DatasetError(
+        f"The folder {root} holds none of the class folders ({', '.join(classes)}). {_where_from(classes)}."
+    )
+
+
+def _where_from(classes: Classes) -> str:
+    if set(classes) <= set(CLASSES):
+        return WHERE_FROM
+    named = "', '".join(name.replace("_", " ") for name in classes)
+    return f"Name the folder that holds a folder of slices for each class: '{named}'"
 
 
 def _label_conflicts(slices: Sequence[DatasetSlice], threshold: float = 0.97) -> set[str]:

@@ -32,6 +32,7 @@ class Evaluation:
             the same file, another export of it, or a slice that it is a mirrored or turned copy of is among the
             model's training slices.
         unreadable: how many could not be read.
+        training_known: whether the model's card lists the slices that it learnt from; else nobody can leave them out.
     """
 
     summary: dict
@@ -42,10 +43,11 @@ class Evaluation:
     derived: int
     unreadable: int
     guarded: bool
+    training_known: bool
     model: str
 
     def to_json(self) -> dict:
-        """For `evaluate --json`."""
+        """For `evaluate --json`; what was seen in training is None where the card doesn't list it."""
         leaked = {
             "identical": self.identical,
             "near_duplicate": self.near,
@@ -54,7 +56,7 @@ class Evaluation:
         }
         return {
             **self.summary,
-            "seen_in_training": leaked,
+            "seen_in_training": leaked if self.training_known else None,
             "refused": self.refused,
             "unreadable": self.unreadable,
             "model": {"sha256": self.model},
@@ -113,6 +115,7 @@ def evaluate_model(
         refused=dict(sorted(refused.items())),
         unreadable=sum(not isinstance(error, RefusalError) for _, error in crop_set.failed),
         guarded=guard,
+        training_known="files" in pipeline.card.training,
         model=pipeline.card.sha256,
     )
 

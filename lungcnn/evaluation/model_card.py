@@ -31,8 +31,10 @@ WEIGH_ALIKE = "The\n  classes weigh alike."
 NO_LESION_EDITING = (
     "Slices were shown as they are: lesions are drawn and erased only between the classes normal and malignant."
 )
+ALSO = "`--also` names a folder with the slices and nodules that are listed above ([how](../docs/training.md))."
 # As the release unpacks.
 DATASET_FOLDER = "The IQ-OTHNCCD lung cancer dataset"
+ALSO_FOLDER = "other-scanners"
 
 
 def model_card(card: ModelCard) -> str:
@@ -47,6 +49,7 @@ def model_card(card: ModelCard) -> str:
         "other_scanner": "",
         "elsewhere": "",
         "unlike_training": warning_sentence(figures),
+        "also": ALSO if _learnt_beside(training) else "",
         "figures": split_in_words(figures, len(training["seeds"])) + "\n\n" + figures_table(figures),
         "confusion": confusion_table(figures["blocked"]),
         "operating_point": _operating_point(card),
@@ -115,8 +118,8 @@ def reproduce_command(card: ModelCard) -> str:
         f'python -m lungcnn train "{DATASET_FOLDER}"' if ours else "python -m lungcnn train DATASET --cases CASES.csv"
     ]
     words.append(f"--out my-model --folds {training['folds']} --seed {training['seed']}")
-    if training.get("elsewhere") or training.get("nodules"):
-        words.append("--also other-scanners")
+    if _learnt_beside(training):
+        words.append(f"--also {ALSO_FOLDER}")
     if card.classes != CLASSES:
         words.append(f"--classes {','.join(card.classes)}")
     if card.classes.suspicious not in (None, "malignant"):
@@ -128,15 +131,26 @@ def reproduce_command(card: ModelCard) -> str:
     return " ".join(words)
 
 
+def _learnt_beside(training: dict) -> bool:
+    return bool(training.get("elsewhere") or training.get("nodules"))
+
+
 def _data_sections(card: ModelCard) -> dict[str, str]:
     """What is said of the data: as much as is known of it."""
     if card.dataset == IQ_OTH_NCCD:
         text = resources.files("lungcnn.evaluation").joinpath("iq_oth_nccd.md").read_text(encoding="utf-8")
-        return dict(re.findall(r"^# (\w+)\n\n(.*?)\s*(?=^# |\Z)", text, re.MULTILINE | re.DOTALL))
+        sections = dict(re.findall(r"^# (\w+)\n\n(.*?)\s*(?=^# |\Z)", text, re.MULTILINE | re.DOTALL))
+        return sections | {"tried": " What was tried is in `models/EXPERIMENTS.md`."}
     return {
         "source": f"{card.dataset}. What they are, and who collected them, isn't written in the JSON card.",
         "lesions": "not known to this card.",
         "failures": "- **Not known.** What this model fails on was not looked into.",
+        "reference": "the folder that a slice lies in. Who decided on it, and by what, isn't written in the JSON card.",
+        "partition": "case groups as the case list has them. Where `python -m lungcnn cases` wrote it, they are\n  "
+        "inferred from the order and the look of the slices, not known.",
+        "licence": "Of the code: Apache License 2.0; cite it by `CITATION.cff`. "
+        "Of data and weights: not known to this card.",
+        "tried": "",
     }
 
 

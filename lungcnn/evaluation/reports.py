@@ -34,17 +34,11 @@ def localization_tables(summary: dict) -> str:
 def evaluation_report(evaluation) -> str:
     """Short Markdown report of an `evaluate.Evaluation`."""
     summary = evaluation.summary
-    seen = (
-        f"{evaluation.identical} slices are among the model's training slices, {evaluation.near} are near-duplicates "
-        f"of one, and {evaluation.derived} mirrored or turned copies"
-    )
     parts = [
         "# Evaluation",
         f"{summary['slices']} slices, {summary['cases']} cases; model {evaluation.model[:12]}. In brackets: 95 % "
         "intervals from resampling cases.",
-        f"{seen}; they were left out."
-        if evaluation.guarded
-        else f"**LEAKY: {seen}, and they count here.** These figures mean nothing for a new patient.",
+        _seen_in_training(evaluation),
         summary_table(summary),
         "Slices, by the most probable class:",
         confusion_table(summary),
@@ -56,3 +50,18 @@ def evaluation_report(evaluation) -> str:
     if evaluation.unreadable:
         parts.insert(3, f"Files that could not be read: {evaluation.unreadable}.")
     return "\n\n".join(parts)
+
+
+def _seen_in_training(evaluation) -> str:
+    if not evaluation.training_known:
+        return (
+            "**Which slices the model learnt from is not known**, so none were left out. If these are among them, the "
+            "figures mean nothing for a new patient."
+        )
+    seen = (
+        f"{evaluation.identical} slices are among the model's training slices, {evaluation.near} are near-duplicates "
+        f"of one, and {evaluation.derived} mirrored or turned copies"
+    )
+    if evaluation.guarded:
+        return f"{seen}; they were left out."
+    return f"**LEAKY: {seen}, and they count here.** These figures mean nothing for a new patient."

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from lungcnn.classes import CLASSES, Classes
-from lungcnn.errors import UsageError
+from lungcnn.errors import ModelFileError, UsageError
 from lungcnn.model.calibration import Calibration, fit_calibration
 from lungcnn.model.card import ModelCard, card_path, open_keras, sha256_of
 from lungcnn.model.keras_engine import KerasEngine
@@ -61,7 +61,13 @@ def adopt_model(
         UsageError: it has another number of outputs. ModelFileError: Keras can't open the file.
         ModelStructureError: a model of other inputs or outputs, or one that can't be explained.
     """
-    engine = KerasEngine(open_keras(path))
+    try:
+        engine = KerasEngine(open_keras(path))
+    except ModelFileError as error:
+        raise ModelFileError(
+            f"Keras could not open {path.name} ({type(error.__cause__).__name__}). Give a model of Keras' own layers, "
+            f'as model.save("{path.stem}.keras") writes it.'
+        ) from error
     if engine.classes != len(classes):
         raise UsageError(
             f"The model gives {engine.classes} probabilities; {len(classes)} classes are named ({', '.join(classes)}). "

@@ -136,7 +136,10 @@ def load_card(model: Path) -> ModelCard:
             familiarity=Familiarity(**familiarity) if familiarity else None,
         )
     except FileNotFoundError:
-        raise ModelFileError(f"The model's card {path.name} is missing beside the model. {_RETRAIN}.") from None
+        raise ModelFileError(
+            f"The model's card {path.name} is missing beside the model. {_RETRAIN}, or have a card written for a model "
+            "of your own: python -m lungcnn adopt --help."
+        ) from None
     except (OSError, ValueError, KeyError, TypeError, AttributeError, UsageError):
         raise ModelFileError(f"The model's card {path.name} cannot be read or is damaged. {_RETRAIN}.") from None
     expected = ModelCard(sha256="")

@@ -159,7 +159,8 @@ def _before_softmax(end: Call):
     if not _is_softmax(getattr(layer, "activation", None)):
         raise ModelStructureError(
             f"The model ends in {type(layer).__name__} '{layer.name}'; expected a softmax over the classes' logits, "
-            "as a layer, an operation or the last layer's activation."
+            "as a layer, an operation or the last layer's activation. After logits, add keras.layers.Softmax() and "
+            "save the model again."
         )
     linear = type(layer).from_config({**layer.get_config(), "activation": "linear"})
     logits = linear(*end.inputs)

@@ -23,7 +23,7 @@ def import_tensorflow() -> None:
     except ImportError:
         raise MissingPackageError(
             "This needs TensorFlow, which judging with a model of this project doesn't: "
-            'pip install "lungcnn[train]" brings it.'
+            'pip install ".[train]", in a copy of the repository, brings it.'
         ) from None
     finally:
         os.dup2(kept, 2)

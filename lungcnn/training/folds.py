@@ -27,9 +27,10 @@ def case_folds(crop_set: CropSet, count: int) -> np.ndarray:
     listed = crop_set.folds
     if (listed >= 0).all() and len(np.unique(listed)) == count:
         return listed
-    fewest = min(len(set(crop_set.cases[crop_set.labels == label])) for label in range(len(crop_set.classes)))
-    if fewest < count:
-        raise UsageError(f"{count} folds need {count} cases of each class; one class has only {fewest}.")
+    cases = {name: len(set(crop_set.cases[crop_set.labels == label])) for label, name in enumerate(crop_set.classes)}
+    rarest = min(cases, key=lambda name: cases[name])
+    if cases[rarest] < count:
+        raise UsageError(f"{count} folds need {count} cases of each class; there are only {cases[rarest]} of {rarest}.")
     from sklearn.model_selection import StratifiedGroupKFold
 
     folds = np.zeros(len(crop_set.slices), int)

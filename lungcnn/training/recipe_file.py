@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import fields, is_dataclass, replace
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -70,7 +71,7 @@ def _changed(recipe: Any, values: dict, path: Path) -> Any:
 def _checked(name: str, value: Any, path: Path) -> int | float | bool:
     if name in _SWITCHES and isinstance(value, bool):
         return value
-    number = isinstance(value, int | float) and not isinstance(value, bool)
+    number = isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value)
     if number and name in _WHOLE and value == int(value) and value >= 1:
         return int(value)
     if name in _WHOLE:

@@ -6,10 +6,12 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
+from lungcnn.classes import CLASSES
 from lungcnn.cli import main
 from lungcnn.dataset.case_groups import contiguous_folds, infer_groups, write_case_list
 from lungcnn.dataset.case_list import CASE_LIST, read_case_list
 from lungcnn.dataset.folder import read_dataset
+from lungcnn.errors import DatasetError
 
 
 def vector(*angles):
@@ -54,6 +56,18 @@ def test_on_the_command_line(miniature, tmp_path):
     missing = CliRunner().invoke(main, ["cases", str(tmp_path / "no"), "--out", str(out)])
     assert missing.exit_code == 2
     assert "There is no folder" in missing.output
+    shipped = CliRunner().invoke(main, ["cases", str(miniature), "--out", str(CASE_LIST)])
+    assert shipped.exit_code == 2
+    assert "ships with lungcnn; it would be replaced" in " ".join(shipped.output.split())
+
+
+def test_a_folder_of_which_nothing_can_be_read(tmp_path):
+    for name in CLASSES:
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "a.jpg").write_text("junk")
+    with pytest.raises(DatasetError, match=r"None of the 3 images in .* could be read"):
+        write_case_list(tmp_path, tmp_path / "list.csv")
+    assert not (tmp_path / "list.csv").exists()
 
 
 @pytest.mark.data

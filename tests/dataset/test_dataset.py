@@ -201,6 +201,12 @@ def test_two_classes_are_not_enough(copy):
     assert {item.file.split("/")[0] for item in two.slices if item.label == 0} == {"Malignant cases"}
 
 
+def test_other_classes_are_not_sent_to_fetch_the_dataset(copy):
+    with pytest.raises(DatasetError, match="a folder of slices for each class: 'healthy', 'lung tumour'") as told:
+        find_images(copy, parse_classes("healthy,lung_tumour"))
+    assert "Mendeley" not in str(told.value)
+
+
 def test_a_fourth_class_is_named_and_left_out(copy):
     shutil.copytree(copy / "Normal cases", copy / "Emphysema")
     found = read_dataset(copy, copy / "cases.csv")

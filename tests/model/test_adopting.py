@@ -8,7 +8,7 @@ from conftest import ROOT
 from lungcnn import Pipeline, load_slice
 from lungcnn.classes import CLASSES, parse_classes
 from lungcnn.cli import main
-from lungcnn.errors import ModelStructureError, UsageError
+from lungcnn.errors import ModelFileError, ModelStructureError, UsageError
 from lungcnn.model.adopting import adopt_model, check_claims
 from lungcnn.model.card import load_card
 
@@ -129,3 +129,18 @@ def test_the_page_claims_nothing_of_an_adopted_model_that_nobody_said(foreign):
     assert "It was trained on slices of &lt;our&gt; ward." in measured(load_card(foreign))
     ours = measured(load_card(ROOT / "models" / "cancer_classification_model.keras"))
     assert "It was trained on the IQ-OTH/NCCD lung cancer dataset (Baghdad, 2019). Labels there belong" in ours
+
+
+def test_what_keras_can_not_open_and_what_ends_in_logits_is_said(tmp_path):
+    import keras
+
+    (tmp_path / "junk.keras").write_bytes(b"junk")
+    with pytest.raises(ModelFileError, match=r"could not open junk\.keras \(ValueError\)\. Give a model of Keras' own"):
+        adopt_model(tmp_path / "junk.keras")
+    model = keras.saving.load_model(saved(tmp_path / "logits.keras"))
+    model.layers[-1].activation = keras.activations.linear
+    model.save(tmp_path / "logits.keras")
+    with pytest.raises(ModelStructureError, match=r"add keras\.layers\.Softmax\(\)"):
+        adopt_model(tmp_path / "logits.keras")
+    with pytest.raises(ModelFileError, match="lungcnn adopt --help"):
+        Pipeline.load(tmp_path / "logits.keras")

@@ -48,6 +48,9 @@ def test_what_is_left_out_is_the_built_in_recipes(tmp_path):
         ({"dropout": 1.5}, "a share from 0 to 1"),
         ({"weight_decay": -1}, "a number of at least 0"),
         ({"width": True}, "a whole number"),
+        ({"epochs": float("inf")}, "a whole number"),
+        ({"epochs": float("nan")}, "a whole number"),
+        ({"learning_rate": float("inf")}, "'learning_rate' is inf; accepted is a number above 0"),
         ({"map_weight": "much"}, "'map_weight' is 'much'"),
     ],
 )
