@@ -1,46 +1,63 @@
-"""Whose turn is next: visitors' in turn, so that nobody's many requests stand before another's one."""
+"""Whose turn is next: who has had least time, so that nobody's many or long requests stand before another's one."""
 
 import contextlib
 import contextvars
 import threading
-from collections import deque
-from collections.abc import Iterator
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Iterator
 
 # Whom the work at hand is for, as `Rules.visitor` tells them apart.
 VISITOR: contextvars.ContextVar[str] = contextvars.ContextVar("visitor", default="")
 
 
 class Gate:
-    """So many threads at a time; of those that wait, visitors take turns."""
+    """So many threads at a time; of those that wait, the visitor comes first who holds and has had least.
 
-    def __init__(self, places: int):
-        self._free = places
-        self._waiting: dict[str, deque[threading.Event]] = {}  # the visitor who was let in longest ago comes first
+    Start-time fair queueing (Goyal, Vin and Cheng 1997): time counts from when others were there to have some, too.
+
+    Args:
+        most: places that one visitor may hold.
+    """
+
+    def __init__(self, places: int, most: int | None = None, clock: Callable[[], float] = time.monotonic):
+        self._free, self._most, self._clock = places, most or places, clock
+        self._waiting: dict[str, deque[threading.Event]] = {}
+        self._held = Counter[str]()
+        self._had: dict[str, float] = {}  # seconds
+        self._least = 0.0  # that the visitor had had who was let in last
         self._lock = threading.Lock()
 
     @contextlib.contextmanager
     def place(self) -> Iterator[None]:
         """A place for the visitor whose work this is, waited for."""
+        visitor, let_in = VISITOR.get(), threading.Event()
         with self._lock:
-            let_in = threading.Event()
-            if self._free:
-                self._free -= 1
-                let_in.set()
-            else:
-                self._waiting.setdefault(VISITOR.get(), deque()).append(let_in)
+            self._waiting.setdefault(visitor, deque()).append(let_in)
+            self._had[visitor] = max(self._had.get(visitor, 0.0), self._least)
+            self._let_in()
         let_in.wait()
+        start = self._clock()
         try:
             yield
         finally:
             with self._lock:
-                self._give_on()
+                self._had[visitor] += self._clock() - start
+                self._held[visitor] -= 1
+                self._free += 1
+                self._let_in()
 
-    def _give_on(self) -> None:
-        if not self._waiting:
-            self._free += 1
-            return
-        visitor = next(iter(self._waiting))
-        theirs = self._waiting.pop(visitor)
-        theirs.popleft().set()
-        if theirs:
-            self._waiting[visitor] = theirs
+    def _let_in(self) -> None:
+        able = [visitor for visitor in self._waiting if self._held[visitor] < self._most]
+        while self._free and able:
+            visitor = min(able, key=lambda one: (self._held[one], self._had[one]))
+            self._least = max(self._least, self._had[visitor])
+            self._free -= 1
+            self._held[visitor] += 1
+            self._waiting[visitor].popleft().set()
+            if not self._waiting[visitor]:
+                del self._waiting[visitor]
+            able = [visitor for visitor in self._waiting if self._held[visitor] < self._most]
+        self._held += Counter()  # without zeros
+        there = self._waiting.keys() | self._held.keys()
+        self._had = {one: had for one, had in self._had.items() if one in there or (there and had > self._least)}

@@ -11,6 +11,7 @@ import secrets
 import sys
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from lungcnn import UnreadableFileError
@@ -31,16 +32,30 @@ TICKET = re.compile(r"upload-[0-9a-f]{32}")
 
 
 class Arrival:
-    """An upload on its way in. Attributes: received: bytes so far; since, last: monotonic times; ousted: give it up."""
+    """An upload on its way in.
 
-    def __init__(self) -> None:
-        self.received, self.ousted = 0, False
-        self.since = self.last = time.monotonic()
+    Attributes:
+        received: bytes so far. since, last: monotonic times. ousted: give it up.
+    """
+
+    def __init__(self, visitor: str, now: float) -> None:
+        self.visitor, self.received, self.ousted = visitor, 0, False
+        self.since = self.last = now
+        self._mark = now, 0  # when its pace was looked at last, and what had come by then
+        self._paced = True
+
+    def note(self, size: int, now: float) -> None:
+        """So many bytes of it came."""
+        self.received += size
+        self.last = now
+        before, received = self._mark
+        if now - before > GRACE_SECONDS:
+            self._paced = self.received - received >= SLOWEST * (now - before)
+            self._mark = now, self.received
 
     def is_slow(self, now: float) -> bool:
         """Whether it only holds a place."""
-        age = now - self.since
-        return now - self.last > IDLE_SECONDS or (age > GRACE_SECONDS and self.received < SLOWEST * age)
+        return now - self.last > IDLE_SECONDS or not self._paced
 
     def in_the_way(self, now: float) -> bool:
         """Whether it goes first where there is no room for others."""
@@ -48,40 +63,50 @@ class Arrival:
 
 
 @dataclass
+class _Held:
+    """What one visitor holds here: his tickets, the oldest first, and bytes, those on their way in among them."""
+
+    tickets: dict[str, None] = field(default_factory=dict)
+    size: int = 0
+
+
+@dataclass
 class Intake:
-    """The uploads that wait: ticket to bytes.
+    """The uploads that wait: ticket to bytes. Where there is no room, the visitor who holds most makes way.
 
     Attributes:
-        limit: bytes that may wait in all, those on their way in among them.
+        limit: bytes that may wait in all, those on their way in among them. most: uploads that may wait.
         unasked, expiry: seconds after which one that nobody named, or nobody took, is dropped.
     """
 
     limit: int = MAX_TOTAL
+    most: int = MAX_TICKETS
     unasked: float = UNASKED
     expiry: float = EXPIRY
-    _waiting: dict[str, tuple[float, bytes]] = field(default_factory=dict)
+    clock: Callable[[], float] = time.monotonic
+    _waiting: dict[str, tuple[float, bytes, str]] = field(default_factory=dict)
     _named: set[str] = field(default_factory=set)
     _arrivals: set[Arrival] = field(default_factory=set)
+    _held: dict[str, _Held] = field(default_factory=dict)
     _total: int = 0
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def begin(self) -> Arrival:
+    def begin(self, visitor: str = "") -> Arrival:
         """An upload begins to come in."""
         self.drop_expired()
-        arrival = Arrival()
+        arrival = Arrival(visitor, self.clock())
         with self._lock:
             self._arrivals.add(arrival)
         return arrival
 
     def arrive(self, arrival: Arrival, size: int) -> bool:
-        """Count bytes of it; False where there is no room, or none for one so slow."""
-        now = time.monotonic()
+        """Count bytes of it; False where there is no room."""
+        now = self.clock()
         with self._lock:
             if arrival.ousted:
                 return False
-            arrival.last = now
-            arrival.received += size
-            self._total += size
+            arrival.note(size, now)
+            self._count(arrival.visitor, size)
             if self._total > self.limit:
                 self._make_room(arrival, now)
             return self._total <= self.limit
@@ -89,18 +114,18 @@ class Intake:
     def end(self, arrival: Arrival) -> None:
         """It has arrived, or was given up."""
         with self._lock:
-            if arrival in self._arrivals:
-                self._arrivals.discard(arrival)
-                self._total -= arrival.received
+            self._drop(arrival)
 
-    def put(self, data: bytes) -> str:
+    def put(self, data: bytes, visitor: str = "") -> str:
         """Keep `data`; returns the ticket for it."""
         ticket = "upload-" + secrets.token_hex(16)
         with self._lock:
-            while len(self._waiting) >= MAX_TICKETS:
-                self._forget(next(iter(self._waiting)))
-            self._waiting[ticket] = time.monotonic(), data
-            self._total += len(data) + _OVERHEAD
+            if len(self._waiting) >= self.most:
+                most = max(self._held.values(), key=lambda held: len(held.tickets))
+                self._forget(next(iter(most.tickets)))
+            self._waiting[ticket] = self.clock(), data, visitor
+            self._count(visitor, len(data) + _OVERHEAD)
+            self._held[visitor].tickets[ticket] = None
         return ticket
 
     def claim(self, ticket: str) -> None:
@@ -121,27 +146,50 @@ class Intake:
 
     def drop_expired(self) -> None:
         """Forget what nobody came for."""
-        now = time.monotonic()
+        now = self.clock()
         with self._lock:
-            for ticket, (since, _) in list(self._waiting.items()):
+            for ticket, (since, _, _) in list(self._waiting.items()):
                 if now - since > (self.expiry if ticket in self._named else self.unasked):
                     self._forget(ticket)
 
     def _forget(self, ticket: str) -> bytes:
-        _, data = self._waiting.pop(ticket)
+        _, data, visitor = self._waiting.pop(ticket)
         self._named.discard(ticket)
-        self._total -= len(data) + _OVERHEAD
+        del self._held[visitor].tickets[ticket]
+        self._count(visitor, -len(data) - _OVERHEAD)
         return data
 
+    def _drop(self, arrival: Arrival) -> None:
+        if arrival in self._arrivals:
+            self._arrivals.discard(arrival)
+            self._count(arrival.visitor, -arrival.received)
+
+    def _count(self, visitor: str, size: int) -> None:
+        held = self._held.setdefault(visitor, _Held())
+        held.size += size
+        self._total += size
+        if not held.size:
+            del self._held[visitor]
+
     def _make_room(self, newest: Arrival, now: float) -> None:
-        """Give up uploads that stand still, the largest first."""
-        others = [one for one in self._arrivals if one is not newest and one.in_the_way(now)]
-        for one in sorted(others, key=lambda one: -one.received):
+        """Give up uploads that stand still, the largest first; then what those hold who hold more than this visitor."""
+        others = sorted(self._arrivals - {newest}, key=lambda one: -one.received)
+        for one in (one for one in others if one.in_the_way(now)):
             if self._total <= self.limit:
-                break
-            self._arrivals.discard(one)
-            self._total -= one.received
-            one.ousted = True
+                return
+            self._oust(one)
+        while self._total > self.limit:
+            visitor, held = max(self._held.items(), key=lambda pair: pair[1].size)
+            if visitor == newest.visitor:
+                return
+            if held.tickets:
+                self._forget(next(iter(held.tickets)))
+            else:
+                self._oust(next(one for one in others if one.visitor == visitor and not one.ousted))
+
+    def _oust(self, arrival: Arrival) -> None:
+        self._drop(arrival)
+        arrival.ousted = True
 
     def __len__(self) -> int:
         return len(self._waiting)
@@ -170,7 +218,8 @@ async def receive(request, upload_dir, max_file_size, upload_id, force_move=True
     class InMemory(MultiPartParser):
         spool_max_size = sys.maxsize
 
-    arrival = intake.begin()
+    visitor = request.client.host if request.client else ""
+    arrival = intake.begin(visitor)
 
     async def measured():
         chunks = request.stream().__aiter__()
@@ -185,7 +234,7 @@ async def receive(request, upload_dir, max_file_size, upload_id, force_move=True
                 raise too_large
             if not intake.arrive(arrival, len(chunk)):
                 raise HTTPException(503, texts.UPLOADS_FULL)
-            if arrival.is_slow(time.monotonic()):
+            if arrival.is_slow(intake.clock()):
                 raise HTTPException(408, texts.TOO_SLOW)
             yield chunk
 
@@ -197,7 +246,7 @@ async def receive(request, upload_dir, max_file_size, upload_id, force_move=True
             await form.close()
         if any(len(data) > limit for data in contents):
             raise too_large
-        return [intake.put(data) for data in contents], [], []
+        return [intake.put(data, visitor) for data in contents], [], []
     finally:
         intake.end(arrival)
         if upload_id and upload_progress:

@@ -39,33 +39,47 @@ class Line:
             while not place.done() and not turn.over:
                 yield {"outcome": views.in_line(self._ahead_of(place))}
                 await asyncio.wait({place}, timeout=_LOOK)
-        finally:
-            if turn.over or not place.done():
-                self._leave(visitor, place)
+        except (GeneratorExit, asyncio.CancelledError):
+            turn.over = True  # nobody waits for it
+            self._leave(visitor, place)
+            raise
         if turn.over:
+            self._leave(visitor, place)
             return
-        own = contextvars.copy_context()
-        own.run(VISITOR.set, visitor)
+        own, step = _context(visitor), None
         try:
             while not turn.over:
-                changes = await loop.run_in_executor(self._pool, own.run, _next, steps)
+                step = self._pool.submit(own.run, _next, steps)
+                changes = await asyncio.wrap_future(step)
                 if changes is None or turn.over:
                     break
                 yield changes
+        except (GeneratorExit, asyncio.CancelledError):
+            turn.over = True
+            raise
         finally:
-            over = self._pool.submit(steps.close)
-            over.add_done_callback(lambda _: loop.call_soon_threadsafe(self._leave, visitor, place))
+
+            def close(_: object) -> None:
+                over = self._pool.submit(steps.close)
+                over.add_done_callback(lambda _: loop.call_soon_threadsafe(self._leave, visitor, place))
+
+            if step is None:
+                close(None)
+            else:
+                step.add_done_callback(close)  # a step that is under way can't be closed
 
     async def call(self, visitor: str, function: Callable, *values: Any) -> Any:
         """What a function returns, called in a thread when its turn has come."""
-        place = self._ask(visitor)
+        place, loop = self._ask(visitor), asyncio.get_running_loop()
         try:
             await place
-            own = contextvars.copy_context()
-            own.run(VISITOR.set, visitor)
-            return await asyncio.get_running_loop().run_in_executor(self._pool, own.run, function, *values)
-        finally:
+        except asyncio.CancelledError:
             self._leave(visitor, place)
+            raise
+        called = self._pool.submit(_context(visitor).run, function, *values)
+        # Where who asked has gone, its thread is at work all the same.
+        called.add_done_callback(lambda _: loop.call_soon_threadsafe(self._leave, visitor, place))
+        return await asyncio.wrap_future(called)
 
     def _ask(self, visitor: str) -> asyncio.Future[None]:
         place: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -97,6 +111,13 @@ class Line:
             self._held[visitor] += 1
             if not place.done():
                 place.set_result(None)
+
+
+def _context(visitor: str) -> contextvars.Context:
+    """In which work for a visitor is done."""
+    own = contextvars.copy_context()
+    own.run(VISITOR.set, visitor)
+    return own
 
 
 def _next(steps: Steps) -> Changes | None:

@@ -24,6 +24,7 @@ from lungcnn.model.classifier import Classifier
 from lungcnn.model.opening import open_engine
 from lungcnn.reading.ct_slice import CTSlice
 from lungcnn.reading.loading import open_source
+from lungcnn.reading.reader_process import OF_MANY
 from lungcnn.reading.series import Series
 from lungcnn.results.finding import Finding
 from lungcnn.results.series_findings import find_findings, least_probability
@@ -206,7 +207,7 @@ class Pipeline:
         least = least_probability(operating_point)
         suspicious = self.card.classes.suspicious
         ask = partial(evidence_of, self.classifier) if suspicious else self._features
-        with ThreadPoolExecutor(workers or usable_cores()) as pool:
+        with ThreadPoolExecutor(workers or usable_cores(), initializer=OF_MANY.set, initargs=(True,)) as pool:
             ahead = ahead_of(pool, lambda one: prepare(one.read, one.frame), series.slices, limit=3 * BATCH)
             try:
                 for batch in batches(ahead, BATCH):

@@ -1,5 +1,6 @@
 """The running demo as a test meets it: started with a temporary folder and home of its own, spoken to over HTTP."""
 
+import contextlib
 import json
 import os
 import re
@@ -82,15 +83,24 @@ class Demo:
 
 def worker_of(pid: int) -> int:
     """The child of a demo's process that runs the model."""
+    for one in family(pid)[1:]:
+        with contextlib.suppress(OSError):
+            if b"demo.worker" in Path(f"/proc/{one}/cmdline").read_bytes():
+                return one
+    raise LookupError("no worker")
+
+
+def family(pid: int) -> list[int]:
+    """A process and all that it started, and these."""
+    parents = {}
     for folder in Path("/proc").iterdir():
         if folder.name.isdigit():
-            try:
-                parent = int((folder / "stat").read_text().rsplit(")", 1)[1].split()[1])
-                if parent == pid and b"demo.worker" in (folder / "cmdline").read_bytes():
-                    return int(folder.name)
-            except (OSError, ValueError):
-                continue
-    raise LookupError("no worker")
+            with contextlib.suppress(OSError, ValueError):  # it has ended since
+                parents[int(folder.name)] = int((folder / "stat").read_text().rsplit(")", 1)[1].split()[1])
+    found = [pid]
+    for one in found:
+        found += [child for child, parent in parents.items() if parent == one]
+    return found
 
 
 class Visitor:

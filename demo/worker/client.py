@@ -31,7 +31,7 @@ SILENCE = 10  # seconds without any word
 _WHILE_LOADING = ("load_slice", "read_series", "read_slice")
 _START_AGAIN = 3  # deaths in a row, without having become ready, after which callers wait no longer
 _LONGEST_PAUSE = 60  # seconds between tries then
-_LONG, _LONG_AT_ONCE = ("run_series", "read_series"), 4
+_LONG, _LONG_AT_ONCE = ("run_series", "read_series"), 4  # half of them of one visitor
 _TRIES = 4  # of a call, where the process dies each time
 log = logging.getLogger("demo")
 _running: weakref.WeakSet[PipelineProcess] = weakref.WeakSet()
@@ -62,7 +62,10 @@ class PipelineProcess:
         self._patience, self._silence = patience, silence
         self._lock, self._one_suspect = threading.Lock(), threading.Lock()
         self._deadly: deque[bytes] = deque(maxlen=256)
-        self._gates = {False: Gate(threads), True: Gate(_LONG_AT_ONCE)}  # by whether a call is a long one
+        self._gates = {
+            False: Gate(threads),
+            True: Gate(_LONG_AT_ONCE, _LONG_AT_ONCE // 2),
+        }  # by whether a call is a long one
         self._failures, self._closed = 0, False
         self.trouble: WorkerError | None = None
         self._worker = self._start(Future())

@@ -1,7 +1,8 @@
 """Files that may cost much are read in a process of their own, under limits that the operating system keeps.
 
-So an encoding that unfolds without end, or that makes a decoder abort, ends in a sentence. One process is started when
-the first such file comes, and another after it has died. Nothing is written to disk.
+So an encoding that unfolds without end, or that makes a decoder abort, ends in a sentence. A process is started when
+the first such file comes, and another after it has died; one reads single files, which somebody waits for, and one the
+many of a series. Nothing is written to disk.
 """
 
 import atexit
@@ -12,6 +13,10 @@ import signal
 import struct
 import subprocess
 import sys
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from threading import Lock, Timer
 from typing import Any
@@ -22,6 +27,10 @@ from lungcnn.errors import LungCNNError, UnreadableFileError, UnsupportedFileErr
 SECONDS = 2.0
 MEMORY = 300 * 2**20
 PATIENCE_S = 60.0
+# Of the process that reads series (`os.nice`): there is always a next slice to read.
+NICENESS = 10
+# Whether what is read now is one of many files.
+OF_MANY: ContextVar[bool] = ContextVar("of_many", default=False)
 _log = logging.getLogger("lungcnn")
 
 
@@ -29,28 +38,72 @@ class FileApart:
     """A file opened in the other process once for all its frames: a `SliceSource`."""
 
     def __init__(self, data: bytes):
-        self._data = data
-        self.frames: int = _READER.ask("open", data, opens=self)
+        self._data, self._reader = data, _READERS[OF_MANY.get()]
+        self.frames: int = self._reader.ask("open", data, opens=self)
 
     def read(self, frame: int):
         """Decode a frame. Raises as `load_slice`."""
-        return _READER.read(self, self._data, frame)
+        return self._reader.read(self, self._data, frame)
 
 
 def headers_apart(path_or_bytes: bytes | Path):
     """As `read_headers`."""
-    return _READER.ask("headers", path_or_bytes)
+    return _READERS[OF_MANY.get()].ask("headers", path_or_bytes)
+
+
+@contextmanager
+def reading_many() -> Iterator[None]:
+    """What is read in the block is one of many files."""
+    token = OF_MANY.set(True)
+    try:
+        yield
+    finally:
+        OF_MANY.reset(token)
+
+
+class _InTurn:
+    """A lock that goes to who has waited longest; Python's own often goes to who has just given it back."""
+
+    def __init__(self) -> None:
+        self._lock, self._taken = Lock(), False
+        self._waiting: deque[Lock] = deque()
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if not self._taken:
+                self._taken = True
+                return
+            mine = Lock()
+            mine.acquire()
+            self._waiting.append(mine)
+        try:
+            mine.acquire()
+        except BaseException:  # interrupted
+            with self._lock:
+                if mine in self._waiting:
+                    self._waiting.remove(mine)
+                    raise
+            self.__exit__()  # it was our turn already
+            raise
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            if self._waiting:
+                self._waiting.popleft().release()
+            else:
+                self._taken = False
 
 
 class _Reader:
     """The other process, asked by one thread at a time."""
 
-    def __init__(self) -> None:
+    def __init__(self, niceness: int = 0) -> None:
+        self._niceness = niceness
         self.forget()
 
     def forget(self) -> None:
         """After a fork: the other process is the parent's."""
-        self._lock = Lock()
+        self._lock = _InTurn()
         self._process: subprocess.Popen | None = None
         self._opened: object = None
 
@@ -69,7 +122,7 @@ class _Reader:
     def _ask(self, task: str, argument, opens: object) -> Any:
         process = self._process
         if process is None or process.poll() is not None:
-            process = self._process = _start()
+            process = self._process = _start(self._niceness)
         self._opened = None
         timer = Timer(PATIENCE_S, process.kill)
         timer.start()
@@ -132,13 +185,13 @@ def too_costly() -> UnsupportedFileError:
     )
 
 
-def _start() -> subprocess.Popen:
+def _start(niceness: int) -> subprocess.Popen:
     root = str(Path(__file__).parents[2])
     paths = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))
     # One thread: each sets address space aside, and the limit is on that.
     alone = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MALLOC_ARENA_MAX"), "1")
-    return subprocess.Popen(
-        [sys.executable, "-m", "lungcnn.reading.reader_worker"],
+    return subprocess.Popen(  # noqa: S603 - our own module
+        [sys.executable, "-m", "lungcnn.reading.reader_worker", str(niceness)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,  # decoders print what they find in a file
@@ -172,7 +225,8 @@ def _exactly(stream, count: int) -> bytes:
     return content
 
 
-_READER = _Reader()
-atexit.register(_READER.end)
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_READER.forget)
+_READERS = {False: _Reader(), True: _Reader(NICENESS)}  # by `OF_MANY`
+for _reader in _READERS.values():
+    atexit.register(_reader.end)
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(after_in_child=_reader.forget)

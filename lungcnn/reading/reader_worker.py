@@ -1,4 +1,7 @@
-"""What runs in the process of `reader_process`: requests are read from its input and answered, one after another."""
+"""What runs in a process of `reader_process`: requests are read from its input and answered, one after another.
+
+`python -m lungcnn.reading.reader_worker NICENESS`: of no use to a person.
+"""
 
 import logging
 import os
@@ -81,6 +84,8 @@ def _serve() -> None:
     requests, answers = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what a decoder prints must not get among the answers
     _load_decoders()
+    if hasattr(os, "nice"):
+        os.nice(int(sys.argv[1]))
     worker, records = _Worker(), _Records()
     logging.getLogger("lungcnn").addHandler(records)
     while True:

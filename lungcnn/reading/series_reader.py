@@ -11,6 +11,7 @@ from collections.abc import Callable
 from lungcnn.errors import LungCNNError, Reason, UnsupportedFileError
 from lungcnn.reading.dicom_series import dicom_series, frames_of
 from lungcnn.reading.picture_list import picture_list
+from lungcnn.reading.reader_process import reading_many
 from lungcnn.reading.series import Reading, SetAside
 from lungcnn.reading.series_files import collect_files
 from lungcnn.reading.slice_order import Frame
@@ -32,6 +33,11 @@ def read_series(source, progress: Callable[[int, int], object] = lambda done, fi
         UnsupportedFileError: an archive of too many or too large members; nothing given.
     """
     files = list(collect_files(source))
+    with reading_many():
+        return _found(files, progress)
+
+
+def _found(files: list[SourceFile], progress: Callable[[int, int], object]) -> Reading:
     if not files:
         raise UnsupportedFileError("No files were given. Accepted are a folder, files, or a zip archive of CT slices.")
     aside: list[SetAside] = []

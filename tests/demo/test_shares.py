@@ -11,7 +11,7 @@ from demo.holding import Holding
 from demo.line import Line
 from demo.rules import Rules, make_rules
 from demo.shares import UNREAD, Shares
-from demo.visit import Shown, Stack, Visit
+from demo.visit import Shown, Stack, Turn, Visit
 from demo.worker.deposits import Upload
 from lungcnn import LungCNNError
 
@@ -84,24 +84,39 @@ def test_sessions_hold_so_much_and_the_largest_go_first(phantom_slice, monkeypat
     assert sum(visit.dropped for visit in others) == 3
 
 
-def test_threads_of_visitors_take_turns():
-    gate, done, let = Gate(1), [], threading.Event()
+def at_the_gate(callers, most=None, places=1, **cost):
+    """Visitors who come to a gate in this order and stay so many seconds; gives them in the order they were let in."""
+    now, let, done = [0.0], threading.Event(), []
+    gate = Gate(places, most, clock=lambda: now[0])
 
     def work(visitor):
         VISITOR.set(visitor)
         with gate.place():
-            let.wait()
             done.append(visitor)
+            let.wait()
+            now[0] += cost.get(visitor, 1)
 
-    threads = [threading.Thread(target=work, args=(who,)) for who in (*"aaaaa", "b", "c", "c")]
-    for thread in threads:
+    threads = [threading.Thread(target=work, args=(who,)) for who in callers]
+    for number, thread in enumerate(threads, 1):
         thread.start()
-        time.sleep(0.01)
+        while sum(map(len, gate._waiting.values())) + len(done) < number:
+            time.sleep(0.001)
+    first = "".join(done)
     let.set()
     for thread in threads:
         thread.join()
-    assert "".join(done) == "aabcacaa"
-    assert gate._free == 1
+    assert (gate._free, gate._waiting, gate._held, gate._had) == (places, {}, {}, {})
+    return first, "".join(done)
+
+
+def test_the_visitor_comes_first_who_has_had_least_time():
+    assert at_the_gate("aaaaabcc") == ("a", "abcacaaa")
+    assert at_the_gate("sssqqqqq", s=3) == ("s", "sqqqsqqs")
+
+
+def test_a_visitor_may_hold_part_of_the_places():
+    first, _ = at_the_gate("aaaab", most=2, places=4)
+    assert sorted(first) == ["a", "a", "b"]
 
 
 def test_who_has_nothing_going_on_gets_a_place_at_once():
@@ -128,6 +143,82 @@ def test_who_has_nothing_going_on_gets_a_place_at_once():
     started, line = asyncio.run(story())
     assert started == ["many"] * 6 + ["few"]
     assert (line._free, dict(line._held), line._waiting) == (8, {}, [])
+
+
+def test_what_is_called_off_holds_its_place_until_it_ends():
+    """Else its threads would be others' and the line's places more than there are."""
+
+    async def story():
+        line = Line(1)
+
+        def work():
+            started.set()
+            go.wait()
+
+        called = asyncio.ensure_future(line.call("he", work))
+        await asyncio.to_thread(started.wait)
+        waiting = asyncio.ensure_future(line.call("he", work))
+        await asyncio.sleep(0)
+        for one in (called, waiting):
+            one.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await one
+        held = dict(line._held), line._waiting
+        after = asyncio.ensure_future(line.call("she", lambda: "done"))
+        go.set()
+        assert await after == "done"
+        await asyncio.sleep(0)
+        return held, (line._free, dict(line._held))
+
+    started, go = threading.Event(), threading.Event()
+    assert asyncio.run(story()) == (({"he": 1}, []), (1, {}))
+
+
+def test_steps_that_are_called_off_are_closed_when_the_one_under_way_has_ended():
+    async def story():
+        line, turn, closed = Line(1), Turn(), threading.Event()
+
+        def steps():
+            try:
+                started.set()
+                go.wait()
+                yield {"outcome": turn.over}
+            finally:
+                closed.set()
+
+        async def follow():
+            return [changes async for changes in line.work(turn, steps(), "he")]
+
+        called = asyncio.ensure_future(follow())
+        await asyncio.to_thread(started.wait)
+        called.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await called
+        held = turn.over, closed.is_set(), dict(line._held)
+        go.set()
+        assert await line.call("she", closed.is_set)
+        await asyncio.sleep(0)
+        return held, (line._free, dict(line._held))
+
+    started, go = threading.Event(), threading.Event()
+    assert asyncio.run(story()) == ((True, False, {"he": 1}), (1, {}))
+
+
+def test_who_leaves_just_as_his_turn_comes_gives_it_back():
+    async def story():
+        line, go = Line(1), threading.Event()
+        at_work = asyncio.ensure_future(line.call("she", go.wait))
+        await asyncio.sleep(0)
+        follow = line.work(Turn(), (step for step in ()), "he")
+        said = await anext(follow)  # he stands in line
+        go.set()
+        await at_work
+        while line._waiting:
+            await asyncio.sleep(0)
+        await follow.aclose()
+        return "in the line" in str(said), line._free, dict(line._held), line._waiting
+
+    assert asyncio.run(story()) == (True, 1, {}, [])
 
 
 def test_gradio_forgets_results_that_nobody_reads():

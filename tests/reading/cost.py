@@ -1,4 +1,4 @@
-"""What reading a file costs: this process's and the reading one's processor time, and the larger peak of memory."""
+"""What reading a file costs: this process's and the reading ones' processor time, and the larger peak of memory."""
 
 import resource
 from contextlib import suppress
@@ -28,11 +28,12 @@ class Cost:
 def cost(content: bytes, as_series: bool) -> Cost:
     """Of reading a file alone, or among others with the first slices of each series found."""
     read = _as_series if as_series else _alone
-    for good in (dicom_bytes(RAMP), jpeg2000(64, 64)):  # the other process is there before anybody counts
+    for good in (dicom_bytes(RAMP), jpeg2000(64, 64)):  # the other processes are there before anybody counts
         _alone(good)
-    start, memory = seconds(), [forget(pid) for pid in processes()]
+        _as_series(good)
+    start, memory = seconds(), {pid: forget(pid) for pid in processes()}
     outcome = read(content)
-    more = [peak(pid) - before for pid, before in zip(processes(), memory, strict=False)]
+    more = [peak(pid) - memory[pid] for pid in processes() if pid in memory]
     return Cost(seconds() - start, max(more) / 1000, outcome)
 
 
@@ -56,12 +57,12 @@ def _as_series(content: bytes) -> str:
 
 
 def processes() -> list[str]:
-    other = reader_process._READER._process
-    return ["self", str(other.pid)] if other else ["self"]
+    others = [reader._process for reader in reader_process._READERS.values()]
+    return ["self", *(str(other.pid) for other in others if other)]
 
 
 def seconds() -> float:
-    """Processor time of this process, of its ended children, and of the one that reads."""
+    """Processor time of this process, of its ended children, and of those that read."""
     own, ended = resource.getrusage(resource.RUSAGE_SELF), resource.getrusage(resource.RUSAGE_CHILDREN)
     total = own.ru_utime + own.ru_stime + ended.ru_utime + ended.ru_stime
     for pid in processes()[1:]:

@@ -172,6 +172,19 @@ def zipped(files: dict[str, bytes], method: int = zipfile.ZIP_DEFLATED) -> bytes
     return stream.getvalue()
 
 
+def unfolding_member(mebibytes: int) -> bytes:
+    """A zip of a good slice and a member that begins like one and unfolds to so much."""
+    stream = io.BytesIO(zipped({"a.dcm": dicom_bytes(RAMP)}))
+    with (
+        zipfile.ZipFile(stream, "a", zipfile.ZIP_DEFLATED) as archive,
+        archive.open("b.dcm", "w", force_zip64=True) as member,
+    ):
+        member.write(dicom_bytes(RAMP))
+        for _ in range(mebibytes):
+            member.write(bytes(2**20))
+    return stream.getvalue()
+
+
 def many_frames(files: int) -> bytes:
     """A zip of small files that each claim 10,000 frames."""
     one = dicom_bytes(RAMP[:32, :32], NumberOfFrames=10_000, ImagePositionPatient=[0, 0, 1])
@@ -211,6 +224,7 @@ SMALL: dict[str, Callable[[], bytes]] = {
     "PNG of 4096 a side, 64 bits": deep_colour_png,
     "zip of 3 files of 10,000 frames": lambda: many_frames(3),
     "zip of 100 files of 10,000 frames": lambda: many_frames(100),
+    "zip member that unfolds to 1 GB": lambda: unfolding_member(1000),
     "zip whose member has 5,000 digits": lambda: zipped({"1" * 5000: dicom_bytes(RAMP), "2": dicom_bytes(RAMP)}),
 }
 # What passes every check: only the system's limits end it.
@@ -222,8 +236,10 @@ LARGE: dict[str, Callable[[], bytes]] = {
     "a number of 30 million values": lambda: implicit_value(30),
     "4 million items": lambda: many_items(4_000_000),
     "deflated, unfolds to 3 GB": lambda: deflated(3000),
+    "zip member that unfolds to 3 GB": lambda: unfolding_member(3000),
     "RLE of 60 MB": lambda: rle(60, 4096),
     "progressive JPEG of 50,000 scans": lambda: progressive(50_000),
+    "progressive JPEG of 50,000 scans in DICOM": lambda: progressive_in_dicom(50_000),
     "zip of 10,000 small slices": lambda: small_slices(10_000, side=32),
     "zip of 5,000 slices at one position": lambda: small_slices(5_000, 0.0),
 }

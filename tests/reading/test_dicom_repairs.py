@@ -177,8 +177,9 @@ def test_900_enhanced_frames_are_not_too_many_items():
 def test_a_decoder_that_died_is_started_again():
     content = jpeg2000()
     np.testing.assert_array_equal(load_slice(content).hu, HU)
-    reader_process._READER._process.kill()
-    reader_process._READER._process.wait()
+    process = reader_process._READERS[False]._process
+    process.kill()
+    process.wait()
     np.testing.assert_array_equal(load_slice(content).hu, HU)
 
 
