@@ -9,7 +9,7 @@ import contextlib
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 HEAD_SECONDS = 10  # for the head of a request to come
-READ_SECONDS = 60  # for a reader who has stopped to read on
+READ_SECONDS, SLOWEST_READER = 60, 4096  # after which a reader who took fewer bytes a second has stopped to read
 MOST, SPARE_FILES = 1000, 128
 _ROOM = 8  # connections that are taken beyond the limit, to be told that it is reached
 _silent: dict["Connection", asyncio.TimerHandle] = {}  # those of which no whole request has come, the oldest first
@@ -41,13 +41,23 @@ class Connection(H11Protocol):
 
     def pause_writing(self) -> None:
         super().pause_writing()
-        self._unread = self.loop.call_later(READ_SECONDS, self.give_up)
+        self._wait_for_reader(self.transport.get_write_buffer_size())
 
     def resume_writing(self) -> None:
         super().resume_writing()
         if self._unread:
             self._unread.cancel()
             self._unread = None
+
+    def _wait_for_reader(self, unread: int) -> None:
+        def look() -> None:
+            still = self.transport.get_write_buffer_size()
+            if unread - still < SLOWEST_READER * READ_SECONDS:
+                self.give_up()
+            else:
+                self._wait_for_reader(still)
+
+        self._unread = self.loop.call_later(READ_SECONDS, look)
 
     def give_up(self) -> None:
         """Close it, whatever was on its way; it doesn't count from now on."""

@@ -1,20 +1,20 @@
 """The slices of a judged series as the browser fetches them: pixels and all that is said of them, in one piece each.
 
 Who knows a feed's random name, which only its visitor is told, may fetch from it for as long as its series is on the
-page. What is asked ahead waits for two threads of its own, so that other visitors' slices don't wait for it.
+page. What is asked ahead waits for two threads of its own, in a line of visitors, so that others' slices don't wait
+for it.
 """
 
-import asyncio
 import json
 import re
 import secrets
 import struct
 import weakref
-from concurrent.futures import ThreadPoolExecutor
 
 from lungcnn import DEFAULT_METHOD, METHODS, LungCNNError, ModelCard, Series
 
 from . import texts, viewer, views
+from .line import Line
 from .packing import pack
 from .trust import trust
 from .visit import Shown
@@ -23,7 +23,7 @@ from .worker.deposits import Upload
 
 AT_ONCE, MOST_WAITING = 2, 12
 _PATH = re.compile(r"/slices/([0-9a-f]{32})/(\d{1,5})/([a-z-]{1,40})", re.ASCII)
-_pool = ThreadPoolExecutor(AT_ONCE)
+_line = Line(AT_ONCE)
 _feeds: "weakref.WeakValueDictionary[str, SliceFeed]" = weakref.WeakValueDictionary()
 
 
@@ -68,13 +68,13 @@ class SliceFeed:
         place = self._positions[index]
         return _framed({"slice": about | {"place": place}, "map": made} | said, pack(hu))
 
-    async def fetch(self, index: int, method: str) -> bytes:
+    async def fetch(self, index: int, method: str, visitor: str) -> bytes:
         """`record`, made in a thread. Raises `Busy`."""
         if self._fetched >= MOST_WAITING:
             raise Busy
         self._fetched += 1
         try:
-            return await asyncio.get_running_loop().run_in_executor(_pool, self.record, index, method)
+            return await _line.call(visitor, self.record, index, method)
         finally:
             self._fetched -= 1
 
@@ -83,7 +83,7 @@ class SliceFeed:
         return index < len(self._series) and method in METHODS
 
 
-async def answer(path: str) -> bytes | None:
+async def answer(path: str, visitor: str) -> bytes | None:
     """What is asked for at `/slices/NAME/INDEX/METHOD`: `b""` where the series has gone, None where there can be no
     such thing. Raises `Busy`.
     """
@@ -93,7 +93,9 @@ async def answer(path: str) -> bytes | None:
     feed = _feeds.get(found[1])
     if feed is None:
         return b""
-    return await feed.fetch(int(found[2]), found[3]) if feed.has(int(found[2]), found[3]) else None
+    if not feed.has(int(found[2]), found[3]):
+        return None
+    return await feed.fetch(int(found[2]), found[3], visitor)
 
 
 def _quick(method: str) -> str:

@@ -57,14 +57,21 @@ class Guard:
         scheme = dict(scope["headers"]).get(b"x-forwarded-proto", scope["scheme"].encode()).decode("latin-1")
         answer.address = f"{scheme}://{host}{(scope.get('root_path') or '').rstrip('/')}"
         answer.stranger = not logged_in(scope["app"], given.get(b"cookie", b"").decode("latin-1"))
+        with self.rules.shares.request(scope["client"][0]) as has_room:
+            if not has_room:
+                raise Unacceptable(429, texts.TOO_MUCH.format(count=self.rules.shares.requests))
+            await self._answer(scope, receive, answer, route, path)
+
+    async def _answer(self, scope, receive, answer: Answer, route: str, path: str) -> None:
+        """Answer a request that passes."""
         if path.startswith(FILE):
             await self._give(scope, answer, path.removeprefix(FILE))
         elif path.startswith(SLICES):
-            await self._give_slice(answer, path)
+            await self._give_slice(scope, answer, path)
         elif route == "/login":
-            await self._log_in(scope, receive, answer, given)
-        elif method == "POST" and route != UPLOAD:
-            body = clean_call(await read_body(receive, given))
+            await self._log_in(scope, receive, answer)
+        elif scope["method"] == "POST" and route != UPLOAD:
+            body = clean_call(await read_body(receive, dict(scope["headers"])))
             scope, receive = _with_body(scope, body), _replay(body, receive)
             await (self._ask if route in routes.ASKS else self.app)(scope, receive, answer)
         elif route in routes.READS:
@@ -85,9 +92,9 @@ class Guard:
             raise Unacceptable(404, texts.NO_SUCH_PAGE)
         await answer.file(data, PurePath(name), scope["method"] == "HEAD")
 
-    async def _give_slice(self, answer: Answer, path: str) -> None:
+    async def _give_slice(self, scope, answer: Answer, path: str) -> None:
         try:
-            data = None if answer.stranger else await feed.answer(path)
+            data = None if answer.stranger else await feed.answer(path, scope["client"][0])
         except feed.Busy:
             raise Unacceptable(503, texts.BUSY) from None
         if data is None:
@@ -123,8 +130,8 @@ class Guard:
         finally:
             self.rules.shares.reading(name, -1)
 
-    async def _log_in(self, scope, receive, answer: Answer, given: dict[bytes, bytes]) -> None:
-        body = await read_body(receive, given)
+    async def _log_in(self, scope, receive, answer: Answer) -> None:
+        body = await read_body(receive, dict(scope["headers"]))
         said: list[dict] = []
 
         async def keep(message) -> None:
@@ -134,7 +141,7 @@ class Guard:
             await self.app(scope, _replay(body, receive), keep)
             return said[0]["status"] != 400
 
-        if not await self.rules.tries.attempt(check):
+        if not await self.rules.tries.attempt(check, scope["client"][0]):
             raise Unacceptable(429, texts.TOO_MANY_TRIES)
         for message in said:
             await answer(message)

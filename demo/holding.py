@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import threading
 import weakref
+from collections import Counter
 from typing import TYPE_CHECKING
+
+from .fair import VISITOR
 
 if TYPE_CHECKING:
     from .visit import Visit
@@ -13,30 +16,41 @@ MAX_HELD = 1536 * 2**20  # bytes of files and pixels; one series of the largest 
 
 
 class Holding:
-    """A budget over all sessions: beyond it the largest go first, the longest unused of those of a size.
-
-    A slice as scanners write them holds 1 MiB; who fills the budget with large ones pushes out himself.
+    """A budget over all sessions. Beyond it the visitor who holds most loses the largest of his sessions, of those of a
+    size the longest unused one.
     """
 
     def __init__(self, limit: int = MAX_HELD):
         self._limit = limit
-        self._sizes: weakref.WeakKeyDictionary[Visit, int] = weakref.WeakKeyDictionary()
+        self._sizes: weakref.WeakKeyDictionary[Visit, tuple[str, int]] = weakref.WeakKeyDictionary()
         self._lock = threading.Lock()
 
     def note(self, visit: Visit, size: int) -> None:
-        """A session holds so many bytes now; it is the last that has to go."""
+        """A session of the visitor whose work this is holds so many bytes now; it is the last that has to go."""
         with self._lock:
             self._sizes.pop(visit, None)
-            self._sizes[visit] = size
-            total, gone = sum(self._sizes.values()), []
-            for other in sorted(self._sizes, key=lambda one: -self._sizes[one]):  # stable: in the order of their use
-                if total <= self._limit:
-                    break
-                if other is not visit:
-                    total -= self._sizes.pop(other)
-                    gone.append(other)
+            self._sizes[visit] = VISITOR.get(), size
+            gone = self._too_much(visit)
+            for other in gone:
+                del self._sizes[other]
         for other in gone:
             other.drop()
+
+    def _too_much(self, newest: Visit) -> list[Visit]:
+        sizes = dict(self._sizes)
+        total, of = sum(size for _, size in sizes.values()), Counter[str]()
+        for visitor, size in sizes.values():
+            of[visitor] += size
+        gone: list[Visit] = []
+        others = [other for other in sizes if other is not newest]  # in the order of their use
+        while total > self._limit and others:
+            one = max(others, key=lambda other: (of[sizes[other][0]], sizes[other][1]))  # the first of those
+            visitor, size = sizes[one]
+            of[visitor] -= size
+            total -= size
+            others.remove(one)
+            gone.append(one)
+        return gone
 
 
 holding = Holding()

@@ -2,13 +2,12 @@
 
 import asyncio
 import contextvars
-from collections import Counter
 from collections.abc import AsyncIterator, Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from . import views
-from .fair import VISITOR
+from .fair import VISITOR, Places
 from .visit import Turn
 
 Changes = dict[str, object]
@@ -25,26 +24,23 @@ class Line:
     """
 
     def __init__(self, at_once: int):
-        self._free, self._kept = at_once, at_once // 4
-        self._held = Counter[str]()
-        self._pool = ThreadPoolExecutor(at_once)
-        self._waiting: list[tuple[str, asyncio.Future[None]]] = []
+        self._places, self._pool = Places(at_once, kept=at_once // 4), ThreadPoolExecutor(at_once)
 
     async def work(self, turn: Turn, steps: Steps, visitor: str = "") -> AsyncIterator[Changes]:
         """Changes to the page, step by step, until there are no more or the turn is over."""
         loop = asyncio.get_running_loop()
-        place = self._ask(visitor)
+        place = self._places.ask(visitor)
         try:
             await asyncio.wait({place}, timeout=0.05)
             while not place.done() and not turn.over:
-                yield {"outcome": views.in_line(self._ahead_of(place))}
+                yield {"outcome": views.in_line(self._places.ahead_of(place))}
                 await asyncio.wait({place}, timeout=_LOOK)
         except (GeneratorExit, asyncio.CancelledError):
             turn.over = True  # nobody waits for it
-            self._leave(visitor, place)
+            self._places.leave(visitor, place)
             raise
         if turn.over:
-            self._leave(visitor, place)
+            self._places.leave(visitor, place)
             return
         own, step = _context(visitor), None
         try:
@@ -61,7 +57,7 @@ class Line:
 
             def close(_: object) -> None:
                 over = self._pool.submit(steps.close)
-                over.add_done_callback(lambda _: loop.call_soon_threadsafe(self._leave, visitor, place))
+                over.add_done_callback(lambda _: loop.call_soon_threadsafe(self._places.leave, visitor, place))
 
             if step is None:
                 close(None)
@@ -70,47 +66,11 @@ class Line:
 
     async def call(self, visitor: str, function: Callable, *values: Any) -> Any:
         """What a function returns, called in a thread when its turn has come."""
-        place, loop = self._ask(visitor), asyncio.get_running_loop()
-        try:
-            await place
-        except asyncio.CancelledError:
-            self._leave(visitor, place)
-            raise
+        place, loop = await self._places.given(visitor), asyncio.get_running_loop()
         called = self._pool.submit(_context(visitor).run, function, *values)
         # Where who asked has gone, its thread is at work all the same.
-        called.add_done_callback(lambda _: loop.call_soon_threadsafe(self._leave, visitor, place))
+        called.add_done_callback(lambda _: loop.call_soon_threadsafe(self._places.leave, visitor, place))
         return await asyncio.wrap_future(called)
-
-    def _ask(self, visitor: str) -> asyncio.Future[None]:
-        place: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.append((visitor, place))
-        self._let_in()
-        return place
-
-    def _ahead_of(self, place: asyncio.Future[None]) -> int:
-        return [waiting for _, waiting in self._waiting].index(place)
-
-    def _leave(self, visitor: str, place: asyncio.Future[None]) -> None:
-        """Give a place back, or leave the line."""
-        if (visitor, place) in self._waiting:
-            self._waiting.remove((visitor, place))
-            return
-        self._free += 1
-        self._held[visitor] -= 1
-        if not self._held[visitor]:
-            del self._held[visitor]
-        self._let_in()
-
-    def _let_in(self) -> None:
-        while self._waiting:
-            visitor, place = min(self._waiting, key=lambda waiting: self._held[waiting[0]])  # the first of those
-            if self._free <= (self._kept if self._held[visitor] else 0):
-                return
-            self._waiting.remove((visitor, place))
-            self._free -= 1
-            self._held[visitor] += 1
-            if not place.done():
-                place.set_result(None)
 
 
 def _context(visitor: str) -> contextvars.Context:

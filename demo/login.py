@@ -4,15 +4,16 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 
+from .fair import Places
+
 FREE_TRIES, FORGET, SLOWEST, AT_ONCE, IN_LINE = 3, 900, 8.0, 8, 200
 
 
 class Tries:
     """Wrong passwords are answered late: after 1, 2, 4, 8 seconds, during which they hold one of a few places.
 
-    So a guesser who asks many times at once fills the places and stands in line, while a right password is answered as
-    soon as it has a place. Addresses are not told apart: behind a tunnel or proxy all visitors share one, or choose
-    theirs in a header.
+    So a guesser who asks many times at once stands in line, while a right password is answered as soon as it has a
+    place, of which who holds fewest gets the next. The pause is the same for all: a guesser may have many addresses.
     """
 
     def __init__(
@@ -22,8 +23,7 @@ class Tries:
     ):
         self._clock, self._sleep = clock, sleep
         self._wrong: list[float] = []
-        self._places = asyncio.Semaphore(AT_ONCE)
-        self._waiting = 0
+        self._places = Places(AT_ONCE)
         self._held: set[asyncio.Future] = set()
 
     def pause(self) -> float:
@@ -32,33 +32,29 @@ class Tries:
         extra = len(self._wrong) - FREE_TRIES
         return 0.0 if extra < 0 else min(SLOWEST, 2.0**extra)
 
-    async def attempt(self, check: Callable[[], Awaitable[bool]]) -> bool:
-        """Run `check()` (gives whether the password was right) in turn; False where too many wait already.
+    async def attempt(self, check: Callable[[], Awaitable[bool]], visitor: str = "") -> bool:
+        """Run `check()` (gives whether the password was right) in turn; False where too many of his wait already.
 
         It returns late where it was wrong, also where who asked has gone.
         """
-        if self._waiting >= IN_LINE:
+        if self._places.waiting_of(visitor) >= IN_LINE:
             return False
-        self._waiting += 1
-        try:
-            await self._places.acquire()
-        finally:
-            self._waiting -= 1
+        place = await self._places.given(visitor)
         wrong = True
         try:
             wrong = not await check()
         finally:
             # A task of its own: who hangs up holds the place all the same.
-            held = asyncio.ensure_future(self._hold(wrong))
+            held = asyncio.ensure_future(self._hold(wrong, visitor, place))
             self._held.add(held)
             held.add_done_callback(self._held.discard)
         await asyncio.shield(held)
         return True
 
-    async def _hold(self, wrong: bool) -> None:
+    async def _hold(self, wrong: bool, visitor: str, place: asyncio.Future[None]) -> None:
         """Give the place back: late, where the try was wrong."""
         if wrong:
             pause = self.pause()
             self._wrong = [*self._wrong[-20:], self._clock()]
             await self._sleep(pause)
-        self._places.release()
+        self._places.leave(visitor, place)

@@ -80,15 +80,11 @@ class Rules:
     def clean_headers(self, headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
         """Without what claims that a proxy of another name forwarded it: Gradio would build addresses of it."""
         given = dict(headers)
-        host = _name("//" + given.get(_FORWARDED_HOST, b"").decode("latin-1"))
-        kept = {_FORWARDED_HOST} if self._is_given(host) else set()
-        if self._behind(given):
-            kept.add(b"x-forwarded-proto")
-        return [
-            (name, value)
-            for name, value in headers
-            if name in kept or not (name.startswith(b"x-forwarded-") or name == b"forwarded")
-        ]
+        kept = [b"x-forwarded-proto"] if self._behind(given) else []
+        if self._is_given(_name("//" + given.get(_FORWARDED_HOST, b"").decode("latin-1"))):
+            kept.append(_FORWARDED_HOST)
+        others = [item for item in headers if not (item[0].startswith(b"x-forwarded-") or item[0] == b"forwarded")]
+        return others + [(name, given[name]) for name in kept if name in given]  # each once: the one that was checked
 
     def headers(self, nonce: str) -> dict[str, str]:
         """Of every answer."""

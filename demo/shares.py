@@ -1,14 +1,16 @@
-"""What one visitor may have going on: part of the line, not all of it, and no results that nobody reads."""
+"""What one visitor may have going on: part of the line and of the connections, and no results that nobody reads."""
 
+import contextlib
 import json
 import threading
 import time
 from asyncio import AbstractEventLoop
 from collections import Counter
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 
 UNREAD = 60  # seconds that results wait whose stream nobody reads
+REQUESTS = 250  # a quarter of the connections; a page in a browser has two or three
 
 
 @dataclass
@@ -20,16 +22,30 @@ class Shares:
     Attributes:
         most: calls that one visitor may have under way, those not read yet among them.
         line: calls of all visitors that may be under way.
+        requests: requests of one visitor that may be under way; streams are for as long as somebody listens.
     """
 
     most: int = 32
     line: int = 64
+    requests: int = REQUESTS
     loop: AbstractEventLoop | None = None  # in which requests are answered
     clock: Callable[[], float] = time.monotonic
+    _requests: Counter[str] = field(default_factory=Counter)
     _askers: dict[str, str] = field(default_factory=dict)
     _read: Counter[str] = field(default_factory=Counter)
     _unread_since: dict[str, float] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @contextlib.contextmanager
+    def request(self, visitor: str) -> Iterator[bool]:
+        """A request of his is under way in the block; False where he has too many. In the event loop alone."""
+        self._requests[visitor] += 1
+        try:
+            yield self._requests[visitor] <= self.requests
+        finally:
+            self._requests[visitor] -= 1
+            if not self._requests[visitor]:
+                del self._requests[visitor]
 
     def has_room(self, visitor: str, live: Collection[str]) -> bool:
         """Whether he may ask for more; `live` are the events that aren't over."""

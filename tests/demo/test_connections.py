@@ -100,6 +100,19 @@ def test_a_reader_that_does_not_read_is_left(port):
     one.close()
 
 
+def test_a_slow_reader_gets_all(port):
+    one = open_one(port, b"GET /50000000 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+    one.settimeout(2)
+    got, start = 0, time.monotonic()
+    while part := one.recv(2**20):
+        got += len(part)
+        if time.monotonic() - start < 2:
+            time.sleep(0.1)
+    assert time.monotonic() - start > 2, "longer than a reader has who doesn't read"
+    assert got > 50_000_000
+    one.close()
+
+
 def test_there_are_fewer_connections_than_files():
     import resource
 

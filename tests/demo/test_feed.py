@@ -19,7 +19,7 @@ from demo.visit import Visit
 
 
 def fetched(path):
-    answer = asyncio.run(feed.answer(path))
+    answer = asyncio.run(feed.answer(path, "he"))
     (length,) = struct.unpack("<I", answer[:4])
     return json.loads(answer[4 : 4 + length]), answer[4 + length :]
 
@@ -39,18 +39,18 @@ def test_a_slice_comes_with_all_that_is_said_of_it_while_its_series_is_shown(pip
     slow, _ = fetched(f"/slices/{name}/1/occlusion")
     assert slow["map"] is None, "many passes for a slice that is only scrolled past"
     for path in (f"{name}/2/grad-cam", f"{name}/1/other", f"{name}/-1/grad-cam", "0/0/grad-cam"):
-        assert asyncio.run(feed.answer("/slices/" + path)) is None
-    assert asyncio.run(feed.answer(f"/slices/{'0' * 32}/0/grad-cam")) == b""
+        assert asyncio.run(feed.answer("/slices/" + path, "he")) is None
+    assert asyncio.run(feed.answer(f"/slices/{'0' * 32}/0/grad-cam", "he")) == b""
     ask(events, visit, "example", ROOT / "examples" / "apex-normal.dcm")
     gc.collect()
-    assert asyncio.run(feed.answer(f"/slices/{name}/1/grad-cam")) == b"", "nothing of the series is left"
+    assert asyncio.run(feed.answer(f"/slices/{name}/1/grad-cam", "he")) == b"", "nothing of the series is left"
 
 
 def test_more_than_a_browser_asks_at_once_is_not_begun():
     one = object.__new__(feed.SliceFeed)
     one._fetched = feed.MOST_WAITING
     with pytest.raises(feed.Busy):
-        asyncio.run(one.fetch(0, "grad-cam"))
+        asyncio.run(one.fetch(0, "grad-cam", "he"))
 
 
 def test_pixels_are_packed_without_loss_to_the_ends_of_their_range():

@@ -135,6 +135,21 @@ def test_a_right_password_gets_in_while_many_guess_and_guessers_are_slow():
     assert max(late) - min(late) >= 8 / 20, "eight at a time"
 
 
+def test_guessers_by_the_hundred_stand_behind_who_comes_from_elsewhere():
+    async def story():
+        tries = Tries(sleep=lambda seconds: asyncio.sleep(0.05))
+        guessing = [asyncio.ensure_future(tries.attempt(wrong, "guesser")) for _ in range(300)]
+        await asyncio.sleep(0)
+        assert await tries.attempt(right, "she")
+        before = sum(one.done() for one in guessing)
+        refused = 300 - sum(await asyncio.gather(*guessing))
+        return before, refused
+
+    before, refused = asyncio.run(story())
+    assert before - refused <= 16, "she waits for one place"
+    assert refused == 300 - 208
+
+
 # ---------------------------------------------------------------- results in memory
 
 

@@ -1,6 +1,7 @@
 """What one visitor may have going on, and results that nobody reads."""
 
 import asyncio
+import contextvars
 import threading
 import time
 
@@ -63,6 +64,18 @@ def test_a_visitor_is_known_by_his_address(rules, headers, visitor):
     assert rules.visitor({"headers": list(headers.items()), "client": ("127.0.0.1", 5)}) == visitor
 
 
+def test_a_visitor_has_a_part_of_the_connections():
+    shares = Shares(requests=2)
+    with shares.request("he") as first, shares.request("he") as second:
+        with shares.request("he") as third, shares.request("she") as hers:
+            assert (first, second, third, hers) == (True, True, False, True)
+        with shares.request("he") as again:
+            assert not again
+    with shares.request("he") as later:
+        assert later
+    assert not shares._requests
+
+
 def test_sessions_hold_so_much_and_the_largest_go_first(phantom_slice, monkeypatch):
     size = 2 * phantom_slice.hu.nbytes
     monkeypatch.setattr("demo.visit.holding", Holding(limit=6 * size))
@@ -82,6 +95,22 @@ def test_sessions_hold_so_much_and_the_largest_go_first(phantom_slice, monkeypat
     series.show(series.begin(), Shown(stack=Stack(upload, 0, None, None, None, None)))
     assert not series.dropped, "the newest stays"
     assert sum(visit.dropped for visit in others) == 3
+
+
+def test_many_small_sessions_of_one_visitor_push_out_no_large_one_of_another(phantom_slice, monkeypatch):
+    size = 2 * phantom_slice.hu.nbytes
+    monkeypatch.setattr("demo.visit.holding", Holding(limit=10 * size))
+
+    def show(visitor, shown):
+        visit, own = Visit(), contextvars.copy_context()
+        own.run(VISITOR.set, visitor)
+        own.run(visit.show, visit.begin(), shown)
+        return visit
+
+    series = show("she", Shown(stack=Stack(Upload((bytes(4 * size),)), 0, None, None, None, None)))
+    sessions = [show("he", Shown(phantom_slice)) for _ in range(30)]
+    assert not series.dropped
+    assert [visit.dropped for visit in sessions] == [True] * 24 + [False] * 6
 
 
 def at_the_gate(callers, most=None, places=1, **cost):
@@ -142,7 +171,7 @@ def test_who_has_nothing_going_on_gets_a_place_at_once():
     go = threading.Event()
     started, line = asyncio.run(story())
     assert started == ["many"] * 6 + ["few"]
-    assert (line._free, dict(line._held), line._waiting) == (8, {}, [])
+    assert (line._places._free, dict(line._places._held), line._places._waiting) == (8, {}, [])
 
 
 def test_what_is_called_off_holds_its_place_until_it_ends():
@@ -163,12 +192,12 @@ def test_what_is_called_off_holds_its_place_until_it_ends():
             one.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await one
-        held = dict(line._held), line._waiting
+        held = dict(line._places._held), line._places._waiting
         after = asyncio.ensure_future(line.call("she", lambda: "done"))
         go.set()
         assert await after == "done"
         await asyncio.sleep(0)
-        return held, (line._free, dict(line._held))
+        return held, (line._places._free, dict(line._places._held))
 
     started, go = threading.Event(), threading.Event()
     assert asyncio.run(story()) == (({"he": 1}, []), (1, {}))
@@ -194,11 +223,11 @@ def test_steps_that_are_called_off_are_closed_when_the_one_under_way_has_ended()
         called.cancel()
         with pytest.raises(asyncio.CancelledError):
             await called
-        held = turn.over, closed.is_set(), dict(line._held)
+        held = turn.over, closed.is_set(), dict(line._places._held)
         go.set()
         assert await line.call("she", closed.is_set)
         await asyncio.sleep(0)
-        return held, (line._free, dict(line._held))
+        return held, (line._places._free, dict(line._places._held))
 
     started, go = threading.Event(), threading.Event()
     assert asyncio.run(story()) == ((True, False, {"he": 1}), (1, {}))
@@ -213,10 +242,10 @@ def test_who_leaves_just_as_his_turn_comes_gives_it_back():
         said = await anext(follow)  # he stands in line
         go.set()
         await at_work
-        while line._waiting:
+        while line._places._waiting:
             await asyncio.sleep(0)
         await follow.aclose()
-        return "in the line" in str(said), line._free, dict(line._held), line._waiting
+        return "in the line" in str(said), line._places._free, dict(line._places._held), line._places._waiting
 
     assert asyncio.run(story()) == (True, 1, {}, [])
 
