@@ -4,7 +4,7 @@ import contextlib
 import datetime
 import logging
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from typing import Any
 
 from starlette.requests import cookie_parser
@@ -106,6 +106,11 @@ def drop_sessions(page, age: float, empty: Callable[[Any], bool]) -> None:
 def forget_uploads(page) -> None:
     """Gradio keeps the name of each upload for ever, to delete files of ours that there aren't."""
     page.upload_file_set.clear()
+
+
+def functions_of(app) -> Container[int]:
+    """Numbers of the page's events; for others Gradio's routes raise."""
+    return app.get_blocks().fns
 
 
 def events_of(app) -> tuple[set[str], set[str]]:

@@ -7,7 +7,7 @@ from urllib.parse import parse_qsl
 
 from . import feed, routes, texts
 from .answers import Answer
-from .gradio_internals import events_of, logged_in
+from .gradio_internals import events_of, functions_of, logged_in
 from .incoming import Unacceptable, clean_call, clean_query, read_body
 from .outgoing import outgoing
 from .routes import FILE, SLICES, UPLOAD
@@ -71,7 +71,7 @@ class Guard:
         elif route == "/login":
             await self._log_in(scope, receive, answer)
         elif scope["method"] == "POST" and route != UPLOAD:
-            body = clean_call(await read_body(receive, dict(scope["headers"])))
+            body = clean_call(await read_body(receive, dict(scope["headers"])), functions_of(scope["app"]))
             scope, receive = _with_body(scope, body), _replay(body, receive)
             await (self._ask if route in routes.ASKS else self.app)(scope, receive, answer)
         elif route in routes.READS:

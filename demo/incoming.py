@@ -7,6 +7,7 @@ import asyncio
 import json
 import os
 import re
+from collections.abc import Container
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
@@ -62,8 +63,12 @@ async def read_body(receive, headers: dict[bytes, bytes]) -> bytes:
         raise Unacceptable(408, texts.TOO_SLOW) from None
 
 
-def clean_call(body: bytes) -> bytes:
-    """A call's JSON, written anew with the fields that calls have. Raises `Unacceptable`."""
+def clean_call(body: bytes, functions: Container[int]) -> bytes:
+    """A call's JSON, written anew with the fields that calls have. Raises `Unacceptable`.
+
+    Args:
+        functions: numbers of the page's events.
+    """
     try:
         call = json.loads(body)
         if not isinstance(call, dict):
@@ -73,12 +78,15 @@ def clean_call(body: bytes) -> bytes:
             if call.get(name) is not None:
                 _check_name(call[name])
         for name in _NUMBERS:
-            if not isinstance(call.get(name), int | None):
+            if type(call.get(name)) not in (int, type(None)):  # True counts as an int elsewhere
                 raise ValueError
+        if call.get("fn_index") is not None and call["fn_index"] not in functions:
+            raise ValueError
         for name in ("data", "event_data"):
             if name in call:
                 call[name] = _with_uploads(call[name])
-        return json.dumps(call).encode()
+        # What JSON or UTF-8 has no word for, Gradio chokes on when it says so.
+        return json.dumps(call, allow_nan=False, ensure_ascii=False).encode()
     except (ValueError, RecursionError):
         raise Unacceptable(400, texts.BAD_CALL) from None
 

@@ -95,6 +95,12 @@ def test_everything_else_is_shut(method, path):
         (b'{"session_hash": "%s"}' % (b"x" * 65), texts.BAD_CALL),
         (b'{"session_hash": ["x"]}', texts.BAD_CALL),
         (b'{"fn_index": "0"}', texts.BAD_CALL),
+        (b'{"fn_index": true}', texts.BAD_CALL),
+        (b'{"fn_index": -1}', texts.BAD_CALL),
+        (b'{"fn_index": 1.0}', texts.BAD_CALL),
+        (b'{"data": [NaN]}', texts.BAD_CALL),
+        (b'{"data": ["\\ud800"]}', texts.BAD_CALL),
+        (b'{"data": [1e999]}', texts.BAD_CALL),
         (b"[" * 100_000, texts.BAD_CALL),
         (b'{"data": ' + b"[" * 50 + b"]" * 50 + b"}", texts.BAD_CALL),
         (b"[1]", texts.BAD_CALL),
@@ -103,7 +109,7 @@ def test_everything_else_is_shut(method, path):
 )
 def test_a_call_that_names_anything_but_an_upload_is_refused(body, said):
     with pytest.raises(Unacceptable, match=re.escape(said)) as told:
-        clean_call(body)
+        clean_call(body, {0})
     assert told.value.status == 400
 
 
@@ -113,7 +119,9 @@ def test_a_call_is_written_anew_with_uploads_by_ticket_alone(monkeypatch):
     monkeypatch.setenv("GRADIO_TEMP_DIR", "/scratch")
     ticket = intake.put(b"x")
     given = {"path": ticket, "orig_name": "DOE^JOHN.dcm", "url": "http://x", "meta": {"_type": "gradio.FileData"}}
-    call = json.loads(clean_call(json.dumps({"data": [[given], 1, None], "oauth_token": "x", "batched": 1}).encode()))
+    call = json.loads(
+        clean_call(json.dumps({"data": [[given], 1, None], "oauth_token": "x", "batched": 1}).encode(), {0})
+    )
     meant = {"path": f"/scratch/{ticket}", "meta": {"_type": "gradio.FileData"}}
     assert call == {"data": [[meant], 1, None]}
     assert intake.take(ticket) == b"x"
