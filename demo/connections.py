@@ -5,6 +5,8 @@ uvicorn waits for ever for the rest of a request that has begun, and for a reade
 
 import asyncio
 import contextlib
+import os
+import socket
 
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
@@ -75,6 +77,22 @@ class Connection(H11Protocol):
         timer = _silent.pop(self, None)
         if timer:
             timer.cancel()
+
+
+class Knocks:
+    """How many connections are taken before the event loop does anything else; asyncio has one number for that and for
+    how many may wait.
+
+    More at once than files are spare, and it would stop taking any for a second, before those that make way have gone.
+    """
+
+    at_once, waiting = SPARE_FILES // 4, 2048
+
+    def let_wait(self, sockets) -> None:
+        """Let so many wait to be taken."""
+        for one in sockets:
+            with socket.socket(fileno=os.dup(one.fileno())) as listening:
+                listening.listen(self.waiting)
 
 
 def most_connections() -> int:

@@ -42,8 +42,8 @@ class NoOtherOrigins:
         await self.app(scope, receive, send)
 
 
-def serve_with(protocol: type, most: int) -> None:
-    """Have Gradio's server speak `protocol`, with so many connections at most."""
+def serve_with(protocol: type, most: int, knocks) -> None:
+    """Have Gradio's server speak `protocol`, with so many connections at most, taken as `connections.Knocks` says."""
     import gradio.http_server
 
     class Server(gradio.http_server.Server):
@@ -53,7 +53,13 @@ def serve_with(protocol: type, most: int) -> None:
             for name in ("uvicorn", "uvicorn.error", "uvicorn.access"):  # what it logs goes where all goes
                 logging.getLogger(name).handlers.clear()
                 logging.getLogger(name).propagate = True
+            config.backlog = knocks.at_once
             super().__init__(config, *args, **options)
+
+        async def startup(self, sockets=None):
+            await super().startup(sockets)
+            for server in self.servers:
+                knocks.let_wait(server.sockets)
 
     if gradio.http_server.Server.__module__ == "gradio.http_server":
         gradio.http_server.Server = Server  # type: ignore[misc]

@@ -22,11 +22,11 @@ def launch_settings(rules: Rules | None = None) -> dict[str, Any]:
     """
     from starlette.middleware import Middleware
 
-    from .connections import Connection, most_connections
+    from .connections import Connection, Knocks, most_connections
 
     gradio_internals.allow_no_other_origins()
     gradio_internals.receive_uploads_with(receive)
-    gradio_internals.serve_with(Connection, most_connections())
+    gradio_internals.serve_with(Connection, most_connections(), Knocks())
 
     return {
         "footer_links": [],

@@ -4,6 +4,7 @@ import contextlib
 import logging
 import select
 import socket
+import sys
 import threading
 import time
 
@@ -12,7 +13,7 @@ import pytest
 import uvicorn
 
 from demo import connections
-from demo.connections import Connection, most_connections
+from demo.connections import Connection, Knocks, most_connections
 from demo.private_logs import _NotTooOften
 
 MOST = 30
@@ -111,6 +112,19 @@ def test_a_slow_reader_gets_all(port):
     assert time.monotonic() - start > 2, "longer than a reader has who doesn't read"
     assert got > 50_000_000
     one.close()
+
+
+def test_many_may_wait_and_few_are_taken_at_once():
+    """As the system says of a socket that listens (`tcpi_sacked` of Linux's TCP_INFO)."""
+    with socket.create_server(("127.0.0.1", 0), backlog=Knocks.at_once) as listening:
+
+        def may_wait() -> int:
+            return int.from_bytes(listening.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 104)[28:32], sys.byteorder)
+
+        before = may_wait()
+        Knocks().let_wait([listening])
+        assert before == Knocks.at_once < connections.SPARE_FILES
+        assert may_wait() > 500
 
 
 def test_there_are_fewer_connections_than_files():
