@@ -69,7 +69,7 @@ class Events:
                 return
         reading = yield from self._read_series(turn, upload)
         if not reading.series:
-            reason = reading.set_aside[0].reason.message if reading.set_aside else ""
+            reason = views.reason_text(reading.set_aside[0].reason) if reading.set_aside else ""
             raise UnsupportedFileError(texts.NO_SERIES.format(count=len(upload.files), reason=reason))
         if len(reading.series) == 1 and len(reading.series[0]) == 1:
             yield from self._judge_alone(visit, turn, *self._read(upload, 0, 0), wanted, method)
@@ -203,7 +203,7 @@ class Events:
         index = report.suspicious[0] if report.suspicious else len(series) // 2
         panel = {
             "which": gr.update(choices=series_view.titles(reading), value=number, visible=len(reading.series) > 1),
-            "overview": series_view.overview(report, reading, self._card),
+            "overview": series_view.overview(report, reading, self._card, number),
         }
         feed = SliceFeed(self._waiting, upload, number, series, report.positions, self._card)
         stack = Stack(upload, number, reading, series, report, feed)

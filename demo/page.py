@@ -11,7 +11,7 @@ import gradio as gr
 from lungcnn import CLASSES, DEFAULT_METHOD, METHODS, Classes, ModelCard, class_colours
 
 from . import catalogue, texts, viewer, views
-from .about import Part, measured, weighed
+from .about import measured, weighed
 from .catalogue import label
 from .downloads import dicom_data, export_data
 from .events import PREDICTED, Events
@@ -136,19 +136,8 @@ def _layout(examples: list[Example], card: ModelCard | None, dicom_results: bool
         with gr.Column(scale=4, min_width=280, elem_classes="side"):
             places |= _side(card)
     with gr.Accordion(label(texts.ABOUT_TITLE), open=False, elem_id="about"):
-        for part in measured(card):
-            _about(part)
-        html(plots(card), elem_classes="about")
-        for part in weighed(card):
-            _about(part)
+        html(measured(card) + plots(card) + weighed(card), elem_classes="about")
     return places
-
-
-def _about(part: Part) -> None:
-    if part.ours:
-        html(part.text, elem_classes="about")
-    else:
-        gr.Markdown(part.text, elem_classes=["about", "in-english"])
 
 
 def _example_button(example: Example) -> gr.Button:

@@ -98,10 +98,21 @@ REMARKS = {
     "same_position": "Several slices at one position: the first was taken.",
     "duplicate": "The same image was sent twice: the first was taken.",
     "other_orientation": "Some images lie in another plane than the others and were set aside.",
-    "mixed_spacing": "The pixel size changes within the series.",
+    "mixed_spacing": "The distances between the slices are mixed.",
     "mixed_thickness": "The slice thickness changes within the series.",
     "gap": "Slices are missing in between.",
     "order_of_names": "Pictures are in the order of their names.",
     "no_place": "The file doesn't say where the slice lies in the patient.",
 }
 REASONS = REFUSALS | REMARKS
+# What a series leaves out, by the codes of what was set aside.
+ASIDE = {
+    "secondary_capture": "Set aside, pictures of a screen (secondary captures): {count}.",
+    "localizer": "Set aside, scout views (localizers): {count}.",
+    "projection": "Set aside, projections through many slices: {count}.",
+    "not_axial": "Set aside, images in other than axial planes: {count}.",
+    "duplicate": "Set aside, images that were sent twice: {count}.",
+    "other_orientation": "Set aside, images tilted otherwise than the rest: {count}.",
+    "same_position": "Set aside, images at positions that were taken already: {count}.",
+    "no_position": "Set aside, images without a position: {count}.",
+}

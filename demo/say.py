@@ -28,6 +28,10 @@ class Text(str):
         """The text with its places filled."""
         return Text(super().format(**values), self.key, values)
 
+    def capitalize(self) -> "Text":
+        """As it begins a sentence or a title."""
+        return Text(super().capitalize(), self.key, self.values)
+
     def __reduce__(self):
         return Text, (str(self), self.key, self.values)
 

@@ -7,17 +7,18 @@ from itertools import groupby
 from lungcnn import SeriesReport, SliceReport
 
 from . import texts
-from .views import class_name, percent
+from .say import say
+from .views import class_name, minus, percent, reason_text
 
 
 def table(report: SeriesReport) -> str:
     """The table, folded away."""
     head = "".join(
-        f'<th scope="col"><button type="button" data-sort="{column}">{title}</button></th>'
+        f'<th scope="col"><button type="button" data-sort="{column}">{say(title)}</button></th>'
         for column, title in enumerate((*texts.TABLE_HEAD, *map(class_name, report.classes), texts.TABLE_REMARKS))
     )
     return (
-        f'<details id="series-table"><summary>{texts.ALL_SLICES}</summary><div class="scroll" tabindex="0">'
+        f'<details id="series-table"><summary>{say(texts.ALL_SLICES)}</summary><div class="scroll" tabindex="0">'
         f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(_rows(report))}</tbody></table></div></details>"
     )
 
@@ -35,7 +36,11 @@ def _rows(report: SeriesReport) -> Iterator[str]:
 
 
 def _why_not(one: SliceReport) -> str:
-    return "" if one.probabilities else " ".join(reason.message for reason in one.reasons) or _said(one)
+    return "" if one.probabilities else _why(one) or say(_said(one))
+
+
+def _why(one: SliceReport) -> str:
+    return " ".join(say(reason_text(reason)) for reason in one.reasons)
 
 
 def _said(one: SliceReport) -> str:
@@ -48,29 +53,29 @@ def _not_said(one: SliceReport) -> str:
 
 def _fold(run: int, group: list[int], why: str, report: SeriesReport) -> str:
     first, last = group[0], group[-1]
-    title = texts.FOLDED.format(first=first + 1, last=last + 1)
+    title = say(texts.FOLDED.format(first=first + 1, last=last + 1))
     return (
         f'<tr data-slices="{first}-{last}" data-from="{first}" data-row="{first}-{last}"><th scope="row" '
         f'data-value="{first + 1}"><button type="button" data-run="{run}" aria-expanded="false">{title}</button></th>'
-        f"<td></td><td>{escape(_said(report.slices[first]))}</td>{'<td></td>' * len(report.classes)}"
-        f"<td class='why'>{escape(why)}</td></tr>"
+        f"<td></td><td>{say(_said(report.slices[first]))}</td>{'<td></td>' * len(report.classes)}"
+        f'<td class="why">{why}</td></tr>'
     )
 
 
 def _row(index: int, report: SeriesReport, extra: str) -> str:
     one, place = report.slices[index], report.positions[index]
     shares = list(one.probabilities.values()) if one.probabilities else None
-    cells = f'<td data-value="{"" if place is None else place}">{"–" if place is None else f"{place:.1f}"}</td>'
-    cells += f'<td data-value="{escape(_said(one)) if shares else ""}">{escape(_said(one))}</td>'
+    cells = f'<td data-value="{"" if place is None else place}">{"–" if place is None else minus(f"{place:.1f}")}</td>'
+    cells += f'<td data-value="{escape(_said(one)) if shares else ""}">{say(_said(one))}</td>'
     cells += "".join(
         f'<td data-value="{shares[label]:.6f}">{escape(percent(shares[label]))}</td>'
         if shares
         else '<td data-value="">–</td>'
         for label in range(len(report.classes))
     )
-    why = " ".join(reason.message for reason in one.reasons)
+    codes = " ".join(reason.code for reason in one.reasons)
     return (
         f'<tr data-row="{index}"{extra}><th scope="row" data-value="{index + 1}"><button type="button" '
-        f'data-slice="{index}">{index + 1}</button></th>{cells}<td class=\'why\' data-value="{escape(why)}">'
-        f"{escape(why)}</td></tr>"
+        f'data-slice="{index}">{index + 1}</button></th>{cells}<td class="why" data-value="{codes}">'
+        f"{_why(one)}</td></tr>"
     )

@@ -2,7 +2,7 @@
 
 import lungcnn
 
-from .reason_texts import REASONS as REASONS
+from .reason_texts import ASIDE as ASIDE, REASONS as REASONS
 from .say import keyed
 
 DISCLAIMER = lungcnn.DISCLAIMER
@@ -178,6 +178,7 @@ CONFIDENCE_WHAT = (
 )
 
 OPERATING_TITLE = "The operating point"
+OPERATING_AT = "The operating point, {threshold}"
 OPERATING = "It lies at {threshold}."
 OPERATING_FIGURES = (
     "It lies at {threshold}: {sensitivity} of the {name} slices of unseen patients on which that is seen are above it, "
@@ -231,6 +232,7 @@ PROFILE_LABEL = "Probabilities of the classes along the series; the slice slider
 FEET, HEAD = "feet", "head"
 THRESHOLD_LEGEND = "dotted line: the operating point for {name}"
 ALL_SLICES = "All slices"
+FINDING_WORDS = lungcnn.FINDING_WORDS
 MORE_FINDINGS = "{count} more"
 TABLE_HEAD = ("Slice", "mm", "Verdict")
 FOLDED = "{first} to {last}"
@@ -239,6 +241,7 @@ TABLE_REMARKS = "Remarks"
 NOT_JUDGED, NOT_READ = "not judged", "not readable"
 SET_ASIDE = "{count} file(s) belong to no series and were set aside: {reason}"
 NO_SERIES = "None of the {count} files holds a slice to judge: {reason}"
+GAPS = "Slices are missing: a gap of {mm} mm after slice {number}; gaps in all: {count}."
 OF = "{done} of {count}"
 
 # ---------------------------------------------------------------- take away
@@ -278,6 +281,8 @@ ABOUT_TRAINED_LABELS = (
     "cancer show none."
 )
 ABOUT_TRAINED_UNKNOWN = "What it was trained on is not known."
+IQ_OTH_NCCD = lungcnn.IQ_OTH_NCCD
+FIGURE_WORDS, BASELINES = lungcnn.FIGURE_WORDS, lungcnn.BASELINE_TITLES
 ABOUT_SPLIT = "How the figures were measured"
 ABOUT_WHY = (
     "Slices of one patient look alike. If some of them are in training and others in testing, a network that "
@@ -290,7 +295,6 @@ ABOUT_ELSEWHERE = "At home and elsewhere"
 ABOUT_CONFUSION = "Slices of unseen patients: true class and called class"
 ABOUT_BASELINES = "Simpler models on the same folds"
 ABOUT_SANITY = "Sanity of the heatmaps"
-ABOUT_ENGLISH = "The figures and what is said of them below are in English, as in the model's card."
 ABOUT_LIMITS = "Limits"
 LIMITS = (
     "Labels belong to the patient, not to the slice: a slice that shows nothing can't be told by looking.",

@@ -16,6 +16,11 @@ def percent(share: float) -> str:
     return lungcnn.percent(share).replace(" %", "\u00a0%")
 
 
+def minus(number: str) -> str:
+    """A number in digits with the sign that doesn't break from it."""
+    return number.replace("-", "\u2212")
+
+
 def class_name(name: str) -> str:
     """A class as the page calls it."""
     return texts.CLASS_NAMES.get(name, name.replace("_", " "))

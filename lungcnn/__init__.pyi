@@ -16,10 +16,16 @@ from .evaluation.sentences import (
     split_in_words as split_in_words,
 )
 from .evaluation.tables import (
+    Table as Table,
     baselines_table as baselines_table,
     calls_table as calls_table,
     confusion_table as confusion_table,
     figures_table as figures_table,
+)
+from .evaluation.words import (
+    BASELINE_TITLES as BASELINE_TITLES,
+    FIGURE_WORDS as FIGURE_WORDS,
+    Language as Language,
 )
 from .explaining.explanation import Explanation as Explanation
 from .explaining.methods import DEFAULT_METHOD as DEFAULT_METHOD, METHODS as METHODS
@@ -29,6 +35,7 @@ from .explaining.sentences import (
     STRENGTHS as STRENGTHS,
 )
 from .model.card import (
+    IQ_OTH_NCCD as IQ_OTH_NCCD,
     ModelCard as ModelCard,
     default_model_path as default_model_path,
     load_card as load_card,
@@ -54,7 +61,7 @@ from .results.export import (
     export_overlay as export_overlay,
     export_record as export_record,
 )
-from .results.finding import Finding as Finding
+from .results.finding import FINDING_WORDS as FINDING_WORDS, Finding as Finding
 from .results.marks import patient_sides as patient_sides
 from .results.pdf import export_report as export_report
 from .results.png import encode_png as encode_png

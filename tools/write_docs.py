@@ -47,25 +47,24 @@ def headlines() -> str:
     found, spared = (by_slice[f"{name}_malignant"]["value"] for name in ("sensitivity", "specificity"))
     seen = every["elsewhere"]["home"]["tumour"]
     return (
-        f"{figures_table(few)}\n\nAt the operating point {found:.0%} of the malignant slices of unseen patients are "
-        f"found, and {1 - spared:.0%} of the other slices are called malignant too. Of the {seen['slices']} on which a "
-        f"lesion is surely seen {seen['malignant']['value']:.0%} are called malignant."
+        f"{figures_table(few).markdown}\n\nAt the operating point {found:.0%} of the malignant slices of unseen "
+        f"patients are found, and {1 - spared:.0%} of the other slices are called malignant too. Of the "
+        f"{seen['slices']} on which a lesion is surely seen {seen['malignant']['value']:.0%} are called malignant."
     )
 
 
 def figures() -> str:
     found = evaluation()
-    return split_in_words(found, len(found["seeds"])) + "\n\n" + figures_table(found)
+    return split_in_words(found, len(found["seeds"])) + "\n\n" + figures_table(found).markdown
 
 
 def confusion() -> str:
-    return "Slices of unseen patients, by the most probable class (first seed):\n\n" + confusion_table(
-        evaluation()["blocked"]
-    )
+    found = confusion_table(evaluation()["blocked"]).markdown
+    return f"Slices of unseen patients, by the most probable class (first seed):\n\n{found}"
 
 
 def baselines() -> str:
-    return baselines_table(evaluation())
+    return baselines_table(evaluation()).markdown
 
 
 def shortcut() -> str:
@@ -78,7 +77,7 @@ def sure_lesions() -> str:
 
 def elsewhere() -> str:
     found = evaluation()["elsewhere"]
-    return f"{elsewhere_sentence(found)}\n\n{calls_table(found)}"
+    return f"{elsewhere_sentence(found)}\n\n{calls_table(found).markdown}"
 
 
 def other_scanner() -> str:

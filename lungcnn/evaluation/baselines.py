@@ -13,6 +13,7 @@ import numpy as np
 from lungcnn.dataset.crops import CropSet
 from lungcnn.dataset.thumbnails import thumbnail
 from lungcnn.evaluation.noise import noise_level
+from lungcnn.evaluation.words import BASELINE_TITLES
 from lungcnn.reading.loading import load_slice
 from lungcnn.windowing import AIR_HU, to_unit
 
@@ -147,18 +148,17 @@ class Baseline:
     learn: Callable
 
 
-BASELINES = {
-    "majority": Baseline("Majority class", lambda material: material.whole, majority),
-    "nearest_neighbour": Baseline(
-        "Nearest neighbour on 64 x 64 thumbnails", lambda material: material.whole, nearest_neighbour
-    ),
-    "border": Baseline("Border of the image alone, nearest neighbour", border_only, nearest_neighbour),
-    "noise": Baseline("Noise level of the soft tissue alone, random forest", noise_alone, random_forest),
-    "features": Baseline("Random forest on 12 lung features", lung_features, random_forest),
-    "plain_cnn": Baseline("Plain CNN, whole slice", lambda material: material.whole, plain_cnn),
-    "plain_cnn_crop": Baseline("Plain CNN, lung crop", lambda material: material.crops, plain_cnn),
-    "lungs_out": Baseline("Plain CNN, lung crop with the lungs blacked out", lungs_blacked_out, plain_cnn),
+_WAYS = {
+    "majority": (lambda material: material.whole, majority),
+    "nearest_neighbour": (lambda material: material.whole, nearest_neighbour),
+    "border": (border_only, nearest_neighbour),
+    "noise": (noise_alone, random_forest),
+    "features": (lung_features, random_forest),
+    "plain_cnn": (lambda material: material.whole, plain_cnn),
+    "plain_cnn_crop": (lambda material: material.crops, plain_cnn),
+    "lungs_out": (lungs_blacked_out, plain_cnn),
 }
+BASELINES = {name: Baseline(BASELINE_TITLES[name], *ways) for name, ways in _WAYS.items()}
 
 
 def probabilities(baseline: Baseline, material: Material, labels: np.ndarray, folds: np.ndarray, seed: int = 0):

@@ -50,8 +50,8 @@ def model_card(card: ModelCard) -> str:
         "elsewhere": "",
         "unlike_training": warning_sentence(figures),
         "also": ALSO if _learnt_beside(training) else "",
-        "figures": split_in_words(figures, len(training["seeds"])) + "\n\n" + figures_table(figures),
-        "confusion": confusion_table(figures["blocked"]),
+        "figures": split_in_words(figures, len(training["seeds"])) + "\n\n" + figures_table(figures).markdown,
+        "confusion": confusion_table(figures["blocked"]).markdown,
         "operating_point": _operating_point(card),
         "lesion_editing": LESION_EDITING if card.classes.lesions else NO_LESION_EDITING,
         "weights": BENIGN_WEIGHS_LESS if "benign" in card.classes else WEIGH_ALIKE,
@@ -59,15 +59,18 @@ def model_card(card: ModelCard) -> str:
     }
     if "elsewhere" in figures:
         found = figures["elsewhere"]
-        sections["elsewhere"] = _section("Home and elsewhere", elsewhere_sentence(found), calls_table(found))
+        sections["elsewhere"] = _section("Home and elsewhere", elsewhere_sentence(found), calls_table(found).markdown)
     if "baselines" in figures:
-        tables = [baselines_table(figures), *filter(None, [shortcut_sentence(figures)])]
+        tables = [baselines_table(figures).markdown, *filter(None, [shortcut_sentence(figures)])]
         sections["baselines"] = _section("Simpler models on the same folds", *tables)
     if "localization" in figures:
         found = localization_tables(figures["localization"])
         sections["localization"] = _section("Does the heatmap point at the lesion?", found)
     if "sanity" in figures:
-        sections["sanity"] = _section("Sanity of the heatmaps", sanity_sentence(figures["sanity"]))
+        said = sanity_sentence(figures["sanity"])
+        sections["sanity"] = _section(
+            "Sanity of the heatmaps", f"**{said}**" if figures["sanity"]["survives"] else said
+        )
     if "other_scanner" in figures:
         sections["other_scanner"] = _section("Another scanner", other_scanner_sentence(figures["other_scanner"]))
     text = template.format(

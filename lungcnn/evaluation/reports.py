@@ -39,9 +39,9 @@ def evaluation_report(evaluation) -> str:
         f"{summary['slices']} slices, {summary['cases']} cases; model {evaluation.model[:12]}. In brackets: 95 % "
         "intervals from resampling cases.",
         _seen_in_training(evaluation),
-        summary_table(summary),
+        summary_table(summary).markdown,
         "Slices, by the most probable class:",
-        confusion_table(summary),
+        confusion_table(summary).markdown,
     ]
     if evaluation.refused:
         reasons = ", ".join(f"{code} {count}" for code, count in evaluation.refused.items())

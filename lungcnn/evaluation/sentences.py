@@ -1,68 +1,54 @@
 """What was measured, in sentences."""
 
 from lungcnn.evaluation.tables import classes_of, with_interval
+from lungcnn.evaluation.words import ENGLISH, Language
 
 
-def split_in_words(figures: dict, seeds: int) -> str:
+def split_in_words(figures: dict, seeds: int, language: Language = ENGLISH) -> str:
     """How the figures were measured, in a paragraph."""
-    blocked = figures["blocked"]
-    text = (
-        f"Case-blocked folds of the development slices ({blocked['slices']} slices, {blocked['cases']} cases), pooled"
-        f"{f', mean of {seeds} seeds' if seeds > 1 else ''}; weights and calibration come from the other folds only. "
-        "In brackets: 95 % intervals from resampling cases."
-    )
-    if "random_leaky" in figures:
-        text += (
-            " The last column is the same network with slices split at random, as in most published work: it measures "
-            "how well patients are recognised, and no figure in it will hold for a new one."
-        )
-    return text
+    words, blocked = language.words, figures["blocked"]
+    pooled = words["pooled_seeds"].format(seeds=seeds) if seeds > 1 else words["pooled"]
+    text = words["split"].format(slices=blocked["slices"], cases=blocked["cases"], pooled=pooled)
+    return words["split_and_leaky"].format(split=text) if "random_leaky" in figures else text
 
 
-def elsewhere_sentence(found: dict) -> str:
+def elsewhere_sentence(found: dict, language: Language = ENGLISH) -> str:
     """How the figures of `elsewhere.calls_by_collection` came about."""
-    auc = f" Tumours against healthy slices, elsewhere: AUC {with_interval(found['auc'])}." if "auc" in found else ""
-    return (
-        "By the most probable class. Home is the dataset; of its malignant slices only those count on which a lesion "
-        "is surely seen. No network saw the case at home, or any slice of the collection elsewhere, that it is "
-        "measured on here, and neither did its calibration. Slices elsewhere were labelled by eye for this project, "
-        f"not by a radiologist. In brackets: 95 % intervals from resampling patients.{auc}"
-    )
+    text = language.words["elsewhere"]
+    if "auc" not in found:
+        return text
+    return language.words["elsewhere_auc"].format(elsewhere=text, auc=with_interval(found["auc"]))
 
 
-def beside_in_words(training: dict) -> str:
+def beside_in_words(training: dict, language: Language = ENGLISH) -> str:
     """What a network learnt from beside its dataset, by its card's `training`; empty for nothing."""
-    others, nodules = training.get("elsewhere") or {}, training.get("nodules") or {}
-    parts = []
+    words, others, nodules = language.words, training.get("elsewhere") or {}, training.get("nodules") or {}
+    parts = {}
     if others:
         listed = ", ".join(f"{name} ({count})" for name, count in others.items())
-        parts.append(
-            f"{sum(others.values())} slices of other hospitals' scanners, labelled by eye for this project, not by a "
-            f"radiologist: {listed}"
-        )
+        parts["slices"] = words["beside_slices"].format(count=sum(others.values()), listed=listed)
     if nodules:
-        parts.append(
-            f"nodules of LIDC-IDRI, pasted into slices: {nodules['malignant']} that its readers found suspicious, "
-            f"{nodules['benign']} that they found harmless"
-        )
-    return "; ".join(parts) + "." if parts else ""
+        found = {name: nodules[name] for name in ("malignant", "benign")}
+        parts["nodules"] = words["beside_nodules"].format(**found)
+    if not parts:
+        return ""
+    both = words["beside_both"].format(**parts) if len(parts) > 1 else next(iter(parts.values()))
+    return words["beside"].format(all=both)
 
 
-def sanity_sentence(sanity: dict) -> str:
+def sanity_sentence(sanity: dict, language: Language = ENGLISH) -> str:
     """What randomising the network did to its maps."""
-    last = (
-        "with every layer randomised their rank correlation with the trained network's is "
-        f"{sanity['correlation'][-1]:.2f}"
-    )
+    words = language.words
+    randomised = words["randomised"].format(correlation=f"{sanity['correlation'][-1]:.2f}")
     if sanity["survives"]:
-        return f"**The maps survive randomisation: {last}. They say little of what was learnt; don't rely on them.**"
+        return words["sanity_fails"].format(randomised=randomised)
     steps = ", ".join(
         f"{name} {value:.2f}" for name, value in zip(sanity["layers"], sanity["correlation"], strict=True)
     )
-    return f"The maps change when the network's layers are randomised from the top (Adebayo 2018): {last} ({steps})."
+    return words["sanity"].format(randomised=randomised, steps=steps)
 
 
-def shortcut_sentence(figures: dict) -> str:
+def shortcut_sentence(figures: dict, language: Language = ENGLISH) -> str:
     """What the network that never sees a lung says about the score of the one that does; empty without a suspect."""
     suspicious = classes_of(figures["blocked"]).suspicious
     if suspicious is None:
@@ -71,16 +57,11 @@ def shortcut_sentence(figures: dict) -> str:
         figures["baselines"]["lungs_out"]["blocked"][f"auc_{suspicious}"],
         figures["blocked"]["slice"][f"auc_{suspicious}"],
     )
-    text = (
-        f"With the lungs blacked out, a plain CNN still reaches a {suspicious} AUC of {blind['value']:.2f}; this model "
-        f"reaches {ours['value']:.2f}. "
+    words, name = language.words, language.class_name(suspicious)
+    reading = words["shortcut_near" if ours["low"] <= blind["value"] else "shortcut_far"].format(name=name)
+    return words["shortcut"].format(
+        name=name, blind=f"{blind['value']:.2f}", ours=f"{ours['value']:.2f}", reading=reading
     )
-    if ours["low"] <= blind["value"]:
-        return text + (
-            f"That is near: a {suspicious} AUC on this dataset is no proof that lungs are read. What speaks for it is "
-            "measured where the lesion is known (surely seen lesions, and where heatmaps point)."
-        )
-    return text + "The difference is what the lungs add."
 
 
 def other_scanner_sentence(calls: dict) -> str:

@@ -1,25 +1,45 @@
-"""Figures as Markdown tables."""
+"""Figures as tables: as they are, and as Markdown."""
+
+import re
+from typing import NamedTuple
 
 from lungcnn.classes import CLASSES, Classes
+from lungcnn.evaluation.words import ENGLISH, Language
 
-_PER_CLASS = {"auc": "ROC AUC, {name} versus rest", "average_precision": "Average precision, {name}"}
-_BY_THRESHOLD = {"sensitivity": "Sensitivity for {name}", "specificity": "Specificity for {name}"}
+_WHOLE = ("accuracy", "balanced_accuracy"), ("ece", "brier", "coverage", "set_size")
+_PER_CLASS, _BY_THRESHOLD = ("auc", "average_precision"), ("sensitivity", "specificity")
 
 
-def shown_metrics(classes: Classes = CLASSES) -> dict[str, str]:
+class Table(NamedTuple):
+    """Cells in words. Attributes: strong: the numbers of rows that stand out."""
+
+    header: list[str]
+    rows: list[list[str]]
+    strong: tuple[int, ...] = ()
+
+    @property
+    def markdown(self) -> str:
+        """As Markdown, where what is leaky stands out, too."""
+        rows = [[f"**{row[0]}**", *row[1:]] if number in self.strong else row for number, row in enumerate(self.rows)]
+        header = [re.sub(r"(?i)\bleaky\b", r"*\g<0>*", title).replace("\\", "\\\\") for title in self.header]
+        return markdown_table(header, rows)
+
+
+def shown_metrics(classes: Classes = CLASSES, language: Language = ENGLISH) -> dict[str, str]:
     """Titles of the figures that are shown, in their order, by their names in `evaluation.json`."""
-    names = classes.suspicious_first
-    titles = {"accuracy": "Accuracy", "balanced_accuracy": "Balanced accuracy"}
-    titles |= {f"{key}_{name}": title.format(name=name) for key, title in _PER_CLASS.items() for name in names}
+    words, names = language.words, classes.suspicious_first
+    first, last = ({key: words[key] for key in keys} for keys in _WHOLE)
+
+    def title(key: str, name: str) -> str:
+        return words[key].format(name=language.class_name(name))
+
+    titles = first | {f"{key}_{name}": title(key, name) for key in _PER_CLASS for name in names}
     for name in names:
-        where = ", at the operating point" if name == classes.suspicious else ""
-        titles |= {f"{key}_{name}": title.format(name=name) + where for key, title in _BY_THRESHOLD.items()}
-    return titles | {
-        "ece": "Expected calibration error",
-        "brier": "Brier score (0 to 2)",
-        "coverage": "Prediction set holds the true class (aim 0.90)",
-        "set_size": "Mean size of the prediction set",
-    }
+        for key in _BY_THRESHOLD:
+            said = title(key, name)
+            at_point = name == classes.suspicious
+            titles[f"{key}_{name}"] = words["at_operating_point"].format(figure=said) if at_point else said
+    return titles | last
 
 
 def classes_of(summary: dict) -> Classes:
@@ -27,86 +47,89 @@ def classes_of(summary: dict) -> Classes:
     return Classes(summary.get("classes", CLASSES), summary.get("suspicious"))
 
 
-def figures_table(figures: dict) -> str:
-    """Markdown table of the figures, those of unseen patients first and the leaky ones named so.
+def figures_table(figures: dict, language: Language = ENGLISH) -> Table:
+    """The figures, those of unseen patients first and the leaky ones named so.
 
     Args:
         figures: as in `evaluation.json`; `random_leaky` may be absent.
     """
+    words = language.words
     columns = {
-        "Unseen patients, by slice": figures["blocked"]["slice"],
-        "Unseen patients, by case": figures["blocked"]["case"],
+        words["unseen_by_slice"]: figures["blocked"]["slice"],
+        words["unseen_by_case"]: figures["blocked"]["case"],
     }
     if "random_leaky" in figures:
-        columns["*Leaky*: slices split at random"] = figures["random_leaky"]["slice"]
-    return _metrics_table(columns, classes_of(figures["blocked"]))
+        columns[words["leaky"]] = figures["random_leaky"]["slice"]
+    return _metrics_table(columns, classes_of(figures["blocked"]), language)
 
 
-def summary_table(summary: dict) -> str:
-    """Markdown table of one entry of `evaluation.json`: by slice and by case."""
-    return _metrics_table({"By slice": summary["slice"], "By case": summary["case"]}, classes_of(summary))
+def summary_table(summary: dict) -> Table:
+    """One entry of `evaluation.json`: by slice and by case."""
+    words = ENGLISH.words
+    columns = {words["by_slice"]: summary["slice"], words["by_case"]: summary["case"]}
+    return _metrics_table(columns, classes_of(summary), ENGLISH)
 
 
-def _metrics_table(columns: dict[str, dict], classes: Classes) -> str:
+def _metrics_table(columns: dict[str, dict], classes: Classes, language: Language) -> Table:
     first = next(iter(columns.values()))
     rows = [
         [title, *(with_interval(part[name]) for part in columns.values())]
-        for name, title in shown_metrics(classes).items()
+        for name, title in shown_metrics(classes, language).items()
         if name in first
     ]
-    return markdown_table(["figure", *columns], rows)
+    return Table([language.words["figure"], *columns], rows)
 
 
-def baselines_table(figures: dict, ours: str = "**This model**") -> str:
-    """Markdown table of the baselines beside the model: unseen patients first, random folds named leaky."""
+def baselines_table(figures: dict, language: Language = ENGLISH) -> Table:
+    """The baselines beside the model: unseen patients first, random folds named leaky."""
+    words = language.words
     kinds = [kind for kind in ("blocked", "random_leaky") if kind in figures]
-    entries = [*figures["baselines"].values(), {"title": ours, **{kind: figures[kind]["slice"] for kind in kinds}}]
     suspicious = classes_of(figures["blocked"]).suspicious
-    shown = {"balanced_accuracy": "Balanced accuracy"}
+    shown = {"balanced_accuracy": words["balanced_accuracy"]}
     if suspicious:
-        shown[f"auc_{suspicious}"] = f"{suspicious.capitalize()} AUC"
-    header, rows = ["model"], []
+        name = language.class_name(suspicious).capitalize()
+        shown[f"auc_{suspicious}"] = words["suspicious_auc"].format(name=name)
+    header = [words["model"]]
     for kind in kinds:
-        where = "unseen patients" if kind == "blocked" else "*leaky* random split"
-        header += [f"{title}, {where}" for title in shown.values()]
-    for entry in entries:
-        cells = [f"{entry[kind][name]['value']:.2f}" for kind in kinds for name in shown]
-        rows.append([entry["title"], *cells])
-    return markdown_table(header, rows)
-
-
-def calls_table(found: dict) -> str:
-    """Markdown table of `elsewhere.calls_by_collection`: home first, then elsewhere, all together and by collection."""
-    rows = [_calls("**Home**", found["home"]), _calls("**Elsewhere**", found["elsewhere"])]
-    rows += [_calls(name, kinds) for name, kinds in found["collections"].items()]
-    header = [
-        "Slices from",
-        "Healthy: called normal",
-        "Healthy: called malignant",
-        "Tumour seen: called malignant",
-        "Other disease: called malignant",
+        where = words["on_unseen" if kind == "blocked" else "on_leaky"]
+        header += [where.format(figure=title) for title in shown.values()]
+    entries = {language.baseline(name, one["title"]): one for name, one in figures["baselines"].items()}
+    entries[words["this_model"]] = {kind: figures[kind]["slice"] for kind in kinds}
+    rows = [
+        [title, *(f"{entry[kind][name]['value']:.2f}" for kind in kinds for name in shown)]
+        for title, entry in entries.items()
     ]
-    return markdown_table(header, rows)
+    return Table(header, rows, (len(rows) - 1,))
 
 
-def _calls(title: str, kinds: dict) -> list[str]:
+_CALLS = (("healthy", "normal"), ("healthy", "malignant"), ("tumour", "malignant"), ("diseased", "malignant"))
+
+
+def calls_table(found: dict, language: Language = ENGLISH) -> Table:
+    """`elsewhere.calls_by_collection`: home first, then elsewhere, all together and by collection."""
+    words = language.words
+    everywhere = {words["home"]: found["home"], words["elsewhere_all"]: found["elsewhere"], **found["collections"]}
+    header = [words["slices_from"], *(words[f"{kind}_{name}"] for kind, name in _CALLS)]
+    return Table(header, [[title, *_calls(kinds, language)] for title, kinds in everywhere.items()], (0, 1))
+
+
+def _calls(kinds: dict, language: Language) -> list[str]:
     def cell(kind: str, name: str) -> str:
         entry = kinds.get(kind)
         if entry is None:
             return "–"
         value = entry[name]
         shown = with_interval(value) if isinstance(value, dict) else f"{value:.2f}"
-        return f"{shown} of {entry['slices']}"
+        return language.words["of"].format(share=shown, count=entry["slices"])
 
-    wanted = (("healthy", "normal"), ("healthy", "malignant"), ("tumour", "malignant"), ("diseased", "malignant"))
-    return [title, *(cell(*one) for one in wanted)]
+    return [cell(*one) for one in _CALLS]
 
 
-def confusion_table(summary: dict) -> str:
-    """Markdown table of the confusion matrix of slices in an entry of `evaluation.json`, rows true."""
-    classes = classes_of(summary)
-    rows = [[f"**{name}**", *map(str, row)] for name, row in zip(classes, summary["confusion_slice"], strict=True)]
-    return markdown_table(["true \\\\ predicted", *classes], rows)
+def confusion_table(summary: dict, language: Language = ENGLISH) -> Table:
+    """The confusion matrix of slices in an entry of `evaluation.json`, rows true."""
+    names = [language.class_name(name) for name in classes_of(summary)]
+    rows = [[name, *map(str, row)] for name, row in zip(names, summary["confusion_slice"], strict=True)]
+    return Table([language.words["true_and_called"], *names], rows, tuple(range(len(rows))))
 
 
 def markdown_table(header: list[str], rows: list[list[str]]) -> str:

@@ -1,6 +1,26 @@
 """`Finding`: a place of a series that speaks for the suspicious class on neighbouring slices."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+
+# The one place of the English sentences; `words` of another language have the same names and places.
+FINDING_WORDS = {
+    "slice": "Slice {first}",
+    "slices": "Slices {first} to {last}",
+    "at": "{where} ({mm} mm)",
+    "between": "{where} ({low} to {high} mm)",
+    "said": "{name} {share}",
+    "above": "{name} {share}, above the operating point",
+    "below": "{name} {share}, below the operating point",
+    "peak": "strongest on slice {number} at x {x}, y {y}",
+    "extent": "{peak}, about {across} x {down} x {along} mm",
+    "finding": "{where}: {said}; {place}, {evidence} % of that slice's evidence.",
+    "none": "No findings: no place speaks for {name} over neighbouring slices.",
+    "one": "1 finding",
+    "many": "{count} findings",
+    "listed": "{findings}, the most suspicious first.",
+    "listed_above": "{findings}, {above} above the operating point, the most suspicious first.",
+}
 
 
 @dataclass(frozen=True)
@@ -36,18 +56,27 @@ class Finding:
     @property
     def sentence(self) -> str:
         """The finding in words; slices are counted from 1."""
+        return self.in_words(FINDING_WORDS, self.class_name)
+
+    def in_words(self, words: Mapping[str, str], name: str) -> str:
+        """`sentence` in `words`, those of `FINDING_WORDS`; `name` is what they call the class."""
         first, last = (index + 1 for index in self.slices)
-        where = f"Slice {first}" if first == last else f"Slices {first} to {last}"
+        where = words["slice" if first == last else "slices"].format(first=first, last=last)
         if self.position_mm:
-            low, high = self.position_mm
-            where += f" ({low:.0f} mm)" if low == high else f" ({low:.0f} to {high:.0f} mm)"
-        said = f"{self.class_name} {self.malignant:.2f}"
-        if self.above_operating_point is not None:
-            said += ", above the operating point" if self.above_operating_point else ", below the operating point"
-        place = "strongest on slice {} at x {:.0f}, y {:.0f}".format(self.peak_slice + 1, *self.peak_xy)
+            low, high = (f"{value:.0f}" for value in self.position_mm)
+            where = words["at" if low == high else "between"].format(where=where, mm=low, low=low, high=high)
+        side = {None: "said", True: "above", False: "below"}[self.above_operating_point]
+        x, y = (f"{value:.0f}" for value in self.peak_xy)
+        place = words["peak"].format(number=self.peak_slice + 1, x=x, y=y)
         if None not in self.extent_mm:
-            place += ", about {:.0f} x {:.0f} x {:.0f} mm".format(*self.extent_mm)
-        return f"{where}: {said}; {place}, {100 * self.evidence_share:.0f} % of that slice's evidence."
+            across, down, along = (f"{value:.0f}" for value in self.extent_mm)
+            place = words["extent"].format(peak=place, across=across, down=down, along=along)
+        return words["finding"].format(
+            where=where,
+            said=words[side].format(name=name, share=f"{self.malignant:.2f}"),
+            place=place,
+            evidence=f"{100 * self.evidence_share:.0f}",
+        )
 
     def to_json(self) -> dict:
         """As plain Python values: an item of `findings` in the record of a series."""

@@ -1,6 +1,6 @@
 """`SeriesReport`, the one immutable result of a series, and its JSON form."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 
@@ -9,7 +9,7 @@ import numpy as np
 from lungcnn.classes import CLASSES, Classes
 from lungcnn.errors import Reason
 from lungcnn.reading.series import Series
-from lungcnn.results.finding import Finding
+from lungcnn.results.finding import FINDING_WORDS, Finding
 from lungcnn.results.slice_report import ModelInfo, SliceReport
 
 SUSPICIOUS, APART_MM, APART_SLICES = 5, 10.0, 3
@@ -82,13 +82,16 @@ class SeriesReport:
     @property
     def findings_in_words(self) -> str:
         """How many findings there are, in a sentence."""
-        count, high = len(self.findings), sum(one.above_operating_point is True for one in self.findings)
+        return self.findings_told(FINDING_WORDS, self.classes.suspicious or "")
+
+    def findings_told(self, words: Mapping[str, str], name: str) -> str:
+        """`findings_in_words` in `words`, those of `FINDING_WORDS`; `name` is what they call the class."""
+        count, above = len(self.findings), sum(one.above_operating_point is True for one in self.findings)
         if not count:
-            return f"No findings: no place speaks for {self.classes.suspicious} over neighbouring slices."
-        words = "1 finding" if count == 1 else f"{count} findings"
-        if self.findings[0].above_operating_point is None:
-            return f"{words}, the most suspicious first."
-        return f"{words}, {high} above the operating point, the most suspicious first."
+            return words["none"].format(name=name)
+        found = words["one" if count == 1 else "many"].format(count=count)
+        unknown = self.findings[0].above_operating_point is None
+        return words["listed" if unknown else "listed_above"].format(findings=found, above=above)
 
     def _apart(self, one: int, other: int) -> bool:
         if not self.ordered:

@@ -81,7 +81,7 @@ def card(pipeline):
             "roc": {name: {"fpr": [0, 0.2, 1], "tpr": [0, 0.7, 1]} for name in CLASSES},
         },
         "random_leaky": {"slice": summary},
-        "baselines": {"majority": {"title": "Majority <class>", "blocked": summary, "random_leaky": summary}},
+        "baselines": {"another": {"title": "Of <another>", "blocked": summary, "random_leaky": summary}},
         "sanity": {"layers": ["logits"], "correlation": [0.93], "survives": True},
     }
     calibration = dataclasses.replace(
@@ -326,25 +326,26 @@ def test_each_step_is_named_and_marked_once(step):
     assert f"{texts.STEPS[step]} 3 of <7>" in plain(html)
 
 
-def said(parts):
-    """What is read of the parts of "About this model"."""
-    return "\n\n".join(plain(part.text) if part.ours else part.text for part in parts)
+def rows(html):
+    """The cells of tables, row by row."""
+    lines = re.findall(r"<tr.*?</tr>", html)
+    return [[plain(cell) for cell in re.findall(r"<t[hd].*?>(.*?)</t[hd]>", line)] for line in lines]
 
 
 def test_about_shows_what_the_card_holds(card):
-    text = said(measured(card))
-    assert "| Accuracy | 0.500 (0.400–0.600) |" in text
-    assert "*Leaky*: slices split at random" in text
-    assert "| **benign** | 5 | 11 | 2 |" in text
-    assert card.sha256 in text
-    against = said(weighed(card))
-    assert "| Majority <class> | 0.50 |" in against
-    assert "survive randomisation" in against
+    html = measured(card)
+    assert rows(html)[1][:2] == ["Accuracy", "0.500 (0.400–0.600)"]
+    assert "Leaky: slices split at random" in rows(html)[0]
+    assert ["benign", "5", "11", "2"] in rows(html)
+    assert card.sha256 in html
+    against = weighed(card)
+    assert ["Of <another>", "0.50"] in [row[:2] for row in rows(against)]
+    assert "survive randomisation" in plain(against)
     assert "10.17632/bhmdr45bh2" in against
     assert plots(card).count("<svg") == 2
     assert plots(None) == ""
-    assert texts.ABOUT_TRAINED_UNKNOWN in said(measured(None))
-    assert texts.LIMITS[0] in said(weighed(None))
+    assert texts.ABOUT_TRAINED_UNKNOWN in plain(measured(None))
+    assert texts.LIMITS[0] in plain(weighed(None))
 
 
 def test_reliability_bars_are_as_high_as_their_share(card):
@@ -357,9 +358,10 @@ def test_reliability_bars_are_as_high_as_their_share(card):
 def test_the_shipped_card_is_shown():
     from lungcnn import default_model_path, load_card
 
-    text = said(weighed(load_card(default_model_path())))
-    assert "This model" in text
-    assert "The maps change when" in text or "survive randomisation" in text
+    html = weighed(load_card(default_model_path()))
+    assert texts.FIGURE_WORDS["this_model"] in plain(html)
+    assert texts.BASELINES["lungs_out"].key in html, "it can be translated"
+    assert "The maps change when" in plain(html) or "survive randomisation" in plain(html)
 
 
 # ---------------------------------------------------------------- what the events do

@@ -61,7 +61,7 @@ def test_calls_are_counted_by_source_and_by_what_is_seen(found):
 
 
 def test_the_table_names_home_first_and_leaves_open_what_is_not_there(found):
-    lines = calls_table(found).splitlines()
+    lines = calls_table(found).markdown.splitlines()
     assert lines[2].startswith("| **Home** | 0.500 (")
     assert lines[2].endswith("| – |")
     assert lines[3].startswith("| **Elsewhere** |")
