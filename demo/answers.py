@@ -1,5 +1,6 @@
 """What goes out: the headers of every answer, the nonce in the page's scripts, files and sentences of ours."""
 
+import json
 import re
 from pathlib import PurePath
 
@@ -67,6 +68,10 @@ class Answer:
     async def plain(self, status: int, text: str):
         """Answer with a sentence."""
         await self._whole(status, text.encode(), False, {"content-type": "text/plain; charset=utf-8"})
+
+    async def detail(self, status: int, text: str):
+        """Answer with a sentence as Gradio's page reads it."""
+        await self._whole(status, json.dumps({"detail": text}).encode(), False, {"content-type": "application/json"})
 
     async def nothing(self):
         """Answer that there is nothing (any more)."""

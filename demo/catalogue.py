@@ -6,6 +6,7 @@ English stands in `texts.py`; another language is a file `translations/<language
 import json
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import gradio as gr
 from gradio.i18n import I18nData
@@ -27,6 +28,11 @@ def english() -> dict[str, str]:
     return {text.key: str(text) for text in found}
 
 
+@cache
+def _every() -> dict[str, dict[str, str]]:
+    return translated()
+
+
 def translated() -> dict[str, dict[str, str]]:
     """The other languages, by their codes (BCP 47): the texts by key."""
     return {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in sorted(FOLDER.glob("*.json"))}
@@ -35,7 +41,30 @@ def translated() -> dict[str, dict[str, str]]:
 def i18n() -> gr.I18n:
     """The catalogue as Gradio takes it."""
     every = {"en": english(), **translated()}
-    return gr.I18n(**{code: {PREFIX + key: text for key, text in known.items()} for code, known in every.items()})
+    own = {text.key.partition(".")[2]: text.key for text in leaves(texts.OF_GRADIO)}
+    return gr.I18n(
+        **{
+            code: {PREFIX + key: text for key, text in known.items()} | {key: known[ours] for key, ours in own.items()}
+            for code, known in every.items()
+        }
+    )
+
+
+def in_language(text: str, accepted: str) -> str:
+    """A text in the first language of an Accept-Language header that there is; in English where there is none."""
+    for wanted in accepted.split(","):
+        code = wanted.partition(";")[0].partition("-")[0].strip().lower()
+        if code == "en":
+            break
+        if code in _every():
+            return _filled(text, _every()[code])
+    return str(text)
+
+
+def _filled(text: Any, known: dict[str, str]) -> str:
+    if not isinstance(text, Text):
+        return str(text)
+    return known[text.key].format(**{name: _filled(value, known) for name, value in text.values.items()})
 
 
 def label(text: str) -> str | I18nData:

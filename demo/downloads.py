@@ -66,7 +66,7 @@ def dicom_data(shown: Shown, judge: Judge) -> str:
     try:
         files = judge.dicom_files(shown.source, shown.report)
     except LungCNNError as error:
-        raise gr.Error(str(error), print_exception=False) from None
+        raise gr.Error(texts.DICOM_FAILED.format(reason=error), print_exception=False) from None
     if "result-pm.dcm" not in files:
         gr.Info(texts.DICOM_NO_MAP)
     packed = io.BytesIO()

@@ -7,10 +7,11 @@ from urllib.parse import parse_qsl
 
 from . import feed, routes, texts
 from .answers import Answer
+from .catalogue import in_language
 from .gradio_internals import events_of, functions_of, logged_in
 from .incoming import Unacceptable, clean_call, clean_query, read_body
 from .outgoing import outgoing
-from .routes import FILE, SLICES, UPLOAD
+from .routes import FILE, QUEUE, SLICES, UPLOAD
 from .rules import Rules
 
 
@@ -31,7 +32,9 @@ class Guard:
         try:
             await self._pass(scope, receive, answer, path)
         except Unacceptable as error:
-            await answer.plain(error.status, error.sentence)
+            accepted = dict(scope["headers"]).get(b"accept-language", b"").decode("latin-1")
+            say = answer.detail if path.startswith(QUEUE) else answer.plain
+            await say(error.status, in_language(error.sentence, accepted))
         return None
 
     async def _pass(self, scope, receive, answer: Answer, path: str) -> None:

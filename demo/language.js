@@ -45,6 +45,7 @@
     language = next;
     document.documentElement.lang = language;
     document.documentElement.dir = rightToLeft() ? "rtl" : "ltr";
+    document.title = told("title", {}, document.title);
     document.querySelectorAll(MARKED).forEach(translate);
     document.dispatchEvent(new CustomEvent("lungcnn:language"));
   }

@@ -31,7 +31,7 @@ _IN_ORDER: dict[str, Any] = {"concurrency_id": "page", "concurrency_limit": None
 AT_WORK = 16  # visitors whose slices are read, judged or waited for at the same time; the worker has its own measure
 SESSION_SECONDS = 1800
 CSS = [Path(__file__).parent / name for name in ("style.css", "viewer.css")]
-SCRIPTS = [Path(__file__).parent / name for name in ("language.js", "attention.js")]
+SCRIPTS = [Path(__file__).parent / name for name in ("language.js", "toasts.js", "attention.js")]
 
 
 def build_demo(

@@ -9,6 +9,7 @@ import re
 API = "/gradio_api"
 FILE = API + "/file="
 UPLOAD = API + "/upload"
+QUEUE = API + "/queue/"
 SLICES = "/slices/"
 # For whoever watches the demo; ours, not Gradio's.
 HEALTH = "/healthz"

@@ -262,6 +262,7 @@ DICOM_HINT = (
     "patient: they belong in the same study, not on a public page."
 )
 DICOM_PICTURE = "No DICOM results: a picture names no patient and no study that they could be filed under."
+DICOM_FAILED = "No DICOM results could be made. Exactly, in English: {reason}"
 DICOM_NO_MAP = (
     "The zip is without the heatmap: the file doesn't state position, orientation, spacing, thickness and frame of "
     "reference, by which a Parametric Map is placed."
@@ -337,26 +338,8 @@ WORKER_GONE = (
     "come back later, or tell the people who run this demo."
 )
 
-# All of the above stand on the page: their keys follow from their names, and a test holds every language to them.
-globals().update({name: keyed(name.lower(), value) for name, value in tuple(globals().items()) if name.isupper()})
+# ---------------------------------------------------------------- when a request is not answered
 
-# ---------------------------------------------------------------- console and programs, in English alone
-
-PUBLIC_LINK = "Public link: {link} (for de-identified images only)"
-NO_PUBLIC_LINK = "No public link could be made (no internet?); going on here."
-SHARE_NEEDS_AUTH = (
-    "--share lets strangers in: give --auth-file (or --auth) so that only those you tell the password can, "
-    "or --public if anyone who has the link may."
-)
-DICOM_NOT_PUBLIC = (
-    "--dicom-results offers files that name the patient of an upload; a public link (--share, --public, or a Space) is "
-    "for de-identified images only. Leave one of them out."
-)
-NO_SCRATCH = (
-    "The temporary folder can't be written ({reason}). Make room there, or name another in the environment variable "
-    "TMPDIR."
-)
-CANT_START = "The demo can't start ({reason}). Is the disk full, or the temporary folder not writable?"
 UNTRUSTED_HOST = (
     "The demo is not known by this name. Use the address that it printed when it started; whoever runs it can add a "
     "name with --trust-host."
@@ -376,3 +359,43 @@ TOO_SLOW = "The request came in too slowly and was given up. Send it again."
 FOREIGN_ORIGIN = (
     "A page of another site can't use the demo. Whoever runs it can name that site's host with --trust-host."
 )
+
+# What Gradio says by itself; `toasts.js` knows it by these words.
+TOASTS = {
+    "error": "Error",
+    "warning": "Warning",
+    "info": "Info",
+    "close": "Close",
+    "lost": "Connection Lost",
+    "reconnecting": "Connection to the server was lost. Attempting reconnection...",
+    "errored": "Connection errored out.",
+    "busy": "This application is currently busy. Please try again.",
+    "too_large": "File(s) exceed the maximum allowed size of {limit}: {names}",
+}
+# What Gradio has no Arabic for, by its own keys.
+OF_GRADIO = {"common.upload": "Upload", "common.complete": "Complete"}
+UPLOAD_TOO_LARGE_HERE = (
+    "More than {limit} in one file is not accepted: {names}. A zip of 700 slices fits. Send fewer slices at a time, or "
+    "judge them on the command line: python -m lungcnn predict FOLDER --series."
+)
+
+# All of the above reach visitors: their keys follow from their names, and a test holds every language to them.
+globals().update({name: keyed(name.lower(), value) for name, value in tuple(globals().items()) if name.isupper()})
+
+# ---------------------------------------------------------------- console and programs, in English alone
+
+PUBLIC_LINK = "Public link: {link} (for de-identified images only)"
+NO_PUBLIC_LINK = "No public link could be made (no internet?); going on here."
+SHARE_NEEDS_AUTH = (
+    "--share lets strangers in: give --auth-file (or --auth) so that only those you tell the password can, "
+    "or --public if anyone who has the link may."
+)
+DICOM_NOT_PUBLIC = (
+    "--dicom-results offers files that name the patient of an upload; a public link (--share, --public, or a Space) is "
+    "for de-identified images only. Leave one of them out."
+)
+NO_SCRATCH = (
+    "The temporary folder can't be written ({reason}). Make room there, or name another in the environment variable "
+    "TMPDIR."
+)
+CANT_START = "The demo can't start ({reason}). Is the disk full, or the temporary folder not writable?"

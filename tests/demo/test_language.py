@@ -7,7 +7,7 @@ import pytest
 from conftest import ROOT
 
 from demo import texts
-from demo.catalogue import english, i18n, label, translated
+from demo.catalogue import english, i18n, in_language, label, translated
 from demo.say import Text, attribute, keyed, leaves, say
 
 PLACES = re.compile(r"\{(\w+)\}")
@@ -77,3 +77,27 @@ def test_gradio_gets_the_whole_catalogue():
     assert given["ar"][label(texts.CANCEL).key] == "إلغاء"
     assert label("not ours") == "not ours"
     assert isinstance(texts.CANCEL, Text)
+    assert given["ar"]["common.upload"] == "رفع", "of which Gradio has no translation"
+
+
+@pytest.mark.parametrize(
+    ("accepted", "said"),
+    [
+        ("ar-IQ,ar;q=0.9,en;q=0.8", "ar"),
+        ("fr, AR;q=0.5", "ar"),
+        ("en-GB,ar;q=0.1", "en"),
+        ("", "en"),
+        ("*", "en"),
+        ("x" * 3000 + ";;,,", "en"),
+    ],
+)
+def test_answers_are_in_a_language_that_the_browser_asks_for(accepted, said):
+    known = {"en": english(), **translated()}[said]
+    inner = texts.TOO_MUCH.format(count=texts.CANCEL)
+    assert in_language(inner, accepted) == known["too_much"].format(count=known["cancel"])
+    assert in_language("not ours", accepted) == "not ours"
+
+
+def test_what_is_refused_is_refused_in_arabic(served):
+    answer = served.client().get("/nothing", headers={"accept-language": "ar"})
+    assert (answer.status_code, answer.text) == (404, translated()["ar"]["no_such_page"])

@@ -406,7 +406,7 @@ def test_an_upload_that_is_too_large_is_told(tmp_path):
 def test_limits_are_told(served):
     visitor = served.client()
     body = visitor.post(API + "queue/join", content=b"[" + b" " * 2**20 + b"]")
-    assert (body.status_code, body.text) == (413, texts.BODY_TOO_LARGE)
+    assert (body.status_code, body.json()) == (413, {"detail": texts.BODY_TOO_LARGE}), "as Gradio's page reads it"
     for link in ("https://example.org/x.dcm", " HTTP://10.0.0.1/"):
         answer = visitor.post(API + "call/explain", json={"data": [{"path": link, "meta": {}}, "", ""]})
         assert (answer.status_code, answer.text) == (400, texts.NO_LINKS)
