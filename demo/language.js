@@ -13,7 +13,8 @@
   const catalogue = () => window.gradio_config?.i18n_translations?.[language] ?? {};
   const rightToLeft = () => RIGHT_TO_LEFT.includes(language);
   // Numbers keep their own direction among letters of another; what stands in a place keeps the page's.
-  const isolated = (text, ours) => (rightToLeft() ? `${ours ? "\u2067" : "\u2068"}${text}\u2069` : text);
+  const opener = (text, ours) => (ours ? "\u2067" : /\p{L}/u.test(text) ? "\u2068" : "\u2066");
+  const isolated = (text, ours) => (rightToLeft() ? `${opener(text, ours)}${text}\u2069` : text);
 
   /** A text by its key, its places filled; values are strings or texts themselves: {t: key, v: values, en: text}. */
   function told(key, values, english) {

@@ -30,7 +30,7 @@ PRIVATE: dict[str, Any] = {"api_visibility": "private"}
 _IN_ORDER: dict[str, Any] = {"concurrency_id": "page", "concurrency_limit": None, **PRIVATE}
 AT_WORK = 16  # visitors whose slices are read, judged or waited for at the same time; the worker has its own measure
 SESSION_SECONDS = 1800
-CSS = [Path(__file__).parent / name for name in ("style.css", "viewer.css")]
+CSS = [Path(__file__).parent / name for name in ("style.css", "viewer.css", "right_to_left.css")]
 SCRIPTS = [Path(__file__).parent / name for name in ("language.js", "toasts.js", "attention.js")]
 
 

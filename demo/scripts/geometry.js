@@ -2,7 +2,6 @@
 import { clamp, el, now } from "./state.js";
 
 export const ZOOM = { least: 1, most: 16, step: 1.25 };
-const STACKED = 600; // a stage narrower than this shows two panes one above the other
 
 // Layouts of two pictures need a map; the choice is kept for the next slice that has one.
 export const mode = () => (now.map ? document.querySelector("input[name=ct-mode]:checked").value : "overlay");
@@ -10,12 +9,10 @@ export const mode = () => (now.map ? document.querySelector("input[name=ct-mode]
 export function panes() {
   const { clientWidth: width, clientHeight: height } = el("ct-stage");
   if (mode() !== "side") return [{ left: 0, top: 0, width, height }];
-  if (width < STACKED) {
-    const half = Math.floor((height - 2) / 2);
-    return [{ left: 0, top: 0, width, height: half }, { left: 0, top: height - half, width, height: half }];
-  }
-  const half = Math.floor((width - 2) / 2);
-  return [{ left: 0, top: 0, width: half, height }, { left: width - half, top: 0, width: half, height }];
+  const [across, down] = [Math.floor((width - 2) / 2), Math.floor((height - 2) / 2)];
+  const beside = [{ left: 0, top: 0, width: across, height }, { left: width - across, top: 0, width: across, height }];
+  const stacked = [{ left: 0, top: 0, width, height: down }, { left: 0, top: height - down, width, height: down }];
+  return scaleOf(stacked[0]) > scaleOf(beside[0]) ? stacked : beside; // in which they are larger
 }
 
 export function scaleOf(pane) {

@@ -36,6 +36,7 @@ export function describe(pane) {
   el("ct-handle").hidden = mode() !== "swipe";
   el("ct-handle").style.left = `${now.swipe * 100}%`;
   el("ct-handle").setAttribute("aria-valuenow", Math.round(now.swipe * 100));
+  el("ct").classList.toggle("enlarged", now.view.zoom > 1);
   el("ct-zoom").textContent = `${Math.round(now.view.zoom * 100)} %`;
   el("ct-opacity-value").textContent = `${el("ct-opacity").value} %`;
   const label = shown() ? (found ? "alt_heat" : "alt_no_peak") : "alt_slice";
