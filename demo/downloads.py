@@ -100,6 +100,9 @@ def _view(settings: str) -> View:
             colour_map=asked["colour_map"] if asked["colour_map"] in COLOUR_MAPS else View.colour_map,
             contour=None if asked["contour"] is None else min(1.0, max(0.0, float(asked["contour"]))),
             signed=bool(asked.get("signed")),
+            peak=bool(asked.get("peak", True)),
+            heatmap=bool(asked.get("heatmap", True)),
+            inverted=bool(asked.get("inverted")),
         )
     except (ValueError, TypeError, KeyError, LungCNNError):
         return View()

@@ -3,7 +3,7 @@ import { el, now } from "./state.js";
 import { CONTOUR_LEVEL, forget, grey, heat, isSigned, outline, signs } from "./layers.js";
 import { mode, panes, scaleOf, toScreen } from "./geometry.js";
 import { peak } from "./maps.js";
-import { windowNow } from "./windows.js";
+import { inverted, windowNow } from "./windows.js";
 import { describe } from "./words.js";
 import { drawRuler } from "./ruler.js";
 import { drawSmallMaps } from "./small_maps.js";
@@ -156,7 +156,8 @@ function tellSettings() {
   const { centre, width } = windowNow();
   const text = JSON.stringify({
     centre, width, opacity: el("ct-opacity").value / 100, colour_map: el("ct-colours").value,
-    signed: isSigned(), contour: el("ct-contour").checked ? CONTOUR_LEVEL : null,
+    signed: isSigned(), contour: el("ct-contour").checked ? CONTOUR_LEVEL : null, peak: el("ct-peak").checked,
+    heatmap: el("ct-heat").checked, inverted: inverted(),
   });
   if (box.value === text) return;
   box.value = text;

@@ -2,7 +2,7 @@
 
 import io
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -22,6 +22,7 @@ class View:
         window: display window. opacity: 0 to 1. colour_map: one of `rendering.COLOUR_MAPS`.
         contour: outline at this share of the map's maximum instead of colours, or None.
         signed: also show what speaks against the class. peak: mark the strongest cell.
+        heatmap: whether there is one on the overlay. inverted: air is white.
         place: the slice's number, from 1, and how many its series has. position_mm: where it lies along the series.
     """
 
@@ -31,6 +32,8 @@ class View:
     contour: float | None = None
     signed: bool = False
     peak: bool = True
+    heatmap: bool = True
+    inverted: bool = False
     place: tuple[int, int] | None = None
     position_mm: float | None = None
 
@@ -38,6 +41,8 @@ class View:
 def export_overlay(report: SliceReport, view: View | None = None) -> bytes:
     """The overlay as the viewer shows it, as PNG: marked and framed (`marks`); raises as `render_overlay`."""
     view = view or View()
+    if not view.heatmap:
+        report = replace(report, explanation=None)
     return encode_png(framed(marked(draw_view(report, view), report, view), report, view))
 
 
@@ -58,4 +63,5 @@ def export_heatmap(report: SliceReport) -> bytes:
 
 def draw_view(report: SliceReport, view: View) -> np.ndarray:
     """The overlay as a view shows it, uint8 RGB `[rows, columns, 3]`; raises as `render_overlay`."""
-    return render_overlay(report, view.window, view.opacity, view.colour_map, view.signed, view.contour)
+    drawn = view.window, view.opacity, view.colour_map, view.signed, view.contour, view.inverted
+    return render_overlay(report, *drawn)

@@ -49,8 +49,13 @@ def what_is_shown(report: SliceReport, view: "View") -> list[str]:
         lines.append(scale_in_words(report, view))
         if explanation.peak_xy:
             lines[-1] += "; strongest at x {:.0f}, y {:.0f}".format(*explanation.peak_xy)
-    lines.append(f"{place_in_words(view)}Window {view.window.centre:.0f}/{view.window.width:.0f} HU")
+    lines.append(f"{place_in_words(view)}Window {window_in_words(view)}")
     return lines
+
+
+def window_in_words(view: "View") -> str:
+    """Centre and width, and whether black and white are exchanged."""
+    return f"{view.window.centre:.0f}/{view.window.width:.0f} HU{', inverted' if view.inverted else ''}"
 
 
 def scale_in_words(report: SliceReport, view: "View") -> str:

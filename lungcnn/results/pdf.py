@@ -7,7 +7,7 @@ from functools import partial
 from lungcnn.explaining.methods import METHODS
 from lungcnn.explaining.sentences import STRENGTHS
 from lungcnn.results.export import View, draw_view
-from lungcnn.results.marks import marked, place_in_words, scale_in_words
+from lungcnn.results.marks import marked, place_in_words, scale_in_words, window_in_words
 from lungcnn.results.png import encode_png
 from lungcnn.results.rendering import render_slice
 from lungcnn.results.series_report import SeriesReport
@@ -123,8 +123,7 @@ def _pictures(report: SliceReport, view: View, width: float, styles):
     def image(picture):
         return Image(io.BytesIO(encode_png(picture)), side * shrink, height * shrink)
 
-    window = view.window
-    left = f"{place_in_words(view)}Slice, window {window.centre:.0f}/{window.width:.0f} HU"
+    left = f"{place_in_words(view)}Slice, window {window_in_words(view)}"
     if not ct_slice.calibrated:
         left += " (estimated from grey levels)"
     explanation = report.explanation
@@ -136,7 +135,10 @@ def _pictures(report: SliceReport, view: View, width: float, styles):
             f"{_escaped(explanation.layer)}; {scale_in_words(report, view)}"
         )
     cells = [
-        [image(render_slice(ct_slice, window)), image(marked(draw_view(report, view), report, view))],
+        [
+            image(render_slice(ct_slice, view.window, view.inverted)),
+            image(marked(draw_view(report, view), report, view)),
+        ],
         [Paragraph(left, styles["small"]), Paragraph(right, styles["small"])],
     ]
     return Table(cells, colWidths=[width / 2] * 2, style=[("LEFTPADDING", (0, 0), (-1, -1), 0)])

@@ -20,9 +20,10 @@ COLOUR_MAPS = {
 SIGNS = FOR, AGAINST = (253, 146, 32), (62, 120, 220)
 
 
-def render_slice(ct_slice: CTSlice, window: Window = WINDOWS["dataset"]) -> np.ndarray:
-    """The slice as a grey picture, uint8 `[rows, columns]`."""
-    return to_grey(ct_slice.hu, window)
+def render_slice(ct_slice: CTSlice, window: Window = WINDOWS["dataset"], inverted: bool = False) -> np.ndarray:
+    """The slice as a grey picture, uint8 `[rows, columns]`; `inverted` shows air white."""
+    grey = to_grey(ct_slice.hu, window)
+    return 255 - grey if inverted else grey
 
 
 def render_overlay(
@@ -32,6 +33,7 @@ def render_overlay(
     colour_map: str = "inferno",
     signed: bool = False,
     contour: float | None = None,
+    inverted: bool = False,
 ) -> np.ndarray:
     """The slice of a report, as it was judged, with the heatmap over it: uint8 RGB `[rows, columns, 3]`.
 
@@ -42,6 +44,7 @@ def render_overlay(
     Args:
         signed: also show what speaks against the class, in another colour.
         contour: outline where the map exceeds this share (0 to 1) of its own maximum, and leave the colours out.
+        inverted: show air white; the heatmap's colours stay.
 
     Raises `UsageError` for an unknown colour map, an opacity or contour outside 0 to 1, or a report without its slice.
     """
@@ -50,7 +53,7 @@ def render_overlay(
     for name, value in (("Opacity", opacity), ("The contour's level", 0 if contour is None else contour)):
         if not 0 <= value <= 1:
             raise UsageError(f"{name} lies between 0 and 1; received {value}.")
-    picture = cv2.cvtColor(render_slice(report.require_slice(), window), cv2.COLOR_GRAY2RGB)
+    picture = cv2.cvtColor(render_slice(report.require_slice(), window, inverted), cv2.COLOR_GRAY2RGB)
     if report.explanation is None:
         return picture
     heat = report.explanation.heatmap()

@@ -586,6 +586,19 @@ def test_what_is_taken_away_holds_the_result_and_nothing_of_the_upload(page, mas
     assert take(page, "record")[1] == taken["record"][1], "a second download"
 
 
+def test_what_is_taken_away_is_inverted_and_bare_as_the_viewer_shows_it(page, mass):
+    ct_slice, _ = mass
+    example(page)
+    page.check("#ct-invert")
+    page.uncheck("#ct-heat")
+    page.wait_for_timeout(400)
+    overlay = cv2.imdecode(np.frombuffer(take(page, "overlay")[1], np.uint8), cv2.IMREAD_COLOR).astype(int)
+    assert np.ptp(overlay, axis=2).max() == 0
+    expected = 255 - to_grey(ct_slice.hu, WINDOWS["lung"]).astype(int)
+    parts = [np.abs(overlay[y : y + 512, :, 0] - expected) <= 3 for y in range(len(overlay) - 511)]
+    assert max(part.mean() for part in parts) > 0.95
+
+
 @pytest.mark.slow
 def test_dicom_results_where_the_operator_offers_them(chromium, tmp_path):
     import pydicom

@@ -594,6 +594,10 @@ def test_what_is_taken_away_looks_as_in_the_viewer(events, phantom):
     expected = render_overlay(visit.shown.report, Window(50, 350), signed=True)
     assert framed(expected, signed[..., ::-1])
     assert (expected != render_overlay(visit.shown.report, Window(50, 350))).any()
+    settings |= {"signed": False, "inverted": True, "peak": False}
+    turned = cv2.imdecode(np.frombuffer(taken("overlay", visit, json.dumps(settings)), np.uint8), cv2.IMREAD_COLOR)
+    expected = render_overlay(visit.shown.report, Window(50, 350), colour_map="viridis", inverted=True)
+    assert framed(expected, turned[..., ::-1])
     for nonsense in (
         "",
         "[]",

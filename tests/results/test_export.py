@@ -19,6 +19,7 @@ from lungcnn import (
     export_record,
     export_report,
     render_overlay,
+    render_slice,
 )
 from lungcnn.errors import Reason, UsageError
 from lungcnn.reading.ct_slice import CTSlice
@@ -64,6 +65,25 @@ def test_the_overlay_is_the_one_that_is_rendered_marked_and_framed(phantom_slice
     bare = draw_marks(expected, report, dataclasses.replace(view, peak=False))
     assert (bare[y - 14 : y + 14, x - 14 : x + 14] == expected[y - 14 : y + 14, x - 14 : x + 14]).all()
     assert len(picture) > above + 512 + 30, "a band below has verdict and disclaimer"
+
+
+def test_an_inverted_picture_is_taken_away_inverted_and_says_so(phantom_slice, report):
+    window = Window(-600, 1500)
+    grey = render_slice(phantom_slice, window)
+    np.testing.assert_array_equal(render_slice(phantom_slice, window, inverted=True), 255 - grey)
+    plain, turned = render_overlay(report, window), render_overlay(report, window, inverted=True)
+    outside = np.ones(grey.shape, bool)
+    outside[report.explanation.box.on_slice] = False
+    np.testing.assert_array_equal(turned[outside], 255 - plain[outside])
+    view = View(window, heatmap=False, inverted=True)
+    picture = cv2.imdecode(np.frombuffer(export_overlay(report, view), np.uint8), cv2.IMREAD_COLOR)
+    assert np.ptp(picture, axis=2).max() == 0, "without a heatmap there are no colours"
+    assert any((picture[y : y + 512, :, 0] == 255 - grey).mean() > 0.95 for y in range(len(picture) - 511))
+    assert what_is_shown(report, view)[-1] == "Window -600/1500 HU, inverted"
+    assert "window -600/1500 HU, inverted" in text_of(export_report(report, view, day=DAY))
+    images = PdfReader(io.BytesIO(export_report(report, view, day=DAY))).pages[0].images
+    pictures = [np.asarray(one.image.convert("RGB"))[..., 0] for one in images]
+    assert any(one.shape == grey.shape and (one == 255 - grey).all() for one in pictures)
 
 
 def test_what_is_shown_is_said(report):
