@@ -1,6 +1,5 @@
 """What the page's events do. Each gives changes by the names of places on the page (`page.py`), step by step."""
 
-import contextlib
 import logging
 from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor, wait
@@ -11,7 +10,6 @@ from pathlib import Path
 import gradio as gr
 
 from lungcnn import (
-    DEFAULT_METHOD,
     CTSlice,
     LungCNNError,
     ModelCard,
@@ -19,16 +17,12 @@ from lungcnn import (
     RefusalError,
     SliceReport,
     UnsupportedFileError,
-    encode_png,
-    render_overlay,
 )
 
-from . import intake, series_view, texts, viewer, views
+from . import changes, intake, series_view, texts, viewer, views
 from .examples import Truth, truth_of
 from .feed import SliceFeed
 from .line import Changes, Steps
-from .outgoing import give
-from .trust import trust
 from .visit import Shown, Stack, Superseded, Turn, Visit
 from .waiting import JudgeInWaiting
 from .worker.deposits import Upload
@@ -61,7 +55,7 @@ class Events:
     def _open(self, visit: Visit, turn: Turn, files: list[str], wanted: str, method: str) -> Steps:
         # The browser's order stands in for the names, which don't come this far.
         upload = Upload(tuple(intake.take(file) for file in files))
-        yield _step("read") | _NOTHING
+        yield changes.step("read") | changes.NOTHING
         if len(upload.files) == 1 and not upload.files[0].startswith(_ZIP):
             ct_slice = self._waiting.reader.load_slice(upload.files[0])
             if ct_slice.frames == 1:
@@ -89,12 +83,12 @@ class Events:
             found = pool.submit(copy_context().run, self._waiting.reader.read_series, upload, progress)
             while not wait([found], timeout=_POLL).done:
                 if at[1]:
-                    yield _step("read", texts.OF.format(done=at[0], count=at[1]))
+                    yield changes.step("read", texts.OF.format(done=at[0], count=at[1]))
         return found.result()
 
     def example(self, visit: Visit, turn: Turn, path: Path, wanted: str, method: str) -> Steps:
         """A bundled slice."""
-        yield _step("read")
+        yield changes.step("read")
         ct_slice = self._waiting.reader.load_slice(path)
         yield from self._judge_alone(visit, turn, ct_slice, path, wanted, method, truth_of(path.stem))
 
@@ -118,34 +112,17 @@ class Events:
         """The slice that is shown, explained for a class by a method, and the explanation checked."""
         visit.check_held()
         if visit.shown.judged:
-            yield self._shown(self._run(visit, turn, wanted, method))
+            yield changes.said_of(self._run(visit, turn, wanted, method), self._card)
 
     def cancel(self, visit: Visit, turn: Turn) -> Steps:
         """What was under way is over; the page says so."""
         visit.show(turn, Shown())
-        yield {"outcome": views.notice(texts.CANCELLED, texts.CANCELLED_HINT)} | _NO_RESULT | _NOTHING
+        yield {"outcome": views.notice(texts.CANCELLED, texts.CANCELLED_HINT)} | changes.NO_RESULT | changes.NOTHING
 
     def clear(self, visit: Visit, turn: Turn) -> Steps:
         """The page as it was at first."""
         visit.show(turn, Shown())
-        yield {"outcome": views.result()} | _NO_RESULT | _NOTHING
-
-    def api(self, file: str, class_name: str, method: str):
-        """The API: a file, a class ("" for the predicted one) and a method give the JSON record and the overlay."""
-        try:
-            found = self._waiting.get().run_file(
-                intake.take(file), explain_class=class_name or None, method=method or DEFAULT_METHOD
-            )
-            with contextlib.closing(found):  # type: ignore[type-var]
-                report = next(found)
-        except LungCNNError as error:
-            raise gr.Error(str(error), print_exception=False) from None
-        except Exception as error:  # noqa: BLE001 - Gradio would answer with no word at all
-            log.error("unexpected %s while judging a slice", type(error).__name__)
-            raise gr.Error(texts.FAILED, print_exception=False) from None
-        if report.explanation is None:
-            return report.to_json(), None
-        return report.to_json(), give(encode_png(render_overlay(report)), "overlay.png", once=True)
+        yield {"outcome": views.result()} | changes.NO_RESULT | changes.NOTHING
 
     def guarded(self, visit: Visit, turn: Turn, steps: Steps) -> Steps:
         """Our own errors as a message; anything else as one too, with its kind (never its text) in the log."""
@@ -174,10 +151,10 @@ class Events:
     ) -> Steps:
         """Show, judge, check: the picture is there before the network has spoken."""
         shown = visit.show(turn, Shown(ct_slice, source=self._source(ct_slice, content), truth=truth))
-        yield _step("judge" if self._waiting.ready else "model") | {"slice": viewer.slice_data(shown)}
+        yield changes.step("judge" if self._waiting.ready else "model") | {"slice": viewer.slice_data(shown)}
         shown = self._run(visit, turn, wanted, method, checks=False)
         again = {"slice": viewer.slice_data(shown)} if shown.corrected else {}
-        yield self._shown(shown, pending=True) | again
+        yield changes.said_of(shown, self._card, pending=True) | again
         yield from self.explain(visit, turn, wanted, method)
 
     def _judge_series(
@@ -186,7 +163,7 @@ class Events:
         """Judge every slice, saying how far it is; then show the slice to look at first."""
         series = reading.series[number]
         visit.show(turn, Shown())
-        yield _step("series" if self._waiting.ready else "model") | _NOTHING
+        yield changes.step("series" if self._waiting.ready else "model") | changes.NOTHING
         judge = self._waiting.get()
         done: list[SliceReport] = []
 
@@ -197,7 +174,7 @@ class Events:
         with ThreadPoolExecutor(1) as pool:
             judged = pool.submit(copy_context().run, judge.run_series, upload, number, on_slice)
             while not judged.done():
-                yield _step("series", texts.OF.format(done=len(done), count=len(series)))
+                yield changes.step("series", texts.OF.format(done=len(done), count=len(series)))
                 wait([judged], timeout=_POLL)
         report = judged.result()
         index = report.suspicious[0] if report.suspicious else len(series) // 2
@@ -207,8 +184,8 @@ class Events:
         }
         feed = SliceFeed(self._waiting, upload, number, series, report.positions, self._card)
         stack = Stack(upload, number, reading, series, report, feed)
-        for changes in self._show(visit, turn, stack, index, wanted, method):
-            yield changes | panel
+        for shown in self._show(visit, turn, stack, index, wanted, method):
+            yield shown | panel
         yield from self.explain(visit, turn, wanted, method)
 
     def _show(self, visit: Visit, turn: Turn, stack: Stack, index: int, wanted: str, method: str) -> Steps:
@@ -219,11 +196,11 @@ class Events:
             where = texts.WHICH_SLICE.format(number=index + 1, count=len(stack.series))
             visit.show(turn, Shown(index=index, stack=stack))
             said: Changes = {"outcome": views.stopped(texts.ERROR, error, where)}
-            yield said | _UNJUDGED | {"slice": viewer.slice_data(visit.shown, method)}
+            yield said | changes.UNJUDGED | {"slice": viewer.slice_data(visit.shown, method)}
             return
         visit.show(turn, Shown(ct_slice, None, index, stack, self._source(ct_slice, content)))
         shown = self._run(visit, turn, wanted, method, checks=False)
-        yield {"slice": viewer.slice_data(shown, method)} | self._shown(shown, pending=True)
+        yield {"slice": viewer.slice_data(shown, method)} | changes.said_of(shown, self._card, pending=True)
 
     def _run(self, visit: Visit, turn: Turn, wanted: str, method: str, checks: bool = True) -> Shown:
         """Judge the slice that is shown."""
@@ -245,45 +222,10 @@ class Events:
         """What is kept of an upload: nothing but for DICOM results."""
         return content if self._dicom_results and ct_slice.kind == "dicom" else None
 
-    def _shown(self, shown: Shown, pending: bool = False) -> Changes:
-        """All that is said of the slice that is shown."""
-        report, stack = shown.report, shown.stack
-        where = texts.WHICH_SLICE.format(number=shown.index + 1, count=len(stack.series)) if stack else ""
-        outcome: Changes = {
-            "outcome": views.result(report, where, shown.truth),
-            "panel": gr.update(visible=stack is not None),
-            "cancel": _HIDDEN,
-            "clear": _VISIBLE,
-        }
-        if not shown.judged:
-            return outcome | _UNJUDGED
-        return outcome | {
-            "map": viewer.map_data(shown),
-            "trust": trust(report, self._card, pending),
-            "evidence": _VISIBLE,
-            "take": _VISIBLE,
-            "dicom": gr.update(visible=shown.source is not None),
-            "dicom_hint": views.quiet(texts.DICOM_PICTURE if shown.source is None else texts.DICOM_HINT),
-        }
-
-
-_HIDDEN, _VISIBLE = gr.update(visible=False), gr.update(visible=True)
-_NO_MAP: Changes = {"map": viewer.map_data(None)}
-# A slice that could not be read leaves an empty viewer: the last one's pictures would mislead.
-_NO_SLICE: Changes = {"slice": viewer.slice_data(None), **_NO_MAP}
-_UNJUDGED: Changes = {"trust": "", "evidence": _HIDDEN, "take": _HIDDEN, **_NO_MAP}
-_NOTHING: Changes = {"panel": _HIDDEN, **_NO_SLICE}
-_NO_RESULT: Changes = {"cancel": _HIDDEN, "clear": _HIDDEN, **_UNJUDGED}
-
-
-def _step(name: str, detail: str = "") -> Changes:
-    """At work: nothing of what was said before stays."""
-    return {"outcome": views.working(name, detail), "panel": _HIDDEN} | _NO_RESULT | {"cancel": _VISIBLE}
-
 
 def _failed(visit: Visit, turn: Turn, said: str) -> Steps:
     try:
         visit.show(turn, Shown())
     except Superseded:
         return
-    yield {"outcome": said} | _NO_RESULT | _NOTHING
+    yield {"outcome": said} | changes.NO_RESULT | changes.NOTHING

@@ -1,4 +1,4 @@
-"""The page: its layout, and which event does what."""
+"""The page: how it looks (`layout.py` says what stands where), and which event does what."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -8,19 +8,15 @@ from typing import Any
 
 import gradio as gr
 
-from lungcnn import CLASSES, DEFAULT_METHOD, METHODS, Classes, ModelCard, class_colours
+from lungcnn import CLASSES, DEFAULT_METHOD, Classes, ModelCard, class_colours
 
-from . import catalogue, texts, viewer, views
-from .about import measured, weighed
-from .catalogue import label
+from . import api, catalogue, texts, views
 from .downloads import dicom_data, export_data
-from .events import PREDICTED, Events
+from .events import Events
 from .examples import Example
+from .layout import layout
 from .line import Changes, Line
-from .parts import icon, picture, upload_box
-from .plots import plots
-from .say import say
-from .viewer_frame import frame
+from .parts import picture, upload_box
 from .viewer_script import viewer_script
 from .visit import Turn, Visit
 from .waiting import JudgeInWaiting
@@ -29,7 +25,6 @@ PRIVATE: dict[str, Any] = {"api_visibility": "private"}
 # A visitor's events begin in the order in which he asked, which Gradio keeps within one such group.
 _IN_ORDER: dict[str, Any] = {"concurrency_id": "page", "concurrency_limit": None, **PRIVATE}
 AT_WORK = 16  # visitors whose slices are read, judged or waited for at the same time; the worker has its own measure
-SESSION_SECONDS = 1800
 CSS = [Path(__file__).parent / name for name in ("style.css", "viewer.css", "right_to_left.css")]
 SCRIPTS = [Path(__file__).parent / name for name in ("language.js", "toasts.js", "attention.js")]
 
@@ -49,8 +44,8 @@ def build_demo(
         at_work: visitors who are served at the same time; the rest stand in line.
     """
     with gr.Blocks(title=texts.TITLE, analytics_enabled=False, delete_cache=(300, 300)) as page:
-        places = _layout(examples, card, dicom_results)
-        _wire(page, places, Events(waiting, card, dicom_results), Line(at_work), examples)
+        places = layout(examples, card, dicom_results)
+        _wire(page, places, Events(waiting, card, dicom_results), waiting, Line(at_work), examples)
 
         async def report_readiness() -> AsyncIterator[str]:
             """The line on loading, for as long as it lasts; it waits without holding a thread."""
@@ -72,14 +67,6 @@ def build_demo(
             )
     page.queue(max_size=32, default_concurrency_limit=2)
     return page
-
-
-def html(value: str = "", **options) -> gr.Markdown:
-    """HTML as it is: `gr.HTML` evaluates a script in the browser for each of its templates, which our policy forbids.
-
-    A blank line would end Markdown's HTML, so there is none in what we write.
-    """
-    return gr.Markdown(value, sanitize_html=False, latex_delimiters=[], **options)
 
 
 def look(card: ModelCard | None = None) -> dict[str, Any]:
@@ -109,114 +96,6 @@ def _texts_of(paths: list[Path]) -> list[str]:
     return [path.read_text(encoding="utf-8") for path in paths]
 
 
-# ---------------------------------------------------------------- layout
-
-
-def _layout(examples: list[Example], card: ModelCard | None, dicom_results: bool) -> dict[str, Any]:
-    """The page's parts by the names under which events change or ask them."""
-    places: dict[str, Any] = {"visit": gr.State(Visit(), time_to_live=SESSION_SECONDS)}
-    gr.Markdown(label(catalogue.LANGUAGE), elem_id="language", elem_classes="data-host")
-    html(views.head(dicom_results))
-    places["warming"] = html(elem_classes="warming-host")
-    with gr.Row(elem_classes="start"):
-        with gr.Column(scale=3, min_width=260):
-            places["upload"] = upload_box(
-                label=label(texts.UPLOAD), height=132, elem_id="upload", file_count="multiple"
-            )
-        with gr.Column(scale=8, min_width=300, elem_classes="tight"):
-            real = any(example.real for example in examples)
-            strip = texts.EXAMPLES_REAL if real else texts.EXAMPLES
-            html(views.quiet(strip), visible=bool(examples))
-            with gr.Row(elem_classes="examples"):
-                places["examples"] = [_example_button(example) for example in examples]
-    with gr.Row(elem_classes="main"):
-        with gr.Column(scale=8, min_width=300, elem_classes="tight"):
-            html(frame())
-            places |= _series_panel() | _data_boxes() | _take_away(dicom_results)
-        with gr.Column(scale=4, min_width=280, elem_classes="side"):
-            places |= _side(card)
-    with gr.Accordion(label(texts.ABOUT_TITLE), open=False, elem_id="about"):
-        html(measured(card) + plots(card) + weighed(card), elem_classes="about")
-    return places
-
-
-def _example_button(example: Example) -> gr.Button:
-    return gr.Button(
-        label(example.title),
-        icon=icon(example.thumbnail, "example.png"),
-        size="sm",
-        elem_id=f"example-{example.path.stem}",
-    )
-
-
-def _series_panel() -> dict[str, Any]:
-    with gr.Column(visible=False, elem_classes="series-panel") as panel:
-        return {
-            "panel": panel,
-            "which": gr.Dropdown([], label=label(texts.WHICH_SERIES), visible=False, filterable=False, elem_id="which"),
-            "overview": html(elem_id="series"),
-        }
-
-
-def _data_boxes() -> dict[str, Any]:
-    """What the viewer's script reads and writes."""
-    return {
-        "slice": html(viewer.slice_data(None), elem_classes="data-host"),
-        "map": html(viewer.map_data(None), elem_classes="data-host"),
-        "download": html(viewer.data_box("download-data"), elem_classes="data-host"),
-        "settings": gr.Textbox(visible="hidden", elem_id="view-settings"),
-        "place": gr.Textbox(visible="hidden", elem_id="series-at"),
-    }
-
-
-def _take_away(dicom_results: bool) -> dict[str, Any]:
-    with gr.Column(visible=False, elem_classes="take") as take:
-        html(f"<h2>{say(texts.TAKE)}</h2>")
-        with gr.Row(elem_classes="exports"):
-            exports = {
-                kind: gr.Button(label(title), size="sm", elem_id=f"take-{kind}")
-                for kind, title in texts.EXPORTS.items()
-            }
-        html(views.quiet(texts.TAKE_HINT))
-        places: dict[str, Any] = {"take": take, "exports": exports}
-        if dicom_results:
-            with gr.Row(elem_classes="exports of-dicom"):
-                places["dicom"] = gr.Button(label(texts.DICOM), size="sm", elem_id="take-dicom")
-                places["dicom_hint"] = html(elem_id="dicom-hint")
-    return places
-
-
-def _side(card: ModelCard | None) -> dict[str, Any]:
-    html('<div id="here-result"></div>', elem_classes="here-host")
-    outcome = html(views.result(), elem_id="result")
-    with gr.Row(elem_classes="acts"):
-        cancel = gr.Button(label(texts.CANCEL), size="sm", visible=False, elem_id="cancel")
-        clear = gr.Button(label(texts.CLEAR), size="sm", visible=False, elem_id="clear")
-    with gr.Column(visible=False, elem_classes="evidence") as evidence:
-        names = card.classes if card else CLASSES
-        classes = [(texts.THE_PREDICTED, PREDICTED), *((views.class_name(name), name) for name in names)]
-        choices = [(str(label(text)), name) for text, name in classes]
-        wanted = gr.Radio(choices, value=PREDICTED, label=label(texts.EXPLAIN_CLASS), elem_id="explain-class")
-        methods = [(f"{method.title} ({method.source})", name) for name, method in METHODS.items()]
-        method = gr.Dropdown(
-            methods, value=DEFAULT_METHOD, label=label(texts.METHOD), filterable=False, elem_id="method"
-        )
-    return {
-        "outcome": outcome,
-        "cancel": cancel,
-        "clear": clear,
-        "evidence": evidence,
-        "wanted": wanted,
-        "method": method,
-        "trust": _trust(),
-    }
-
-
-def _trust() -> gr.Markdown:
-    html('<div id="here-trust"></div>', elem_classes="here-host")
-    return html(elem_id="trust")
-
-
 # ---------------------------------------------------------------- events
 
 # What events change, by the names that `Events` gives them.
@@ -238,7 +117,14 @@ CHANGED = (
 )
 
 
-def _wire(page: gr.Blocks, places: dict[str, Any], events: Events, line: Line, examples: list[Example]) -> None:
+def _wire(
+    page: gr.Blocks,
+    places: dict[str, Any],
+    events: Events,
+    waiting: JudgeInWaiting,
+    line: Line,
+    examples: list[Example],
+) -> None:
     visit, choices = places["visit"], [places["wanted"], places["method"]]
     changed = [name for name in CHANGED if name in places]
     outputs = [visit, *(places[name] for name in changed)]
@@ -294,7 +180,7 @@ def _wire(page: gr.Blocks, places: dict[str, Any], events: Events, line: Line, e
     api_outputs = [gr.JSON(visible=False), picture(visible=False)]
 
     async def explain(request: gr.Request, file: str, class_name: str, method: str):
-        return await line.call(_visitor(request), events.api, file, class_name, method)
+        return await line.call(_visitor(request), api.explain, waiting, file, class_name, method)
 
     gr.Button(visible=False).click(explain, api_inputs, api_outputs, api_name="explain", concurrency_limit=None)
 

@@ -1,23 +1,22 @@
-"""The page's side: a `Judge` whose work is done in another process, which is started again when it dies."""
+"""The page's side: a `Judge` whose work is done in another process."""
 
 from __future__ import annotations
 
 import contextlib
 import hashlib
 import itertools
-import logging
 import queue
 import threading
 import weakref
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
-from concurrent.futures import Future
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .. import texts
 from ..fair import Gate
 from .deposits import NotKept, Upload
+from .keeping import KeptWorker
 from .process import WorkerDied, WorkerError, WorkerProcess
 from .protocol import Begun, Failure, Progress
 
@@ -29,11 +28,8 @@ if TYPE_CHECKING:  # the process is on its way before these are imported
 PATIENCE = 120  # seconds without a word on a call at work after which a process is given up
 SILENCE = 10  # seconds without any word
 _WHILE_LOADING = ("load_slice", "read_series", "read_slice")
-_START_AGAIN = 3  # deaths in a row, without having become ready, after which callers wait no longer
-_LONGEST_PAUSE = 60  # seconds between tries then
 _LONG, _LONG_AT_ONCE = ("run_series", "read_series"), 4  # half of them of one visitor
 _TRIES = 4  # of a call, where the process dies each time
-log = logging.getLogger("demo")
 _running: weakref.WeakSet[PipelineProcess] = weakref.WeakSet()
 
 
@@ -46,9 +42,6 @@ class PipelineProcess:
     Args:
         model: as `Pipeline.load`. threads: calls that run at the same time.
         patience: seconds that a call may work without a word. silence: seconds that the process may be silent.
-
-    Attributes:
-        trouble: why nothing can be judged at the moment; None where it can, or will as soon as the model is loaded.
     """
 
     def __init__(
@@ -58,17 +51,13 @@ class PipelineProcess:
         patience: float = PATIENCE,
         silence: float = SILENCE,
     ):
-        self._arguments = [str(threads), str(model or "")]
-        self._patience, self._silence = patience, silence
-        self._lock, self._one_suspect = threading.Lock(), threading.Lock()
+        self._patience, self._one_suspect = patience, threading.Lock()
         self._deadly: deque[bytes] = deque(maxlen=256)
         self._gates = {
             False: Gate(threads),
             True: Gate(_LONG_AT_ONCE, _LONG_AT_ONCE // 2),
         }  # by whether a call is a long one
-        self._failures, self._closed = 0, False
-        self.trouble: WorkerError | None = None
-        self._worker = self._start(Future())
+        self._kept = KeptWorker([str(threads), str(model or "")], silence)
         _running.add(self)
 
     def wait(self) -> PipelineProcess:
@@ -77,9 +66,18 @@ class PipelineProcess:
         return self
 
     @property
+    def trouble(self) -> WorkerError | None:
+        """Why nothing can be judged at the moment; None where it can, or will as soon as the model is loaded."""
+        return self._kept.trouble
+
+    @property
     def card(self) -> ModelCard:
         """The model's card. Waits until the model is loaded."""
-        return self._loaded()
+        return self._kept.loaded()
+
+    @property
+    def _worker(self) -> WorkerProcess:
+        return self._kept.worker
 
     @property
     def pid(self) -> int:
@@ -120,8 +118,7 @@ class PipelineProcess:
 
     def close(self) -> None:
         """End the process."""
-        self._closed = True
-        self._worker.end()
+        self._kept.close()
 
     def _of(self, upload: Upload, name: str, *args, on_each: OnSlice = lambda value: None) -> Any:
         """A call about an upload, by its name; where it isn't kept there (any more), with its files."""
@@ -164,15 +161,13 @@ class PipelineProcess:
 
     def _once(self, name: str, args: tuple, options: dict) -> Generator[Any, None, Any]:
         if name not in _WHILE_LOADING or self._worker.ready.done():
-            self._loaded()
+            self._kept.loaded()
         with self._gates[name in _LONG].place():
             return (yield from self._told(name, args, options))
 
     def _told(self, name: str, args: tuple, options: dict) -> Generator[Any, None, Any]:
         """What a call tells and returns. Raises `WorkerDied` where the process does."""
-        with self._lock:
-            worker = self._worker
-            token, inbox = worker.begin(name, args, options)
+        worker, token, inbox = self._kept.begin(name, args, options)
         begun = False
         try:
             while True:
@@ -193,49 +188,6 @@ class PipelineProcess:
                     return message.value
         finally:
             worker.leave(token)
-
-    def _loaded(self) -> ModelCard:
-        """Wait for the model. Raises `WorkerError` where it can't be loaded."""
-        if self.trouble:
-            raise self.trouble
-        try:
-            return self._worker.ready.result()
-        except Exception:  # noqa: BLE001 - it may name paths of this machine: it went to the log
-            raise self.trouble or WorkerError(texts.WORKER_GONE) from None
-
-    def _start(self, ready: Future[ModelCard]) -> WorkerProcess:
-        ready.add_done_callback(self._settled)
-        return WorkerProcess(self._arguments, ready, self._ended, self._silence)
-
-    def _settled(self, ready: Future[ModelCard]) -> None:
-        if ready.exception() is None:
-            self._failures, self.trouble = 0, None
-        else:
-            log.error("the model can't be loaded: %s", ready.exception())
-            self.trouble = WorkerError(texts.WORKER_GONE)
-
-    def _ended(self, worker: WorkerProcess) -> None:
-        """Start another: at once, or after a while where that ended the same way several times."""
-        if self._closed:
-            return
-        with self._lock:
-            log.error("the worker process ended (status %s)", worker.returncode)
-            loaded = worker.ready.done() and not worker.refused
-            # A slice that was being read is to blame, not the model that was loading beside it.
-            self._failures = 0 if loaded or (worker.busy and not worker.refused) else self._failures + 1
-            if self._failures < _START_AGAIN and not worker.refused:
-                self._worker = self._start(Future() if worker.ready.done() else worker.ready)
-                return
-            if not worker.ready.done():
-                worker.ready.set_exception(WorkerError(texts.WORKER_DIED))
-        pause = threading.Timer(min(_LONGEST_PAUSE, 2.0**self._failures), self._start_again)
-        pause.daemon = True
-        pause.start()
-
-    def _start_again(self) -> None:
-        with self._lock:
-            if not self._closed:
-                self._worker = self._start(Future())
 
 
 def _digest(content: Iterable) -> bytes:

@@ -206,7 +206,7 @@ def test_slices_are_read_while_the_model_loads_and_deaths_then_are_not_the_model
 
 
 def test_three_deaths_while_it_loads_are_told_and_it_comes_back(untrained, monkeypatch):
-    monkeypatch.setattr("demo.worker.client._LONGEST_PAUSE", 1)
+    monkeypatch.setattr("demo.worker.keeping._LONGEST_PAUSE", 1)
     there = PipelineProcess(untrained)
     try:
         for _ in range(3):
