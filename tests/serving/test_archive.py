@@ -322,10 +322,10 @@ def ready() -> None:
     os.environ["LUNGCNN_TEST_READY"] = "yes"
 
 
-def work_that_needs_a_start(name: str) -> str:
-    if name == "bad":
+def work_that_needs_a_start(names: list[str]) -> list[str]:
+    if "bad" in names:
         os.kill(os.getpid(), signal.SIGKILL)
-    return f"{name} {os.environ.get('LUNGCNN_TEST_READY')}"
+    return [f"{name} {os.environ.get('LUNGCNN_TEST_READY')}" for name in names]
 
 
 @pytest.mark.parametrize("count", [1, 3, 40])

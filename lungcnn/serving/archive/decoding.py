@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 
 from lungcnn.errors import LungCNNError, RefusalError, UnreadableFileError, told_as
 from lungcnn.gate.prepared import Prepared, prepare_file
@@ -25,5 +26,9 @@ def prepare_named(name: str) -> list[Prepared]:
 
 def decoded(files: Sequence[str], workers: int, work: Callable = prepare_named) -> Iterator[tuple[str, list[Prepared]]]:
     """Each file prepared by a pool of processes, in order; a file that kills its process gets an error."""
-    for name, found in in_processes(files, workers, work):
+    for name, found in in_processes(files, workers, partial(_each, work)):
         yield name, [Prepared(None, error=found)] if isinstance(found, LungCNNError) else found
+
+
+def _each(work: Callable, names: Sequence[str]) -> list:
+    return [work(name) for name in names]

@@ -27,7 +27,7 @@ def judge_locally(files: Sequence[str], model: Path, workers: int | None, _: str
     set_up = partial(_open, model, max(1, usable_cores() // workers))
     for name, found in in_processes(files, workers, judge_named, set_up):
         if isinstance(found, LungCNNError):
-            yield _rows(pipeline, name, [Prepared(None, error=found)])
+            yield from _judged(pipeline, [(name, [Prepared(None, error=found)])])
         else:
             yield found
 
@@ -36,13 +36,9 @@ def _open(model: Path, threads: int) -> None:
     _opened.append(Pipeline.load(model, threads=threads))
 
 
-def judge_named(name: str) -> list[dict]:
-    """The rows of a file, for a process that judges."""
-    return _rows(_opened[0], name, prepare_named(name))
-
-
-def _rows(pipeline: Pipeline, name: str, prepared: Sequence[Prepared]) -> list[dict]:
-    return next(_judged(pipeline, [(name, prepared)]))
+def judge_named(names: Sequence[str]) -> list[list[dict]]:
+    """The rows of each of some files, for a process that judges."""
+    return list(_judged(_opened[0], [(name, prepare_named(name)) for name in names]))
 
 
 def _judged_here(pipeline: Pipeline, files: Sequence[str], workers: int) -> Iterator[list[dict]]:

@@ -9,18 +9,20 @@ from typing import Any
 
 from lungcnn.errors import UnreadableFileError
 
+Work = Callable[[Sequence[str]], list]
 # Files that are handed to a process at once: one by one, handing them over takes a tenth of the time.
 _TOGETHER = 8
 _AHEAD = 2  # times that, for each process
 
 
 def in_processes(
-    files: Sequence[str], workers: int, work: Callable[[str], Any], set_up: Callable[[], Any] | None = None
+    files: Sequence[str], workers: int, work: Work, set_up: Callable[[], Any] | None = None
 ) -> Iterator[tuple[str, Any]]:
     """Yield each file and what `work` gives for it; an `UnreadableFileError` for one that kills its process.
 
     Args:
-        work, set_up: functions that can be pickled; `set_up` is called in each process before any work.
+        work: takes a few files, and gives a list of what it made of each. set_up: called in each process before any
+            work. Both are functions that can be pickled.
     """
     together = max(1, min(_TOGETHER, len(files) // workers))
     remaining = [files[start : start + together] for start in range(0, len(files), together)][::-1]
@@ -31,7 +33,7 @@ def in_processes(
             try:
                 while remaining or ahead:
                     while remaining and len(ahead) < workers * _AHEAD:
-                        ahead.append((remaining[-1], pool.submit(_each, work, remaining[-1])))
+                        ahead.append((remaining[-1], pool.submit(work, remaining[-1])))
                         remaining.pop()
                     names, future = ahead[0]
                     found = future.result()
@@ -46,14 +48,10 @@ def in_processes(
             )
 
 
-def _each(work: Callable[[str], Any], names: Sequence[str]) -> list:
-    return [work(name) for name in names]
-
-
-def _alone(name: str, work: Callable[[str], Any], set_up: Callable[[], Any] | None) -> Any:
+def _alone(name: str, work: Work, set_up: Callable[[], Any] | None) -> Any:
     try:
         with _pool(1, set_up) as pool:
-            return pool.submit(work, name).result()
+            return pool.submit(work, [name]).result()[0]
     except BrokenProcessPool:
         return UnreadableFileError("Reading the file ended its process: a decoder crashed or memory ran out.")
 
