@@ -40,6 +40,8 @@ from lungcnn.training.history import OnEpoch
 from lungcnn.training.output_folder import check_output_folder
 from lungcnn.training.train import Recipe
 
+# What is written of the folds, beside the model.
+_OF_FOLDS = ("evaluation.json", "MODEL_CARD.md")
 # Slices on which the ONNX file is compared with Keras.
 _COMPARED = 64
 NOTHING_MORE = Additional()
@@ -123,6 +125,8 @@ def run_training(
         malignant = crop_set.classes.index("malignant")
         figures["other_scanner"] = series_calls(classifier, plan.outlines, familiarity, malignant)
     figures["sanity"] = randomisation_test(network, crop_set.classes)
+    for name in _OF_FOLDS:  # an earlier run's would describe another model
+        (out / name).unlink(missing_ok=True)
     path = save_model(
         network,
         out,
@@ -139,7 +143,7 @@ def run_training(
     )
     if plan.folds:
         text = json.dumps({**figures, "recipe": recipe.as_dict(), "seeds": list(plan.seeds)}, indent=1)
-        for name, content in (("evaluation.json", text + "\n"), ("MODEL_CARD.md", model_card(load_card(path)))):
+        for name, content in zip(_OF_FOLDS, (text + "\n", model_card(load_card(path))), strict=True):
             write_whole(out / name, partial(Path.write_text, data=content, encoding="utf-8"))
     return path, figures
 

@@ -126,6 +126,10 @@ def test_wrong_usage_is_status_2_with_help(run, arguments, message, monkeypatch)
 def test_train_writes_a_model_that_predict_uses(run, miniature, tmp_path):
     out = tmp_path / "models"
     arguments = ("--cases", miniature / "cases.csv", "--epochs", 1, "--folds", 0)
+    stale = [out / name for name in ("MODEL_CARD.md", "evaluation.json")]
+    out.mkdir()
+    for path in stale:
+        path.write_text("of an earlier run with folds")
     result = run("train", miniature, "--out", out, *arguments)
     assert result.exit_code == 0, result.output
     assert "18 slices to learn from" in result.stderr
@@ -133,7 +137,7 @@ def test_train_writes_a_model_that_predict_uses(run, miniature, tmp_path):
     assert result.stdout.strip() == str(model)
     predicted = run("predict", "--json", "--no-checks", "--model", model, EXAMPLES / "apex-normal.dcm")
     assert records(predicted)[0]["prediction_set"] is None, "without folds there is nothing to calibrate on"
-    assert not (out / "evaluation.json").exists()
+    assert not any(path.exists() for path in stale)
 
 
 def test_examples_command_writes_the_phantoms(run, tmp_path):

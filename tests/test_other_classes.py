@@ -92,7 +92,7 @@ def test_a_slice_and_its_results(four, tmp_path):
     import pydicom
 
     content = pydicom.dcmread(next(tmp_path.glob("*.dcm"))).to_json()
-    assert "CLASS_LUNG_TUMOU" in content  # codes are 16 letters long, their meaning 64
+    assert '"CLASS_LUNG_' in content  # codes are 16 letters long, their meaning 64
     assert "Probability of emphysema" in content
 
 

@@ -17,6 +17,7 @@ from lungcnn.errors import Reason, UsageError
 from lungcnn.phantoms.bundled import draw
 from lungcnn.reading.loading import load_slice
 from lungcnn.reading.series_reader import read_series
+from lungcnn.results.dicom.coded import class_code
 from lungcnn.results.dicom.files import dicom_files, to_bytes
 from lungcnn.results.dicom.kinds import KINDS, parse_kinds
 from lungcnn.results.dicom.results import DicomResults
@@ -448,7 +449,7 @@ def test_the_command_for_series(untrained, tmp_path):
     plain = CliRunner().invoke(
         main, ["predict", str(tmp_path / "study.zip"), "--series"], env={"LUNGCNN_MODEL": str(untrained)}
     )
-    assert plain.stdout.startswith("3 slices, 3 judged\t")
+    assert plain.stdout.startswith("1.2.3.4\t3 slices, 3 judged\t")
     (tmp_path / "notes").mkdir()
     (tmp_path / "notes" / "a.txt").write_text("a note")
     none = CliRunner().invoke(
@@ -507,3 +508,12 @@ def test_the_map_is_in_its_methods_unit(judged, method):
         f"{method} for {report.explanation.class_name}, in {METHODS[method].unit}"
     }
     assert len({METHODS[name].unit for name in ("grad-cam", "score-cam", "smooth-grad")}) == 3
+
+
+def test_codes_of_long_names_differ_where_the_names_do():
+    names = ("adenocarcinoma", "adenocarcinoma_in_situ", "cyst", "lung_tumour")
+    values = [class_code(name).value for name in names]
+    assert len(set(values)) == len(names)
+    assert values[2] == "CLASS_CYST"
+    assert values[3].startswith("CLASS_LUNG_")
+    assert all(len(value) <= 16 for value in values)

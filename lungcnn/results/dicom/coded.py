@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -9,13 +10,17 @@ if TYPE_CHECKING:
     from pydicom.sr.coding import Code
 
 SCHEME = "99LUNGCNN"
+_CODE_LETTERS = 16
 
 
 def code(value: str, meaning: str) -> CodedConcept:
     """A code of ours; CodeValue holds up to 16 characters, CodeMeaning up to 64 (PS3.3 8.1, 8.3)."""
     from highdicom.sr import CodedConcept
 
-    return CodedConcept(value.upper().replace("-", "_").replace(" ", "_")[:16], SCHEME, meaning[:64])
+    value = value.upper().replace("-", "_").replace(" ", "_")
+    if len(value) > _CODE_LETTERS:  # as much as fits, and a digest that tells it from its like
+        value = f"{value[:11].rstrip('_')}_{hashlib.sha256(value.encode()).hexdigest()[:4].upper()}"
+    return CodedConcept(value, SCHEME, meaning[:64])
 
 
 def class_code(name: str) -> CodedConcept:
