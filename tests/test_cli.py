@@ -112,6 +112,11 @@ def test_text_output_names_class_and_probabilities(run):
             "--localization measure on folds",
         ),
         (["train", "nowhere"], "Missing option '--out'"),
+        (["predict", "x", "--signed"], "give --overlay FOLDER as well"),
+        (["predict", "x", "--contour", "0"], "give --overlay FOLDER as well"),
+        (["evaluate", "x", "--localization", "--figures", "f"], "have no part in --localization"),
+        (["evaluate", "x", "--localization", "--no-leak-guard"], "have no part in --localization"),
+        (["adopt", "x.keras", "--classes", "a,b", "--split", "dev"], "belong to --calibrate"),
     ],
 )
 def test_wrong_usage_is_status_2_with_help(run, arguments, message, monkeypatch):

@@ -42,6 +42,8 @@ def adopt(model, classes, suspicious, input_range, calibrate, cases, split, trai
     from lungcnn.classes import parse_classes
     from lungcnn.model.adopting import adopt_model, check_claims
 
+    if not calibrate and (cases or split != "all"):
+        raise click.UsageError("--cases and --split belong to --calibrate.")
     named = parse_classes(classes, suspicious)
     check_claims(model, input_range, force)
     held_out = source = None

@@ -46,6 +46,8 @@ def evaluate(dataset, model, cases, split, json_file, figures, leak_guard, local
     """
     if (checkpoints or outlines) and not localization:
         raise click.UsageError("--checkpoints and --outlines belong to --localization.")
+    if localization and (figures or not leak_guard):
+        raise click.UsageError("--figures and --no-leak-guard have no part in --localization.")
     from lungcnn.model.card import default_model_path, verify_model
     from lungcnn.training.output_folder import check_output_file, check_room
 

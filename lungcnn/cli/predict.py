@@ -72,6 +72,8 @@ def predict(
     from lungcnn.serving.many_files import predict_files
     from lungcnn.serving.outputs import Outputs
 
+    if (signed or contour is not None) and not overlay:
+        raise click.UsageError("--signed and --contour are looks of overlays: give --overlay FOLDER as well.")
     explanation_method(method)  # wrong names are told before the model is loaded
     if explain_class is not None:
         class_index(explain_class, load_card(model or default_model_path()).classes)

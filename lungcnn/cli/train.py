@@ -108,17 +108,17 @@ def train(
     from lungcnn.training.tensorboard import EventFiles
     from lungcnn.training_run import Plan, run_training
 
-    import_tensorflow()
     plan = Plan(folds, tuple(range(seed, seed + seeds)), leaky, baselines, localization, outlines)
     with TrainingProgress(plan.epochs(recipe), quiet) as progress:
-        events = EventFiles(tensorboard) if tensorboard else None
-
-        def on_epoch(epoch):
-            progress(epoch)
-            if events:
-                events(epoch)
-
         try:
+            import_tensorflow()
+            events = EventFiles(tensorboard) if tensorboard else None
+
+            def on_epoch(epoch):
+                progress(epoch)
+                if events:
+                    events(epoch)
+
             path, figures = run_training(crop_set, out, recipe, plan, on_epoch, checkpoints, force, additional)
         except KeyboardInterrupt:
             note(stopped(progress, checkpoints), quiet=False)

@@ -1,3 +1,5 @@
+import importlib
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -137,7 +139,8 @@ def test_a_network_that_was_stopped_goes_on_where_it_was(crop_set, tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["key.csv", "key.keras"]
 
 
-def test_ctrl_c_ends_with_that_sentence(miniature, tmp_path, monkeypatch):
+@pytest.mark.parametrize("where", ["lungcnn.cli.train.import_tensorflow", "lungcnn.training_run.run_training"])
+def test_ctrl_c_ends_with_that_sentence(miniature, tmp_path, monkeypatch, where):
     from click.testing import CliRunner
 
     from lungcnn.cli import main
@@ -145,7 +148,8 @@ def test_ctrl_c_ends_with_that_sentence(miniature, tmp_path, monkeypatch):
     def interrupted(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("lungcnn.training_run.run_training", interrupted)
+    importlib.import_module(where.rpartition(".")[0])  # the package's `train` is the command, not its module
+    monkeypatch.setattr(sys.modules[where.rpartition(".")[0]], where.rpartition(".")[2], interrupted)
     arguments = ["train", str(miniature), "--cases", str(miniature / "cases.csv"), "--out", str(tmp_path / "out")]
     result = CliRunner().invoke(main, [*arguments, "--checkpoints", str(tmp_path / "kept")])
     assert result.exit_code == 130
