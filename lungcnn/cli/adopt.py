@@ -27,7 +27,9 @@ from lungcnn.model.tensorflow_start import import_tensorflow
     help="Calibrate on this folder of slices that the model has not seen.  [default: uncalibrated]",
 )
 @click.option("--cases", type=click.Path(dir_okay=False, path_type=Path), help="Case list of that folder.")
-@click.option("--split", default="all", show_default=True, type=click.Choice(["dev", "test", "all"]), help="Of it.")
+@click.option(
+    "--split", default="all", show_default=True, type=click.Choice(["dev", "test", "all"]), help="Which slices."
+)
 @click.option("--trained-on", help="In words, the data that it learnt from; shown with its results.")
 @click.option("--force", is_flag=True, help="Replace a card that is there.")
 @QUIET
@@ -40,18 +42,19 @@ def adopt(model, classes, suspicious, input_range, calibrate, cases, split, trai
     uncalibrated, and no prediction set is made. A folder to --calibrate on has a folder for each class.
     """
     from lungcnn.classes import parse_classes
-    from lungcnn.model.adopting import adopt_model, check_claims
+    from lungcnn.model.adopting import adopt_model, check_claims, open_foreign
 
     if not calibrate and (cases or split != "all"):
         raise click.UsageError("--cases and --split belong to --calibrate.")
     named = parse_classes(classes, suspicious)
     check_claims(model, input_range, force)
     held_out = source = None
+    import_tensorflow()
     if calibrate:
+        open_foreign(model, named)  # what is wrong with it is told before a folder is cropped
         crop_set = crop_slices(calibrate, cases, split, quiet, named, gate=True)
         held_out = crop_set.crops, crop_set.labels, crop_set.cases
         source = f"{len(crop_set.crops)} slices of {calibrate.name}"
         note("Calibration assumes that the model has not seen these slices, nor others of their patients.", quiet)
-    import_tensorflow()
     card = adopt_model(model, named, held_out, trained_on, source)
     click.echo(str(card))

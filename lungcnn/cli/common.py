@@ -15,7 +15,9 @@ from lungcnn.system import printable_name, write_whole
 EXIT_SOME_FAILED = 3
 QUIET = click.option("--quiet", is_flag=True, help="No progress bar and no notes; results and errors only.")
 MODEL = click.option(
-    "--model", type=click.Path(dir_okay=False, path_type=Path), help="Model file; default: the one that ships."
+    "--model",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Model file.  [default: LUNGCNN_MODEL's, or the one that ships]",
 )
 CLASSES = click.option(
     "--classes",

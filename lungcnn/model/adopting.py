@@ -39,6 +39,28 @@ def check_claims(path: Path, input_range: tuple[float, float] = INPUT_RANGE, for
         raise UsageError(f"{card_path(path)} is there already. Replace it with --force.")
 
 
+def open_foreign(path: Path, classes: Classes) -> KerasEngine:
+    """Open a Keras model that has no card yet.
+
+    Raises:
+        UsageError: it has another number of outputs. ModelFileError: Keras can't open the file.
+        ModelStructureError: a model of other inputs or outputs, or one that can't be explained.
+    """
+    try:
+        engine = KerasEngine(open_keras(path))
+    except ModelFileError as error:
+        raise ModelFileError(
+            f"Keras could not open {path.name} ({type(error.__cause__).__name__}). Give a model of Keras' own layers, "
+            f'as model.save("{path.stem}.keras") writes it.'
+        ) from error
+    if engine.classes != len(classes):
+        raise UsageError(
+            f"The model gives {engine.classes} probabilities; {len(classes)} classes are named ({', '.join(classes)}). "
+            "Name them all, in the order of its outputs: --classes normal,benign,malignant."
+        )
+    return engine
+
+
 def adopt_model(
     path: Path,
     classes: Classes = CLASSES,
@@ -57,22 +79,9 @@ def adopt_model(
     Returns:
         The card's path.
 
-    Raises:
-        UsageError: it has another number of outputs. ModelFileError: Keras can't open the file.
-        ModelStructureError: a model of other inputs or outputs, or one that can't be explained.
+    Raises as `open_foreign`.
     """
-    try:
-        engine = KerasEngine(open_keras(path))
-    except ModelFileError as error:
-        raise ModelFileError(
-            f"Keras could not open {path.name} ({type(error.__cause__).__name__}). Give a model of Keras' own layers, "
-            f'as model.save("{path.stem}.keras") writes it.'
-        ) from error
-    if engine.classes != len(classes):
-        raise UsageError(
-            f"The model gives {engine.classes} probabilities; {len(classes)} classes are named ({', '.join(classes)}). "
-            "Name them all, in the order of its outputs: --classes normal,benign,malignant."
-        )
+    engine = open_foreign(path, classes)
     calibration = Calibration()
     if held_out is not None:
         crops, labels, cases = held_out

@@ -144,3 +144,9 @@ def test_what_keras_can_not_open_and_what_ends_in_logits_is_said(tmp_path):
         adopt_model(tmp_path / "logits.keras")
     with pytest.raises(ModelFileError, match="lungcnn adopt --help"):
         Pipeline.load(tmp_path / "logits.keras")
+
+
+def test_a_model_that_does_not_fit_is_told_before_its_folder_is_read(foreign):
+    result = adopt(foreign, "--classes", "a,b", "--calibrate", "nowhere", "--force")
+    assert result.exit_code == 2
+    assert "gives 3 probabilities; 2 classes are named" in " ".join(result.output.split())

@@ -11,7 +11,7 @@ _BESIDE = (".xml", ".json", ".md", ".txt", ".csv", ".parquet", ".jsonl", ".html"
 
 
 def list_files(source: str) -> list[str]:
-    """The files of an archive in order of name, as paths or URIs that `open_file` takes.
+    """The files of an archive in order of name, as paths or URIs that `read_file` takes.
 
     Args:
         source: a folder (searched through), a glob, a file, a list of paths or URIs (a .txt or .lst file, one a
