@@ -112,10 +112,11 @@ class Guard:
         shares, visitor = self.rules.shares, scope["client"][0]
         shares.loop = asyncio.get_running_loop()
         at_work, live = events_of(scope["app"])
-        if len(at_work) >= shares.line:
-            raise Unacceptable(503, texts.LINE_FULL.format(most=shares.line, now=len(at_work)))
-        if not shares.has_room(visitor, live):
+        his = shares.under_way(visitor, live)
+        if his >= shares.most:
             raise Unacceptable(429, texts.TOO_MUCH.format(count=shares.most))
+        if len(at_work) >= shares.room(his):
+            raise Unacceptable(503, texts.LINE_FULL.format(most=shares.line, now=len(at_work)))
 
         async def noted(message) -> None:
             if message["type"] == "http.response.body":

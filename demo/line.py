@@ -16,15 +16,15 @@ _LOOK = 0.5  # seconds between looks at the line
 
 
 class Line:
-    """Runs visitors' work in threads. Who has little going on comes first, and a quarter of the places is kept for
-    those who have nothing.
+    """Runs visitors' work in threads. Who has little going on comes first, and three quarters of the places are kept
+    for those who have nothing: who waits here isn't seen where the worker's time is shared out (`fair.Gate`).
 
     Args:
         at_once: turns that may be at work at the same time.
     """
 
     def __init__(self, at_once: int):
-        self._places, self._pool = Places(at_once, kept=at_once // 4), ThreadPoolExecutor(at_once)
+        self._places, self._pool = Places(at_once, kept=at_once * 3 // 4), ThreadPoolExecutor(at_once)
 
     async def work(self, turn: Turn, steps: Steps, visitor: str = "") -> AsyncIterator[Changes]:
         """Changes to the page, step by step, until there are no more or the turn is over."""

@@ -47,11 +47,15 @@ class Shares:
             if not self._requests[visitor]:
                 del self._requests[visitor]
 
-    def has_room(self, visitor: str, live: Collection[str]) -> bool:
-        """Whether he may ask for more; `live` are the events that aren't over."""
+    def under_way(self, visitor: str, live: Collection[str]) -> int:
+        """How many of his calls are; `live` are the events that aren't over."""
         with self._lock:
             self._askers = {event: asker for event, asker in self._askers.items() if event in live}
-            return sum(asker == visitor for asker in self._askers.values()) < self.most
+            return sum(asker == visitor for asker in self._askers.values())
+
+    def room(self, under_way: int) -> int:
+        """How long the line may be for one more of who has so many: a quarter is kept for those who have nothing."""
+        return self.line * 3 // 4 if under_way else self.line
 
     def note(self, visitor: str, answer: bytes) -> None:
         """He asked for something: `answer` names the event."""

@@ -115,13 +115,22 @@ async def ask(http: httpx.AsyncClient, content: bytes):
     return record
 
 
-def resident(pid: int) -> float:
-    """MiB of the demo's processes: the page's, the worker's, those that read files."""
-    pages = 0
+def resident(pid: int) -> dict[str, float]:
+    """MiB of the demo's processes: the page's, the worker's, and those that read files, which others start."""
+    found = {"page": 0.0, "worker": 0.0, "readers": 0.0}
     for one in family(pid):
         with contextlib.suppress(OSError):  # it has ended since
-            pages += int(Path(f"/proc/{one}/statm").read_text().split()[1])
-    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
+            about = Path(f"/proc/{one}/cmdline").read_bytes()
+            name = "page" if one == pid else "worker" if b"demo.worker" in about else "readers"
+            pages = int(Path(f"/proc/{one}/statm").read_text().split()[1])
+            found[name] += pages * os.sysconf("SC_PAGE_SIZE") / 2**20
+    return found
+
+
+def held(pid: int) -> float:
+    """MiB of the page's process and the worker's."""
+    found = resident(pid)
+    return found["page"] + found["worker"]
 
 
 async def run(url: str, pid: int, clients: int, seconds: float, known: list) -> dict:
@@ -164,7 +173,7 @@ async def beset(url: str, pid: int, clients: int, seconds: float, known: list) -
     among = await run(url, pid, clients, seconds, known)
     counts, wrong = await attack.end()
     say(f"until memory is back, {CALM_SECONDS} seconds at most")
-    calm = await until_back(pid, before)
+    calm = await until_back(pid, sum(before.values()) - before["readers"])
     left = resident(pid)
     say("visitors alone again")
     after = await run(url, pid, clients, min(10, seconds), known)
@@ -179,15 +188,19 @@ async def beset(url: str, pid: int, clients: int, seconds: float, known: list) -
         "late_s": {figure: round(among[figure] - alone[figure], 2) for figure in figures if figure.endswith("_s")},
         "hostile": counts,
         "hostile_wrong": wrong,
-        "rss_mib": {"before": round(before), "among": max(among["rss_mib"]), "after": round(left), "after_s": calm},
+        "rss_mib": {"before": rounded(before), "among": max(among["rss_mib"]), "after": rounded(left), "after_s": calm},
         "open_files": hostile.open_files(pid),
     }
+
+
+def rounded(figures: dict[str, float]) -> dict[str, int]:
+    return {name: round(value) for name, value in figures.items()}
 
 
 async def until_back(pid: int, before: float) -> int:
     """Wait until the demo holds no more than it did; the seconds that took."""
     start = time.perf_counter()
-    while (took := time.perf_counter() - start) < CALM_SECONDS and resident(pid) > before + BACK_MIB:
+    while (took := time.perf_counter() - start) < CALM_SECONDS and held(pid) > before + BACK_MIB:
         await asyncio.sleep(1)
     return round(took)
 
@@ -199,7 +212,7 @@ def say(what: str) -> None:
 
 async def watch(pid: int, memory: list[float]) -> None:
     while True:
-        memory.append(resident(pid))
+        memory.append(held(pid))
         await asyncio.sleep(1)
 
 

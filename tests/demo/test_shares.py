@@ -18,14 +18,13 @@ from lungcnn import LungCNNError
 
 
 def test_a_visitor_has_a_part_of_the_line():
-    shares = Shares(most=2)
+    shares = Shares(line=8)
     for event in ("a", "b"):
-        assert shares.has_room("he", {"a", "b"})
         shares.note("he", b'{"event_id": "%s"}' % event.encode())
     shares.note("he", b"Queue is full")
-    assert not shares.has_room("he", {"a", "b"})
-    assert shares.has_room("she", {"a", "b"})
-    assert shares.has_room("he", {"b"}), "one is over"
+    assert [shares.under_way(who, {"a", "b"}) for who in ("he", "she")] == [2, 0]
+    assert shares.under_way("he", {"b"}) == 1, "one is over"
+    assert [shares.room(his) for his in (0, 1)] == [8, 6]
 
 
 def test_results_are_dropped_where_nobody_reads_them():
@@ -170,7 +169,7 @@ def test_who_has_nothing_going_on_gets_a_place_at_once():
 
     go = threading.Event()
     started, line = asyncio.run(story())
-    assert started == ["many"] * 6 + ["few"]
+    assert started == ["many"] * 2 + ["few"]
     assert (line._places._free, dict(line._places._held), line._places._waiting) == (8, {}, [])
 
 
