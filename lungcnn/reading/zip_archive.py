@@ -50,17 +50,22 @@ def _name(info: zipfile.ZipInfo) -> str:
     return info.filename.replace("\\", "/")
 
 
+def _is_bomb(unpacked: int, packed: int) -> bool:
+    return unpacked > max(RATIO_FROM, MAX_RATIO * packed)
+
+
 def _check(infos: list[zipfile.ZipInfo]) -> None:
     if len(infos) > MAX_MEMBERS:
         raise UnsupportedFileError(
             f"The archive holds {len(infos)} files; accepted are up to {MAX_MEMBERS}. {_INSTEAD}"
         )
     total = sum(info.file_size for info in infos)
+    packed = sum(info.compress_size for info in infos)
     if total > MAX_UNPACKED:
         raise UnsupportedFileError(
             f"The archive unpacks to {total >> 20} MiB; accepted are up to {MAX_UNPACKED >> 20} MiB. {_INSTEAD}"
         )
-    if total > max(RATIO_FROM, MAX_RATIO * sum(info.compress_size for info in infos)):
+    if _is_bomb(total, packed) or any(_is_bomb(info.file_size, info.compress_size) for info in infos):
         raise UnsupportedFileError(
             f"The archive unpacks to more than {MAX_RATIO} times its size, as no CT series does. Pack the slices again."
         )

@@ -172,9 +172,10 @@ def zipped(files: dict[str, bytes], method: int = zipfile.ZIP_DEFLATED) -> bytes
     return stream.getvalue()
 
 
-def unfolding_member(mebibytes: int) -> bytes:
-    """A zip of a good slice and a member that begins like one and unfolds to so much."""
-    stream = io.BytesIO(zipped({"a.dcm": dicom_bytes(RAMP)}))
+def unfolding_member(mebibytes: int, beside: int = 0) -> bytes:
+    """A zip of a good slice and a member that begins like one and unfolds to so much; `beside`: MiB of other bytes."""
+    noise = np.random.default_rng(0).bytes(beside << 20)
+    stream = io.BytesIO(zipped({"a.dcm": dicom_bytes(RAMP), "noise": noise}))
     with (
         zipfile.ZipFile(stream, "a", zipfile.ZIP_DEFLATED) as archive,
         archive.open("b.dcm", "w", force_zip64=True) as member,
@@ -225,6 +226,7 @@ SMALL: dict[str, Callable[[], bytes]] = {
     "zip of 3 files of 10,000 frames": lambda: many_frames(3),
     "zip of 100 files of 10,000 frames": lambda: many_frames(100),
     "zip member that unfolds to 1 GB": lambda: unfolding_member(1000),
+    "zip member that unfolds to 500 MB beside 6 MB": lambda: unfolding_member(500, 6),
     "zip whose member has 5,000 digits": lambda: zipped({"1" * 5000: dicom_bytes(RAMP), "2": dicom_bytes(RAMP)}),
 }
 # What passes every check: only the system's limits end it.
