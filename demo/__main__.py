@@ -142,9 +142,11 @@ def main(auth, auth_file, model, share, public, dicom_results, log_level, **opti
 
 
 def _need_gradio() -> None:
-    """`pip install lungcnn` judges slices without it."""
+    """The wheel alone judges slices without it."""
     if importlib.util.find_spec("gradio") is None:
-        raise click.ClickException("The page needs Gradio, which isn't installed: pip install 'lungcnn[demo]'.")
+        raise click.ClickException(
+            'The page needs Gradio, which isn\'t installed: pip install ".[demo]", in a copy of the repository, brings it.'
+        )
 
 
 def _root_path(given: str | None) -> str | None:

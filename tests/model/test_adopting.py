@@ -116,9 +116,7 @@ def test_the_range_that_the_sentence_advises_works(tmp_path):
 
 def test_the_page_claims_nothing_of_an_adopted_model_that_nobody_said(foreign):
     from demo import about
-
-    def measured(card):
-        return " ".join(part.text for part in about.measured(card))
+    from demo.about import measured
 
     adopt_model(foreign)
     card = load_card(foreign)
