@@ -145,7 +145,7 @@ def _need_gradio() -> None:
     """The wheel alone judges slices without it."""
     if importlib.util.find_spec("gradio") is None:
         raise click.ClickException(
-            'The page needs Gradio, which isn\'t installed: pip install ".[demo]", in a copy of the repository, brings it.'
+            'The page needs Gradio: pip install ".[demo]", in a copy of the repository, brings it.'
         )
 
 
