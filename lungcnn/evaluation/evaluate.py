@@ -33,6 +33,7 @@ class Evaluation:
             model's training slices.
         unreadable: how many could not be read.
         training_known: whether the model's card lists the slices that it learnt from; else nobody can leave them out.
+        calibrated_on: in words, what an adopted model was calibrated on; None where nobody said.
     """
 
     summary: dict
@@ -44,6 +45,7 @@ class Evaluation:
     unreadable: int
     guarded: bool
     training_known: bool
+    calibrated_on: str | None
     model: str
 
     def to_json(self) -> dict:
@@ -116,6 +118,7 @@ def evaluate_model(
         unreadable=sum(not isinstance(error, RefusalError) for _, error in crop_set.failed),
         guarded=guard,
         training_known="files" in pipeline.card.training,
+        calibrated_on=pipeline.card.training.get("calibrated_on"),
         model=pipeline.card.sha256,
     )
 

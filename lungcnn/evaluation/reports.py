@@ -54,9 +54,13 @@ def evaluation_report(evaluation) -> str:
 
 def _seen_in_training(evaluation) -> str:
     if not evaluation.training_known:
+        calibrated = (
+            f" It was calibrated on {evaluation.calibrated_on}: on those, its calibration, prediction sets and "
+            "operating point are flattered."
+        )
         return (
             "**Which slices the model learnt from is not known**, so none were left out. If these are among them, the "
-            "figures mean nothing for a new patient."
+            "figures mean nothing for a new patient." + (calibrated if evaluation.calibrated_on else "")
         )
     seen = (
         f"{evaluation.identical} slices are among the model's training slices, {evaluation.near} are near-duplicates "

@@ -55,9 +55,11 @@ def test_where_nobody_knows_what_a_model_learnt_from_it_is_said(untrained, crop_
     from dataclasses import replace
 
     pipeline = pipeline_that_saw(untrained)
-    adopted = replace(pipeline, card=replace(pipeline.card, training={"adopted": True}))
+    training = {"adopted": True, "calibrated_on": "12 slices of ours"}
+    adopted = replace(pipeline, card=replace(pipeline.card, training=training))
     found = evaluate_model(adopted, crop_set, resamples=20)
     assert "**Which slices the model learnt from is not known**, so none were left out." in evaluation_report(found)
+    assert "It was calibrated on 12 slices of ours: on those" in evaluation_report(found)
     assert "among the model's training slices" not in evaluation_report(found)
     assert found.to_json()["seen_in_training"] is None
     assert found.summary["slices"] == 18
