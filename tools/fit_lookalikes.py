@@ -2,7 +2,9 @@
 
 Writes `lungcnn/gate/lookalikes.json`. Radiographs are projections that we computed, MRIs of chests made of phantoms:
 a fit, whose words are hedged, and which nothing but words depends on. Radiographs projected from LIDC-0001 were learnt
-from those of phantoms, and the other way round: half are called so, and none is called anything else.
+from those of phantoms, and the other way round: half are called so, and none is called anything else. Learnt from one
+half of all pictures and told on the other, both ways: 42 of 60 brain MRIs are called so, and 13 of 1,600 CT pictures,
+most of them under windows or in planes that are refused.
 """
 
 import csv
@@ -57,7 +59,7 @@ def main(data):
     from sklearn.linear_model import LogisticRegression
 
     seen, kinds = (np.array(part) for part in zip(*glances(data), strict=True))
-    means, deviations = seen.mean(axis=0), seen.std(axis=0) + 0.1
+    means, deviations = seen.mean(axis=0), seen.std(axis=0) + 0.03
     weights = 1 / np.sqrt(np.bincount(kinds))[kinds]
     model = LogisticRegression(C=0.2, max_iter=3000)
     model.fit((seen - means) / deviations, kinds, sample_weight=weights / weights.mean())

@@ -12,6 +12,7 @@ from lungcnn.errors import LungCNNError
 from lungcnn.gate.bounds import BOUNDS
 from lungcnn.gate.examine import FileFactsError, check_facts, examine
 from lungcnn.gate.familiarity import UnknownImageError, fit_familiarity
+from lungcnn.gate.lookalikes import RADIOGRAPH, SAYS, glance, what_it_looks_like
 from lungcnn.gate.measures import Measures
 from lungcnn.phantoms.bundled import BUNDLED, PHANTOMS, STRANGERS, draw
 from lungcnn.preprocessing.anatomy import find_anatomy
@@ -273,8 +274,18 @@ def test_what_is_something_else_is_called_so(data, kind, says):
     words = [
         str(examine(load_slice(content)).refusal) for group, _, content in strangers.from_data(data) if group == kind
     ]
-    assert np.mean([f"This looks like {says}, not a CT slice." in one for one in words]) > 0.3
+    assert np.mean([f"This looks like {says}, not a CT slice." in one for one in words]) > 0.8
     assert not any("HU or less" in one or "measures" in one for one in words)
+
+
+def test_what_shows_nothing_looks_like_nothing():
+    point = np.zeros((40, 60), np.float32)
+    point[20, 30] = 1
+    for picture in (np.zeros((5, 5)), np.full((300, 200), 7.0), point, -point):
+        seen = glance(picture)
+        assert np.isfinite(seen).all()
+        assert len(seen) == len(glance(point))
+        assert what_it_looks_like(picture) != SAYS[RADIOGRAPH]
 
 
 @settings(max_examples=25, deadline=None)
