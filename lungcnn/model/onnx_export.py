@@ -10,7 +10,7 @@ from lungcnn.model.linear_head import linear_head
 from lungcnn.model.network import LAST_CONVOLUTION, LOGITS
 from lungcnn.model.onnx_engine import BIAS, LOGITS as LOGITS_OUTPUT, MAP, WEIGHTS, OnnxEngine
 from lungcnn.model.onnx_graph import BLOCK, Graph, filled_up
-from lungcnn.model.winograd import Pair, convolved
+from lungcnn.model.winograd import Pair, convolved, larger_convolved
 
 # Largest difference of logits and maps from Keras' own: float32 sums in another order differ by some 1e-5.
 TOLERANCE = 1e-4
@@ -69,13 +69,14 @@ def _to_last_map(graph: Graph, network, value: str) -> Pair:
     every = [layer for layer in network.layers if not isinstance(layer, layers.InputLayer)]
     way = every[: [layer.name for layer in every].index(LAST_CONVOLUTION) + 1]
     found: tuple[str, ...] = (value,)  # or even and odd columns
-    channels = 1
+    channels, left_to_pool = 1, (2, 2)
     for layer, following in zip(way, [*way[1:], None], strict=True):
         if isinstance(layer, layers.ReLU):
             bounds = graph.constant(0.0), graph.constant(layer.max_value)
             found = tuple(graph.node("Clip", one, *bounds) for one in found)
-        elif isinstance(layer, layers.MaxPooling2D) and layer.pool_size == (2, 2) and len(found) == 1:
-            found = (graph.node("MaxPool", *found, kernel_shape=(2, 2), strides=(2, 2)),)
+        elif isinstance(layer, layers.MaxPooling2D) and _halves(layer) and len(found) == 1:
+            found = (graph.node("MaxPool", found[0], kernel_shape=left_to_pool, strides=left_to_pool),)
+            left_to_pool = (2, 2)
         elif isinstance(layer, layers.BatchNormalization):
             gamma, beta, mean, variance = layer.get_weights()
             scale = gamma / np.sqrt(variance + layer.epsilon)
@@ -83,15 +84,16 @@ def _to_last_map(graph: Graph, network, value: str) -> Pair:
             found = tuple(graph.scaled(one, *factors) for one in found)
         elif isinstance(layer, layers.Conv2D) and _is_plain(layer):
             kernel, bias = layer.get_weights()
-            kernel = filled_up(kernel.transpose(3, 2, 0, 1), channels, axis=1)
+            few, kernel = channels <= BLOCK, filled_up(kernel.transpose(3, 2, 0, 1), channels, axis=1)
             if following is not None:  # the last map keeps the channels that it has
                 channels = -(-len(bias) // BLOCK) * BLOCK
                 kernel, bias = filled_up(kernel, channels), filled_up(bias, channels)
-            if isinstance(following, layers.MaxPooling2D) and len(found) == 1:
-                # To part the columns, and take the larger of two again, would cost what it saves.
-                found = (graph.node("Relu", graph.convolution(*found, kernel, bias)),)
-            else:
+            if not isinstance(following, layers.MaxPooling2D) or len(found) == 2:
                 found = convolved(graph, found, kernel, bias)
+            elif few:  # sums of columns would cost what they save
+                found = (graph.node("Relu", graph.convolution(found[0], kernel, bias)),)
+            else:
+                found, left_to_pool = (larger_convolved(graph, found[0], kernel, bias),), (2, 1)
         else:
             raise ModelStructureError(f"The layer '{layer.name}' of the network can't be written as ONNX.")
     even, odd = found  # the last convolution's
@@ -102,3 +104,7 @@ def _is_plain(layer) -> bool:
     """Whether a convolution is one that the graph has a form for."""
     shape = layer.kernel_size, layer.strides, layer.dilation_rate, layer.groups, layer.padding, layer.use_bias
     return shape == ((3, 3), (1, 1), (1, 1), 1, "same", True) and layer.activation.__name__ == "relu"
+
+
+def _halves(pooling) -> bool:
+    return pooling.pool_size == pooling.strides == (2, 2)

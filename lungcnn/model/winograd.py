@@ -22,15 +22,33 @@ def convolved(graph: Graph, value: tuple[str, ...], kernel: np.ndarray, bias: np
     Args:
         value: one, of an even number of columns, or its even and odd ones. kernel: float32 `[out, in, 3, 3]`.
     """
-    channels = kernel.shape[1]
-    left, middle, right = (kernel[..., column : column + 1] for column in range(3))
-    outer, total, change, last = (_of_pair if len(value) == 2 else _of_whole)(graph, value, channels)
-    one = graph.convolution(total, (left + middle + right) / 2)
-    two = graph.convolution(change, (left - middle + right) / 2)
+    channels, (left, mean, change, right) = kernel.shape[1], _kernels(kernel)
+    inputs = (_of_pair if len(value) == 2 else _of_whole)(graph, value, channels)
+    one, two = graph.convolution(inputs[1], mean), graph.convolution(inputs[2], change)
     both, apart = graph.node("Add", one, two), graph.node("Add", _weighted(graph, two, [-1], len(kernel)), one)
-    even = graph.node("Add", graph.convolution(outer, left, bias), both)
-    odd = graph.node("Add", graph.convolution(last, -right, bias), apart)
+    even = graph.node("Add", graph.convolution(inputs[0], left, bias), both)
+    odd = graph.node("Add", graph.convolution(inputs[3], -right, bias), apart)
     return graph.node("Relu", even), graph.node("Relu", odd)
+
+
+def larger_convolved(graph: Graph, value: str, kernel: np.ndarray, bias: np.ndarray) -> str:
+    """Of each two columns of a 3 x 3 convolution with ReLU the larger one: what is left to pool are rows.
+
+    Arguments as `convolved`. The larger is second + max(first - second, 0), and first - second = m0 + 2 m2 + m3.
+    """
+    channels, (left, mean, change, right) = kernel.shape[1], _kernels(kernel)
+    inputs = _of_whole(graph, (value,), channels)
+    two, three = graph.convolution(inputs[2], change), graph.convolution(inputs[3], right)
+    both = graph.node("Add", _weighted(graph, two, [2], len(kernel)), three)
+    ahead = graph.node("Relu", graph.node("Add", graph.convolution(inputs[0], left), both))
+    rest = graph.node("Add", graph.node("Add", _weighted(graph, both, [-1], len(kernel)), ahead), two)
+    return graph.node("Relu", graph.node("Add", graph.convolution(inputs[1], mean, bias), rest))
+
+
+def _kernels(kernel: np.ndarray) -> list[np.ndarray]:
+    """Of the four convolutions, m0 to m3."""
+    left, middle, right = (kernel[..., column : column + 1] for column in range(3))
+    return [left, (left + middle + right) / 2, (left - middle + right) / 2, right]
 
 
 def _of_whole(graph: Graph, value: tuple[str, ...], channels: int) -> list[str]:

@@ -10,7 +10,7 @@ from hypothesis import given, settings, strategies as st
 from lungcnn.errors import ModelStructureError
 from lungcnn.model.card import save_model
 from lungcnn.model.onnx_graph import Graph, filled_up
-from lungcnn.model.winograd import convolved
+from lungcnn.model.winograd import convolved, larger_convolved
 
 ROWS, CHANNELS = 5, (3, 16, 7)
 
@@ -42,6 +42,22 @@ def test_two_convolutions_in_a_row_equal_plain_ones(seed, half):
     expected = answer(plain, values, shape)
     assert expected.max() > 0
     np.testing.assert_allclose(answer(quick, values, shape), expected, atol=1e-5 * expected.max())
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.integers(1, 9))
+def test_of_two_columns_the_larger_one_is_what_pooling_takes(seed, half):
+    rng = np.random.default_rng(seed)
+    values = rng.normal(0, 1, (2, CHANNELS[0], ROWS, 2 * half)).astype(np.float32)
+    kernel = rng.normal(0, 1, (CHANNELS[1], CHANNELS[0], 3, 3)).astype(np.float32)
+    bias = rng.normal(0, 1, len(kernel)).astype(np.float32)
+    quick, plain = Graph(), Graph()
+    quick.node("Identity", larger_convolved(quick, "x", kernel, bias), output="y")
+    whole = plain.node("Relu", plain.convolution("x", kernel, bias))
+    plain.node("MaxPool", whole, kernel_shape=(1, 2), strides=(1, 2), output="y")
+    shape = CHANNELS[1], ROWS, half
+    expected = answer(plain, values, shape)
+    np.testing.assert_allclose(answer(quick, values, shape), expected, atol=1e-5 * max(1, expected.max()))
 
 
 def test_a_factor_and_a_summand_for_each_channel():
