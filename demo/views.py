@@ -13,7 +13,7 @@ from .say import Text, say
 
 def percent(share: float) -> str:
     """A share 0 to 1 as a whole percentage that isn't broken over two lines; the ends are kept for certainty."""
-    return lungcnn.percent(share).replace(" %", "\u00a0%")
+    return lungcnn.percent(share).replace(" ", "\u00a0")
 
 
 def minus(number: str) -> str:
@@ -62,7 +62,7 @@ def result(report: SliceReport | None = None, where: str = "", truth: Truth | No
 
 
 def _verdict(verdict: Verdict) -> str:
-    share, threshold = (value.replace(" %", "\u00a0%") for value in verdict.shares)
+    share, threshold = (value.replace(" ", "\u00a0") for value in verdict.shares)
     why = texts.VERDICT_REASONS[verdict.why].format(
         suspicious=class_name(verdict.suspicious),
         share=share,

@@ -21,11 +21,12 @@ export function startLinks() {
   listenToExamples();
   if (name === NONE) return;
   now.unasked = true; // neither focus nor page move for it
-  when(() => buttonOf(name) && document.readyState === "complete", () => {
-    if (touched) return;
-    open = name;
-    buttonOf(name).click();
-    when(() => now.slice, () => open === name && take(asked));
+  when(() => document.querySelector(".examples button") && document.readyState === "complete", () => {
+    const button = buttonOf(name) ?? buttonOf(FIRST); // an old link may name one that is no more
+    if (touched || !button) return;
+    button.click();
+    const opened = open;
+    when(() => now.slice, () => open === opened && take(asked));
   });
 }
 
@@ -71,14 +72,16 @@ function listenToExamples() {
 }
 
 let remembering = 0;
+let lastClass = ""; // its choice is off the page while a slice is judged
 
 function remember() {
   clearTimeout(remembering);
   remembering = setTimeout(() => {
     const address = new URL(location.href);
+    lastClass = document.querySelector("#explain-class input:checked")?.value ?? lastClass;
     const state = { example: open };
     if (open && open !== NONE) {
-      state.class = document.querySelector("#explain-class input:checked")?.value;
+      state.class = lastClass;
       state.mode = chosenOf("ct-mode") === "overlay" ? "" : chosenOf("ct-mode");
       state.window = chosenOf("ct-window") === "lung" ? "" : chosenOf("ct-window");
     }

@@ -262,6 +262,24 @@ def test_a_link_opens_an_example_and_loading_again_keeps_it(chromium, demo):
     leave(page)
 
 
+def test_the_address_keeps_the_class_from_example_to_example(chromium, demo):
+    page = visit(chromium, demo)
+    example(page)
+    page.get_by_label("benign", exact=True).check()
+    page.wait_for_function("() => location.search === '?example=arch-spiculated-mass&class=benign'")
+    example(page, 4)  # the choice is off the page while the next one is judged
+    page.wait_for_timeout(400)
+    assert page.evaluate("location.search") == "?example=heart-smooth-nodule&class=benign"
+    leave(page)
+
+
+def test_a_link_to_no_example_opens_the_first(chromium, demo):
+    page = visit(chromium, demo, address="?example=gone&class=nothing&window=none&mode=5")
+    checked(page)
+    page.wait_for_function("() => location.search === '?example=arch-spiculated-mass'")
+    leave(page)
+
+
 # ---------------------------------------------------------------- the viewer
 
 
