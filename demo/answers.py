@@ -18,12 +18,12 @@ class Answer:
 
     Attributes:
         stranger: whether it is for somebody who hasn't logged in: then the page says nothing of the API.
-        address: of the page, as it was asked for.
+        address: of the page, as it was asked for. accepted: the languages that were asked for.
     """
 
     def __init__(self, send, headers: dict[str, str], nonce: str | None = None):
         self._send, self._headers, self._nonce = send, headers, nonce
-        self.stranger, self.address = False, ""
+        self.stranger, self.address, self.accepted = False, "", ""
         self._start = None
         self._page = b""
         self.status: int | None = None
@@ -44,7 +44,9 @@ class Answer:
             if message.get("more_body"):
                 return
             page = _API_INFO.sub(b"\\1{};\\2", self._page) if self.stranger else self._page
-            page = with_tags(page, self.address).replace(b"<script", f"<script nonce={self._nonce}".encode())
+            page = with_tags(page, self.address, self.accepted, self.stranger).replace(
+                b"<script", f"<script nonce={self._nonce}".encode()
+            )
             await self._send(self._start)
             self._start, message = None, {"type": "http.response.body", "body": page}
         await self._send(message)

@@ -18,13 +18,18 @@ FOLDER = Path(__file__).parent / "translations"
 # Gradio has keys of its own.
 PREFIX = "lungcnn."
 LANGUAGE = Text("en", "language")  # what a catalogue calls itself: by it the page knows which one Gradio chose
+DIRECTION = Text("ltr", "direction")  # in which the language is read, as HTML says it
 
 
 @cache
 def english() -> dict[str, str]:
     """Every text of the page by its key."""
     named = [value for name, value in vars(texts).items() if name.isupper()]
-    found = [LANGUAGE, *(text for value in (*named, examples.TITLES, examples.DRAWN) for text in leaves(value))]
+    found = [
+        LANGUAGE,
+        DIRECTION,
+        *(text for value in (*named, examples.TITLES, examples.DRAWN) for text in leaves(value)),
+    ]
     return {text.key: str(text) for text in found}
 
 

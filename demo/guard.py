@@ -29,12 +29,12 @@ class Guard:
         path = scope["path"].removeprefix((scope.get("root_path") or "").rstrip("/")) or "/"
         nonce = secrets.token_urlsafe(16)
         answer = Answer(send, self.rules.headers(nonce), nonce if path == "/" else None)
+        answer.accepted = dict(scope["headers"]).get(b"accept-language", b"").decode("latin-1")
         try:
             await self._pass(scope, receive, answer, path)
         except Unacceptable as error:
-            accepted = dict(scope["headers"]).get(b"accept-language", b"").decode("latin-1")
             say = answer.detail if path.startswith(QUEUE) else answer.plain
-            await say(error.status, in_language(error.sentence, accepted))
+            await say(error.status, in_language(error.sentence, answer.accepted))
         return None
 
     async def _pass(self, scope, receive, answer: Answer, path: str) -> None:

@@ -5,13 +5,12 @@
 
 (() => {
   const PREFIX = "lungcnn.";
-  const RIGHT_TO_LEFT = ["ar", "fa", "he", "ur"];
   const ATTRIBUTES = ["title", "aria-label", "alt", "placeholder"];
   const MARKED = ["[data-t]", ...ATTRIBUTES.map((name) => `[data-t-${name}]`), "#language"].join();
   let language = "en";
 
   const catalogue = () => window.gradio_config?.i18n_translations?.[language] ?? {};
-  const rightToLeft = () => RIGHT_TO_LEFT.includes(language);
+  const rightToLeft = () => catalogue()[PREFIX + "direction"] === "rtl";
   // Numbers keep their own direction among letters of another; what stands in a place keeps the page's.
   const opener = (text, ours) => (ours ? "\u2067" : /\p{L}/u.test(text) ? "\u2068" : "\u2066");
   const isolated = (text, ours) => (rightToLeft() ? `${opener(text, ours)}${text}\u2069` : text);

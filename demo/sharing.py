@@ -8,6 +8,7 @@ from functools import lru_cache
 from html import escape
 
 from . import texts
+from .catalogue import DIRECTION, in_language
 from .outgoing import outgoing
 from .routes import FILE
 
@@ -15,24 +16,31 @@ SIZE = (1200, 630)  # pixels, width and height: what previews are cut to
 _THEIRS = re.compile(rb'<meta\s+(?:property|name)="(?:og|twitter):[^>]*>\s*', re.ASCII)
 
 
-def with_tags(page: bytes, address: str) -> bytes:
+def with_tags(page: bytes, address: str, accepted: str = "", stranger: bool = False) -> bytes:
     """The page with our tags in the place of Gradio's.
 
     Args:
-        address: under which the page was asked for, without a slash at its end.
+        address: under which the page was asked for, without a slash at its end. accepted: the Accept-Language header.
+        stranger: whether Gradio answers with its page to log in, where none of our scripts run.
     """
+
+    def say(text: str) -> str:
+        return escape(in_language(text, accepted))
+
     picture = f"{address}{FILE}{_picture()}"
     said = {
         "og:type": "website",
-        "og:title": texts.TITLE,
-        "og:description": f"{texts.SUBTITLE} {texts.DISCLAIMER}",
-        "og:url": f"{address}/",
-        "og:image": picture,
-        "og:image:alt": texts.PREVIEW_ALT,
+        "og:title": say(texts.TITLE),
+        "og:description": f"{say(texts.SUBTITLE)} {say(texts.DISCLAIMER)}",
+        "og:url": escape(f"{address}/"),
+        "og:image": escape(picture),
+        "og:image:alt": say(texts.PREVIEW_ALT),
         "twitter:card": "summary_large_image",
     }
-    tags = "".join(f'<meta property="{name}" content="{escape(value)}">\n' for name, value in said.items())
-    tags += f'<meta name="description" content="{escape(texts.SUBTITLE)}">\n'
+    tags = "".join(f'<meta property="{name}" content="{value}">\n' for name, value in said.items())
+    tags += f'<meta name="description" content="{say(texts.SUBTITLE)}">\n<title>{say(texts.TITLE)}</title>\n'
+    if stranger:
+        page = page.replace(b"<html", f'<html dir="{say(DIRECTION)}"'.encode(), 1)
     return _THEIRS.sub(b"", page).replace(b"<head>", b"<head>\n" + tags.encode(), 1)
 
 

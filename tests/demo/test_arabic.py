@@ -5,7 +5,10 @@ import re
 import cv2
 import numpy as np
 import pytest
+from demo_process import Demo
 from test_browser import WAIT, checked, chromium, demo, drop, example, leave, series_zip, visit  # noqa: F401 - fixtures
+
+from demo.catalogue import translated
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 # What stays in Latin letters: names of methods, formats and places, units, keys of the keyboard.
@@ -105,3 +108,17 @@ def test_what_gradio_says_by_itself_is_in_arabic(page, status, body, said):
     assert said in toast
     assert in_english(page) == []
     page.watch.errors.clear()  # the browser's own word on the status
+
+
+def test_who_is_to_log_in_is_asked_in_arabic(chromium, tmp_path):  # noqa: F811
+    with Demo(tmp_path / "home", "--auth", "someone:secret") as shut:
+        page = chromium.new_context(locale="ar").new_page()
+        page.goto(shut.url)
+        page.fill("input:not([type=password])", "someone")
+        page.fill("input[type=password]", "wrong")
+        page.keyboard.press("Enter")
+        page.wait_for_selector("text=بيانات الاعتماد غير صحيحة")
+        assert page.evaluate("getComputedStyle(document.querySelector('button')).direction") == "rtl"
+        assert page.title() == translated()["ar"]["title"]
+        assert in_english(page) == []
+        page.context.close()
