@@ -13,7 +13,7 @@
 
   /** What Gradio and Markdown leave out: a name that is what is read, and tables that can be scrolled by keys. */
   function mend() {
-    document.querySelector("#upload button[aria-dropeffect][aria-label]")?.removeAttribute("aria-label");
+    document.querySelector("#upload button[aria-dropeffect][aria-label]:not(.icon-mode)")?.removeAttribute("aria-label");
     for (const picture of document.querySelectorAll(".examples img:not([alt=''])")) picture.alt = ""; // its button says it
     for (const table of document.querySelectorAll(".about table:not([tabindex])")) table.tabIndex = 0;
   }

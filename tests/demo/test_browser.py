@@ -880,7 +880,7 @@ def test_a_series_is_scrolled_jumped_through_and_told_in_a_table(page, phantom):
     page.wait_for_selector("#series-table", state="attached", timeout=WAIT)
     checked(page)
     assert "Series of 3 slices" in page.inner_text("#series")
-    assert "1 localizer" in page.inner_text("#series-notes")
+    assert "scout views (localizers): 1" in page.inner_text("#series-notes")
     assert "MARKER" not in page.content()
     page.click("#series-table summary")
     rows = page.query_selector_all("#series-table tbody tr")
@@ -1210,14 +1210,29 @@ def violations(page):
     return [f"{one['id']}: {node['html'][:160]}" for one in found for node in one["nodes"]]
 
 
-@pytest.mark.parametrize(("width", "height", "scheme"), [(1440, 900, "light"), (390, 844, "dark")])
-def test_axe_finds_nothing(chromium, demo, width, height, scheme):
-    page = visit(chromium, demo, width, height, color_scheme=scheme, bypass_csp=True)
+@pytest.mark.parametrize(
+    ("width", "height", "scheme", "language"),
+    [
+        (1440, 900, "light", "en"),
+        (1024, 768, "light", "en"),
+        (390, 844, "dark", "en"),
+        (1440, 900, "dark", "ar"),
+        (390, 844, "light", "ar"),
+    ],
+)
+def test_axe_finds_nothing(chromium, demo, phantom, width, height, scheme, language):
+    page = visit(chromium, demo, width, height, color_scheme=scheme, locale=language, bypass_csp=True)
     assert violations(page) == []
     example(page)
     page.evaluate("document.querySelectorAll('details').forEach((part) => (part.open = true))")
     page.click("#about button >> nth=0")
     page.wait_for_selector(".about table")
+    assert violations(page) == []
+    assert page.evaluate(SMALL) == []
+    drop(page, ("series.zip", series_zip(phantom)))
+    page.wait_for_selector("#series-table", state="attached", timeout=WAIT)
+    checked(page)
+    page.evaluate("document.querySelectorAll('details').forEach((part) => (part.open = true))")
     assert violations(page) == []
     assert page.evaluate(SMALL) == []
     leave(page)
