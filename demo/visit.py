@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 from . import texts
 from .examples import Truth
 from .holding import holding
-from .worker.deposits import Upload
+from .worker.deposits import Upload, size_of
 
 DELIVERY_SECONDS = 2  # for a browser that went away in the middle
 
@@ -112,7 +112,7 @@ class Shown:
         slices = (self.given, self.report.ct_slice if self.report else None)
         pixels = {id(one): one.hu.nbytes for one in slices if one is not None}
         file = len(self.source) if isinstance(self.source, bytes) else 0
-        return 2 * sum(pixels.values()) + file + (self.stack.upload.size if self.stack else 0)
+        return 2 * sum(pixels.values()) + file + (size_of(self.stack.upload, self.stack.reading) if self.stack else 0)
 
     @property
     def judged(self) -> bool:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from lungcnn import CTSlice, Reading, Series
 
 MAX_KEPT = 1024 * 2**20
+OF_A_SLICE = 6 * 2**10  # bytes that are known and said of each slice of a series, besides its file
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,6 +30,11 @@ class Upload:
         return sum(map(len, self.files))
 
 
+def size_of(upload: Upload, reading: Reading) -> int:
+    """Bytes that an upload takes with what was found in it."""
+    return upload.size + OF_A_SLICE * sum(map(len, reading.series))
+
+
 class NotKept(LungCNNError):  # noqa: N818 - an answer: its files are needed again
     """Raised where an upload is asked for by its name that isn't kept (any more)."""
 
@@ -36,7 +42,7 @@ class NotKept(LungCNNError):  # noqa: N818 - an answer: its files are needed aga
 
 
 class Deposits:
-    """Uploads by name, each read once. The least recently used go beyond `limit` bytes of files."""
+    """Uploads by name, each read once. The least recently used go beyond `limit` bytes."""
 
     def __init__(self, limit: int = MAX_KEPT):
         self._limit = limit
@@ -49,7 +55,7 @@ class Deposits:
 
         reading = read_series(upload.files, progress)
         with self._lock:
-            self._kept[upload.name] = upload.size, reading
+            self._kept[upload.name] = size_of(upload, reading), reading
             while len(self._kept) > 1 and sum(size for size, _ in self._kept.values()) > self._limit:
                 self._kept.popitem(last=False)
         return reading

@@ -14,7 +14,7 @@ from demo.rules import Rules, make_rules
 from demo.shares import UNREAD, Shares
 from demo.visit import Shown, Stack, Turn, Visit
 from demo.worker.deposits import Upload
-from lungcnn import LungCNNError
+from lungcnn import LungCNNError, Reading, Series
 
 
 def test_a_visitor_has_a_part_of_the_line():
@@ -81,7 +81,7 @@ def test_sessions_hold_so_much_and_the_largest_go_first(phantom_slice, monkeypat
     small, series, *others = (Visit() for _ in range(8))
     small.show(small.begin(), Shown(phantom_slice))
     upload = Upload((bytes(3 * size),))
-    series.show(series.begin(), Shown(stack=Stack(upload, 0, None, None, None, None)))
+    series.show(series.begin(), Shown(stack=Stack(upload, 0, Reading(()), None, None, None)))
     for visit in others[:3]:
         visit.show(visit.begin(), Shown(phantom_slice))
     assert [visit.dropped for visit in (small, series, *others[:3])] == [False, True, False, False, False]
@@ -91,7 +91,7 @@ def test_sessions_hold_so_much_and_the_largest_go_first(phantom_slice, monkeypat
         visit.show(visit.begin(), Shown(phantom_slice))
     assert small.dropped, "of those of a size the one that was not used for longest"
     assert [visit.dropped for visit in others] == [False] * 6
-    series.show(series.begin(), Shown(stack=Stack(upload, 0, None, None, None, None)))
+    series.show(series.begin(), Shown(stack=Stack(upload, 0, Reading(()), None, None, None)))
     assert not series.dropped, "the newest stays"
     assert sum(visit.dropped for visit in others) == 3
 
@@ -106,10 +106,15 @@ def test_many_small_sessions_of_one_visitor_push_out_no_large_one_of_another(pha
         own.run(visit.show, visit.begin(), shown)
         return visit
 
-    series = show("she", Shown(stack=Stack(Upload((bytes(4 * size),)), 0, None, None, None, None)))
+    series = show("she", Shown(stack=Stack(Upload((bytes(4 * size),)), 0, Reading(()), None, None, None)))
     sessions = [show("he", Shown(phantom_slice)) for _ in range(30)]
     assert not series.dropped
     assert [visit.dropped for visit in sessions] == [True] * 24 + [False] * 6
+
+
+def test_what_is_known_of_thousands_of_slices_counts():
+    reading = Reading((Series((None,) * 10_000, "dicom"),))
+    assert Shown(stack=Stack(Upload((b"x",)), 0, reading, None, None, None)).size > 50 * 2**20
 
 
 def at_the_gate(callers, most=None, places=1, **cost):
