@@ -47,7 +47,14 @@ STRUCTURE = re.compile(
 
 
 def seeds() -> dict[str, bytes]:
-    """Small valid files of each kind."""
+    """Small valid files of each kind, the same each time."""
+    import pydicom
+
+    with mock.patch("pydicom.uid.generate_uid", return_value=pydicom.uid.UID("1.2.826.0.1.3680043.8.498.1")):
+        return _seeds()
+
+
+def _seeds() -> dict[str, bytes]:
     import pydicom
 
     hu = cv2.resize(draw("carina-normal").hu, (SIDE, SIDE), interpolation=cv2.INTER_AREA)
@@ -69,7 +76,7 @@ def seeds() -> dict[str, bytes]:
         ("jpeg-ls", pydicom.uid.JPEGLSLossless, {}),
     ):
         ds = pydicom.dcmread(io.BytesIO(dicom_bytes(stored)))
-        ds.compress(syntax, **options)
+        ds.compress(syntax, generate_instance_uid=False, **options)
         stream = io.BytesIO()
         ds.save_as(stream)
         found[f"dicom {name}"] = stream.getvalue()
@@ -90,7 +97,7 @@ def _zipped(files: dict[str, bytes], method: int) -> bytes:
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w", method) as archive:
         for name, content in files.items():
-            archive.writestr(name, content)
+            archive.writestr(zipfile.ZipInfo(name), content, method)  # without the time of day
     return stream.getvalue()
 
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:  # the process is on its way before these are imported
 PATIENCE = 120  # seconds without a word on a call at work after which a process is given up
 SILENCE = 10  # seconds without any word
 _WHILE_LOADING = ("load_slice", "read_series", "read_slice")
-_LONG, _LONG_AT_ONCE = ("run_series", "read_series"), 4  # half of them of one visitor
+_LONG = ("run_series", "read_series")
 _TRIES = 4  # of a call, where the process dies each time
 _running: weakref.WeakSet[PipelineProcess] = weakref.WeakSet()
 

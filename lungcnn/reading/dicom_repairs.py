@@ -33,6 +33,10 @@ def parse_image(data: bytes):
         raise damage
     if not ds.PixelData:
         raise UnreadableFileError("The DICOM object holds no pixels: its PixelData is empty. Export the slice again.")
+    if not isinstance(ds.PixelData, bytes):
+        raise UnreadableFileError(
+            "The DICOM object's PixelData holds numbers or texts, not pixels. Export the slice again."
+        )
     return ds
 
 

@@ -28,7 +28,7 @@ SECONDS = 2.0
 MEMORY = 300 * 2**20
 PATIENCE_S = 60.0
 # Of the process that reads series (`os.nice`): there is always a next slice to read.
-NICENESS = 10
+NICENESS = 3
 # Whether what is read now is one of many files.
 OF_MANY: ContextVar[bool] = ContextVar("of_many", default=False)
 _log = logging.getLogger("lungcnn")

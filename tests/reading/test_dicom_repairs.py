@@ -174,6 +174,14 @@ def test_900_enhanced_frames_are_not_too_many_items():
     assert (len(series), series.spacing_mm) == (900, 1)
 
 
+@pytest.mark.parametrize("vr", ["US", "SL", "DS", "IS", "AT"])
+def test_pixels_that_are_a_number_are_told(vr):
+    raw = jpeg2000()
+    place = raw.index(b"\xe0\x7f\x10\0") + 4
+    with pytest.raises(UnreadableFileError, match="not pixels"):
+        load_slice(raw[:place] + vr.encode() + b"\x04\0" + b"1234")
+
+
 def test_a_decoder_that_died_is_started_again():
     content = jpeg2000()
     np.testing.assert_array_equal(load_slice(content).hu, HU)
