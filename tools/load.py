@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import json
 import os
+import random
 import re
 import statistics
 import sys
@@ -70,8 +71,8 @@ def known_answers(files: list[Path]) -> tuple[list[tuple[bytes, dict]], float]:
     return list(zip(contents, records, strict=True)), count / (time.perf_counter() - start)
 
 
-async def visit(url: str, number: int, known: list, until: float, tally: Tally) -> None:
-    """One visitor who asks for one slice after the other."""
+async def visit(url: str, number: int, known: list, until: float, tally: Tally, pause: float) -> None:
+    """One visitor who asks for one slice after the other, and looks at each for so many seconds."""
     async with hostile.client(url, number, net=1) as http:
         turn = number
         while time.perf_counter() < until:
@@ -93,6 +94,7 @@ async def visit(url: str, number: int, known: list, until: float, tally: Tally) 
                 tally.wrong.append(json.dumps(found)[:200])
             else:
                 tally.seconds.append(time.perf_counter() - start)
+            await asyncio.sleep(pause * (0.5 + random.random()))
 
 
 async def ask(http: httpx.AsyncClient, content: bytes):
@@ -133,16 +135,16 @@ def held(pid: int) -> float:
     return found["page"] + found["worker"]
 
 
-async def run(url: str, pid: int, clients: int, seconds: float, known: list) -> dict:
+async def run(url: str, pid: int, clients: int, seconds: float, known: list, pause: float = 0) -> dict:
     """All visitors for a while; the figures."""
     warm = Tally()
     await asyncio.gather(
-        *(visit(url, n, known, time.perf_counter() + min(10, seconds / 4), warm) for n in range(clients))
+        *(visit(url, n, known, time.perf_counter() + min(10, seconds / 4), warm, pause) for n in range(clients))
     )
     tally, memory = Tally(), []
     start = time.perf_counter()
     watching = asyncio.create_task(watch(pid, memory))
-    await asyncio.gather(*(visit(url, n, known, start + seconds, tally) for n in range(clients)))
+    await asyncio.gather(*(visit(url, n, known, start + seconds, tally, pause) for n in range(clients)))
     took = time.perf_counter() - start
     watching.cancel()
     ordered = sorted(tally.seconds) or [float("nan")]
@@ -162,25 +164,26 @@ async def run(url: str, pid: int, clients: int, seconds: float, known: list) -> 
     }
 
 
-async def beset(url: str, pid: int, clients: int, seconds: float, known: list) -> dict:
+async def beset(url: str, pid: int, clients: int, seconds: float, known: list, pause: float) -> dict:
     """Visitors alone, then among hostile clients, then alone again; the figures."""
     say("visitors alone")
-    alone = await run(url, pid, clients, seconds, known)
+    alone = await run(url, pid, clients, seconds, known, pause)
     before = resident(pid)
     say("visitors among hostile clients")
     attack = await hostile.elsewhere(url)
     await asyncio.sleep(3)
-    among = await run(url, pid, clients, seconds, known)
+    among = await run(url, pid, clients, seconds, known, pause)
     counts, wrong = await attack.end()
     say(f"until memory is back, {CALM_SECONDS} seconds at most")
     calm = await until_back(pid, sum(before.values()) - before["readers"])
     left = resident(pid)
     say("visitors alone again")
-    after = await run(url, pid, clients, min(10, seconds), known)
+    after = await run(url, pid, clients, min(10, seconds), known, pause)
     figures = ("answers", "wrong", "errors", "queue_full", "median_s", "p95_s", "longest_s")
     return {
         "clients": clients,
         "seconds": seconds,
+        "pause_s": pause,
         **{
             name: {figure: one[figure] for figure in figures}
             for name, one in (("alone", alone), ("among", among), ("after", after))
@@ -219,10 +222,11 @@ async def watch(pid: int, memory: list[float]) -> None:
 @click.command()
 @click.option("--clients", default=64, show_default=True)
 @click.option("--seconds", default=60.0, show_default=True)
+@click.option("--pause", default=0.0, show_default=True, help="Seconds that a visitor looks at each answer.")
 @click.option("--max-concurrency", default=2, show_default=True, help="As of the demo.")
 @click.option("--hostile", "with_hostile", is_flag=True, help="Among clients who mean no good.")
 @click.option("--json", "target", type=click.Path(dir_okay=False, path_type=Path), help="Write the figures here.")
-def main(clients, seconds, max_concurrency, with_hostile, target):
+def main(clients, seconds, pause, max_concurrency, with_hostile, target):
     """Start the demo, load it, print the figures as JSON."""
     files = sorted((ROOT / "examples").iterdir())
     known, before = known_answers(files)
@@ -231,7 +235,7 @@ def main(clients, seconds, max_concurrency, with_hostile, target):
         Demo(Path(folder) / "home", "--max-concurrency", str(max_concurrency)) as demo,
     ):
         work = beset if with_hostile else run
-        figures = asyncio.run(work(demo.url, demo.process.pid, clients, seconds, known))
+        figures = asyncio.run(work(demo.url, demo.process.pid, clients, seconds, known, pause))
         log = demo.log.read_text()
     if with_hostile:
         publish(figures | {"log_lines": len(log.splitlines())}, target)

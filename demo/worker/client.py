@@ -53,10 +53,8 @@ class PipelineProcess:
     ):
         self._patience, self._one_suspect = patience, threading.Lock()
         self._deadly: deque[bytes] = deque(maxlen=256)
-        self._gates = {
-            False: Gate(threads),
-            True: Gate(_LONG_AT_ONCE, _LONG_AT_ONCE // 2),
-        }  # by whether a call is a long one
+        # By whether a call is a long one. Each of these takes as much of the processor as all the others.
+        self._gates = {False: Gate(threads), True: Gate(threads, max(1, threads // 2))}
         self._kept = KeptWorker([str(threads), str(model or "")], silence)
         _running.add(self)
 
