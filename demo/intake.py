@@ -32,11 +32,7 @@ TICKET = re.compile(r"upload-[0-9a-f]{32}")
 
 
 class Arrival:
-    """An upload on its way in.
-
-    Attributes:
-        received: bytes so far. since, last: monotonic times. ousted: give it up.
-    """
+    """An upload on its way in. Attributes: received: bytes so far; since, last: times; ousted: give it up."""
 
     def __init__(self, visitor: str, now: float) -> None:
         self.visitor, self.received, self.ousted = visitor, 0, False

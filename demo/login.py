@@ -6,14 +6,15 @@ from collections.abc import Awaitable, Callable
 
 from .fair import Places
 
-FREE_TRIES, FORGET, SLOWEST, AT_ONCE, IN_LINE = 3, 900, 8.0, 8, 200
+FREE_TRIES, FORGET, SLOWEST, AT_ONCE, KEPT, IN_LINE = 3, 900, 8.0, 10, 2, 200
 
 
 class Tries:
     """Wrong passwords are answered late: after 1, 2, 4, 8 seconds, during which they hold one of a few places.
 
     So a guesser who asks many times at once stands in line, while a right password is answered as soon as it has a
-    place, of which who holds fewest gets the next. The pause is the same for all: a guesser may have many addresses.
+    place. Who holds fewest gets the next, and two are kept for who holds none. The pause is the same for all: a
+    guesser may have many addresses.
     """
 
     def __init__(
@@ -23,7 +24,7 @@ class Tries:
     ):
         self._clock, self._sleep = clock, sleep
         self._wrong: list[float] = []
-        self._places = Places(AT_ONCE)
+        self._places = Places(AT_ONCE, KEPT)
         self._held: set[asyncio.Future] = set()
 
     def pause(self) -> float:

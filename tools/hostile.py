@@ -6,18 +6,13 @@ files is not taken for what the demo takes to answer.
 """
 
 import asyncio
-import io
 import json
 import os
 import random
-import struct
 import sys
-import zipfile
-import zlib
 from collections import Counter
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
-from functools import cache
 from pathlib import Path
 from urllib.parse import urlparse
 
@@ -27,6 +22,7 @@ ROOT = Path(__file__).parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "tests"), str(ROOT / "tests" / "reading")]
 
 from hostile_files import decoy, jpeg2000, progressive, small_slices
+from hostile_uploads import bomb, mutated, picture
 
 EXAMPLE = ROOT / "examples" / "carina-normal.dcm"
 API = "/gradio_api/"
@@ -243,37 +239,7 @@ async def _until_input_ends(url: str) -> Said:
     return said
 
 
-# ---------------------------------------------------------------- what they send
-
-
-def mutated(example: bytes, rng: random.Random) -> bytes:
-    """An example slice with some bytes changed and its end cut off."""
-    found = bytearray(example)
-    for _ in range(rng.randrange(1, 40)):
-        found[rng.randrange(min(len(found), 4000))] = rng.randrange(256)
-    return bytes(found[: rng.randrange(200, len(found))])
-
-
-@cache
-def bomb() -> bytes:
-    """A zip of half a megabyte that unfolds to 512 MiB."""
-    stream = io.BytesIO()
-    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
-        for number in range(8):
-            archive.writestr(f"{number}.dcm", bytes(64 * 2**20))
-    return stream.getvalue()
-
-
-@cache
-def picture(side: int) -> bytes:
-    """A PNG of one grey level."""
-
-    def chunk(name: bytes, data: bytes) -> bytes:
-        return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
-
-    head = struct.pack(">IIBBBBB", side, side, 8, 0, 0, 0, 0)
-    rows = zlib.compress((b"\0" + b"\x80" * side) * side, 9)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
+# ---------------------------------------------------------------- how they send it
 
 
 async def _explain(http: httpx.AsyncClient, said: Said, kind: str, content: bytes) -> None:
