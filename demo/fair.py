@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterator
 # Whom the work at hand is for, as `Rules.visitor` tells them apart.
 VISITOR: contextvars.ContextVar[str] = contextvars.ContextVar("visitor", default="")
 
+_LONG = 1.0  # seconds, of work at a gate
+
 
 class Gate:
     """So many threads at a time; of those that wait, the visitor comes first who holds and has had least.
@@ -19,11 +21,15 @@ class Gate:
 
     Args:
         most: places that one visitor may hold.
+        spare: places more, for who has had no more than others, in the stead of ones that take longer than a second.
     """
 
-    def __init__(self, places: int, most: int | None = None, clock: Callable[[], float] = time.monotonic):
-        self._free, self._most, self._clock = places, most or places, clock
+    def __init__(
+        self, places: int, most: int | None = None, spare: int = 0, clock: Callable[[], float] = time.monotonic
+    ):
+        self._places, self._most, self._spare, self._clock = places, most or places, spare, clock
         self._waiting: dict[str, deque[threading.Event]] = {}
+        self._began: dict[threading.Event, float] = {}  # of those that were let in
         self._held = Counter[str]()
         self._had: dict[str, float] = {}  # seconds
         self._least = 0.0  # that the visitor had had who was let in last
@@ -37,31 +43,40 @@ class Gate:
             self._waiting.setdefault(visitor, deque()).append(let_in)
             self._had[visitor] = max(self._had.get(visitor, 0.0), self._least)
             self._let_in()
-        let_in.wait()
-        start = self._clock()
+        while not let_in.wait(_LONG / 4):
+            with self._lock:
+                self._let_in()
         try:
             yield
         finally:
             with self._lock:
-                self._had[visitor] += self._clock() - start
+                self._had[visitor] += self._clock() - self._began.pop(let_in)
                 self._held[visitor] -= 1
-                self._free += 1
                 self._let_in()
 
     def _let_in(self) -> None:
-        able = [visitor for visitor in self._waiting if self._held[visitor] < self._most]
-        while self._free and able:
-            visitor = min(able, key=lambda one: (self._held[one], self._had[one]))
-            self._least = max(self._least, self._had[visitor])
-            self._free -= 1
-            self._held[visitor] += 1
-            self._waiting[visitor].popleft().set()
+        while (visitor := self._next()) is not None:
+            let_in = self._waiting[visitor].popleft()
             if not self._waiting[visitor]:
                 del self._waiting[visitor]
-            able = [visitor for visitor in self._waiting if self._held[visitor] < self._most]
+            self._least = max(self._least, self._had[visitor])
+            self._began[let_in] = self._clock()
+            self._held[visitor] += 1
+            let_in.set()
         self._held += Counter()  # without zeros
         there = self._waiting.keys() | self._held.keys()
         self._had = {one: had for one, had in self._had.items() if one in there or (there and had > self._least)}
+
+    def _next(self) -> str | None:
+        """Who is to be let in now."""
+        able = [one for one in self._waiting if self._held[one] < self._most]
+        if len(self._began) >= self._places:
+            now = self._clock()
+            quick = sum(now - since < _LONG for since in self._began.values())
+            if quick >= self._places or len(self._began) >= self._places + self._spare:
+                return None
+            able = [one for one in able if not self._held[one] and self._had[one] <= self._least]
+        return min(able, key=lambda one: (self._held[one], self._had[one]), default=None)
 
 
 class Places:

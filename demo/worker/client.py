@@ -54,7 +54,7 @@ class PipelineProcess:
         self._patience, self._one_suspect = patience, threading.Lock()
         self._deadly: deque[bytes] = deque(maxlen=256)
         # By whether a call is a long one. Each of these takes as much of the processor as all the others.
-        self._gates = {False: Gate(threads), True: Gate(threads, max(1, threads // 2))}
+        self._gates = {False: Gate(threads, spare=threads), True: Gate(threads, max(1, threads // 2))}
         self._kept = KeptWorker([str(threads), str(model or "")], silence)
         _running.add(self)
 

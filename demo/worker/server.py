@@ -33,7 +33,7 @@ class Stopped(Exception):  # noqa: N818 - it isn't an error
 def serve(connection: Connection, beat: float, threads: int, model: str | None) -> None:
     """Load the model and answer calls until the page is gone, saying every `beat` seconds that we are there.
 
-    `threads` of them at a time; series, behind which single slices would wait long, run beside them.
+    `threads` of them at a time, and as many beside those that take long; series run beside them all.
     """
     desk = Desk(connection, threads)
     # While loading, too: slices are read, and the end of the page is heard.
@@ -58,7 +58,8 @@ class Desk:
     def __init__(self, connection: Connection, threads: int):
         self.methods = Methods()
         self._connection, self._lock = connection, threading.Lock()
-        self._quick, self._long = ThreadPoolExecutor(threads), ThreadPoolExecutor(MOST_LONG)
+        # The page's gates let so many in; of quick ones twice as many where some turn out to be long.
+        self._quick, self._long = ThreadPoolExecutor(2 * threads), ThreadPoolExecutor(MOST_LONG)
         self._waited_for: set[str] = set()
 
     def send(self, message) -> None:

@@ -138,7 +138,7 @@ def at_the_gate(callers, most=None, places=1, **cost):
     let.set()
     for thread in threads:
         thread.join()
-    assert (gate._free, gate._waiting, gate._held, gate._had) == (places, {}, {}, {})
+    assert (gate._began, gate._waiting, gate._held, gate._had) == ({}, {}, {}, {})
     return first, "".join(done)
 
 
@@ -150,6 +150,37 @@ def test_the_visitor_comes_first_who_has_had_least_time():
 def test_a_visitor_may_hold_part_of_the_places():
     first, _ = at_the_gate("aaaab", most=2, places=4)
     assert sorted(first) == ["a", "a", "b"]
+
+
+def test_who_has_had_little_does_not_wait_for_what_takes_long():
+    now, let, done = [0.0], threading.Event(), []
+    gate = Gate(1, spare=1, clock=lambda: now[0])
+
+    def work(visitor):
+        VISITOR.set(visitor)
+        with gate.place():
+            done.append(visitor)
+            let.wait()
+            now[0] += 1
+
+    def begin(visitor, waiting):
+        thread = threading.Thread(target=work, args=(visitor,))
+        thread.start()
+        while len(done) + sum(map(len, gate._waiting.values())) < waiting:
+            time.sleep(0.001)
+        return thread
+
+    threads = [begin("long", 1), begin("long", 2), begin("she", 3)]
+    assert done == ["long"], "there is one place"
+    now[0] = 5
+    threads.append(begin("long", 4))
+    while len(done) < 2:
+        time.sleep(0.001)
+    assert done == ["long", "she"]
+    let.set()
+    for thread in threads:
+        thread.join()
+    assert sorted(done) == ["long"] * 3 + ["she"]
 
 
 def test_who_has_nothing_going_on_gets_a_place_at_once():
