@@ -45,8 +45,8 @@ class KeptWorker:
 
     def begin(self, name: str, args: tuple, options: dict[str, Any]) -> tuple[WorkerProcess, str, Inbox]:
         """Ask something of the process that runs now: it, and as its `begin` returns."""
-        with self._lock:
-            return self.worker, *self.worker.begin(name, args, options)
+        worker = self.worker  # should it have ended since, its `begin` says so
+        return worker, *worker.begin(name, args, options)
 
     def close(self) -> None:
         """End the process, and start no other."""
