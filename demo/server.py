@@ -24,6 +24,7 @@ def launch_settings(rules: Rules | None = None) -> dict[str, Any]:
 
     from .connections import Connection, Knocks, most_connections
 
+    rules = rules or Rules()
     gradio_internals.allow_no_other_origins()
     gradio_internals.receive_uploads_with(receive)
     gradio_internals.serve_with(Connection, most_connections(), Knocks())
@@ -42,9 +43,11 @@ def launch_settings(rules: Rules | None = None) -> dict[str, Any]:
         "inbrowser": False,
         "share": False,
         "num_workers": 0,
+        # Gradio begins so many events at once, whose ever they are; who comes first is told in `line.Line`.
+        "max_threads": max(40, rules.shares.line),
         **gradio_internals.NO_SELF_TEST,
         "app_kwargs": {
-            "middleware": [Middleware(Guard, rules=rules or Rules())],
+            "middleware": [Middleware(Guard, rules=rules)],
             "docs_url": None,
             "redoc_url": None,
             "openapi_url": None,

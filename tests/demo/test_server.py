@@ -150,6 +150,15 @@ def test_guessers_by_the_hundred_stand_behind_who_comes_from_elsewhere():
     assert refused == 300 - 208
 
 
+def test_gradio_begins_as_many_events_as_may_be_under_way():
+    """Else those of one visitor could stand before another's where nobody tells them apart."""
+    from demo.server import launch_settings
+    from demo.shares import Shares
+
+    assert launch_settings(Rules(shares=Shares(line=300)))["max_threads"] == 300
+    assert launch_settings()["max_threads"] >= Shares().line
+
+
 # ---------------------------------------------------------------- results in memory
 
 

@@ -2,7 +2,10 @@
 
 import io
 import logging
+import os
 import struct
+import threading
+import time
 
 import numpy as np
 import pydicom
@@ -189,6 +192,36 @@ def test_a_decoder_that_died_is_started_again():
     process.kill()
     process.wait()
     np.testing.assert_array_equal(load_slice(content).hu, HU)
+
+
+def test_single_files_are_not_read_behind_those_of_a_series():
+    content = jpeg2000()
+    load_slice(content)
+    with reader_process.reading_many():
+        np.testing.assert_array_equal(load_slice(content).hu, HU)
+    single, many = (reader_process._READERS[of_many]._process.pid for of_many in (False, True))
+    assert single != many
+    assert os.getpriority(os.PRIO_PROCESS, many) == os.getpriority(os.PRIO_PROCESS, single) + reader_process.NICENESS
+
+
+def test_who_has_waited_longest_is_next():
+    lock, order, go = reader_process._InTurn(), [], threading.Event()
+
+    def work(name):
+        with lock:
+            order.append(name)
+            go.wait()
+
+    threads = []
+    for name in "abc":
+        threads.append(threading.Thread(target=work, args=(name,)))
+        threads[-1].start()
+        while len(order) + len(lock._waiting) < len(threads):
+            time.sleep(0.001)
+    go.set()
+    for thread in threads:
+        thread.join()
+    assert (order, lock._taken) == (["a", "b", "c"], False)
 
 
 @pytest.mark.data
