@@ -24,8 +24,8 @@
   }
 
   function attend() {
-    if (document.body.classList.contains("scrolled")) return; // many slices a second: nothing to be read aloud
     mend();
+    if (document.body.classList.contains("scrolled")) return; // many slices a second: nothing to be read aloud
     const result = document.getElementById("result");
     const announcer = document.getElementById("announcer");
     if (!result || !announcer) return;
