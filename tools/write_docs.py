@@ -193,12 +193,18 @@ def routes() -> str:
 
 
 def load() -> str:
-    busy, fuzzed = measured("load"), measured("fuzz")
+    busy, fuzzed, beset = measured("load"), measured("fuzz"), measured("hostile")
+    alone, among = beset["alone"], beset["among"]
     return (
         f"`python tools/load.py` sends {busy['clients']} visitors at once for a minute and compares every answer with "
         f"the known one: {busy['wrong']} of {busy['answers']} were wrong, {len(busy['errors'])} ended in an error, "
         f"95 in 100 came within {busy['p95_s']:.0f} s, at {busy['over_loop']:.2f} times the rate of a process that "
-        "does nothing else (two cores). `python tools/fuzz.py` takes damaged files from reading to the gate: "
+        "does nothing else (two cores). "
+        f"With `--hostile --clients {beset['clients']} --pause {beset['pause_s']:.0f}` they come among clients who mean "
+        f"no good: of {among['answers']} answers {among['wrong']} were wrong and {len(among['errors'])} ended in an error, "
+        f"half came within {among['median_s']:.1f} s and the last of them after {among['longest_s']:.1f} s "
+        f"({alone['median_s']:.1f} and {alone['longest_s']:.1f} s without those clients). "
+        "`python tools/fuzz.py` takes damaged files from reading to the gate: "
         f"{fuzzed['wrong']} of {fuzzed['inputs']} ended in anything other than a slice or a sentence, and none took "
         f"more than {fuzzed['longest_s']:.2f} s."
     )
