@@ -37,6 +37,7 @@ export function openStack(next) {
     leap = true;
     el("ct-slice").max = next.count;
     el("ct-stack").hidden = next.count < 2;
+    allow();
   }
   settled = next.index;
   if (now.stack.index === settled) arrived();

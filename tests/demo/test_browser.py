@@ -935,6 +935,7 @@ def stack(chromium, demo, phantom):
     page = visit(chromium, demo)
     drop(page, ("thirty.zip", thirty(phantom)))
     page.wait_for_selector("#series-table", state="attached", timeout=WAIT)
+    assert not page.is_visible(".ct-empty"), "nobody is asked for a slice, though the first one may still be on its way"
     checked(page)
     page.focus("#ct-stage")
     yield page
