@@ -34,10 +34,6 @@ def english() -> dict[str, str]:
 
 
 @cache
-def _every() -> dict[str, dict[str, str]]:
-    return translated()
-
-
 def translated() -> dict[str, dict[str, str]]:
     """The other languages, by their codes (BCP 47): the texts by key."""
     return {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in sorted(FOLDER.glob("*.json"))}
@@ -61,8 +57,8 @@ def in_language(text: str, accepted: str) -> str:
         code = wanted.partition(";")[0].partition("-")[0].strip().lower()
         if code == "en":
             break
-        if code in _every():
-            return _filled(text, _every()[code])
+        if code in translated():
+            return _filled(text, translated()[code])
     return str(text)
 
 
