@@ -90,8 +90,11 @@ def open_tunnel(page) -> str:
     )
 
 
-def drop_sessions(page, age: float, empty: Callable[[Any], bool]) -> None:
-    """Forget sessions whose states are all `empty`, unused for `age` seconds; one that comes back is made anew.
+def drop_sessions(
+    page, age: float, empty: Callable[[Any], bool], unread: float, has_page: Callable[[str], bool]
+) -> None:
+    """Forget sessions whose states are all `empty`, unused for `age` seconds; one that comes back is made anew. Those
+    that never had a page in a browser go with what they hold, after `unread` seconds.
 
     Gradio keeps the last 10,000, of a tenth of a megabyte each, and every call of the API is one. Those for which an
     event waits or is under way stay.
@@ -104,7 +107,8 @@ def drop_sessions(page, age: float, empty: Callable[[Any], bool]) -> None:
                 continue
             session = holder.session_data.get(name)
             idle = session is None or all(empty(value) for value in session.state_data.values())
-            if idle and (now - used).total_seconds() > age:
+            unused = (now - used).total_seconds()
+            if unused > age and (idle or (unused > unread and not has_page(name))):
                 holder.session_data.pop(name, None)
                 holder.time_last_used.pop(name, None)
 
@@ -119,9 +123,9 @@ def functions_of(app) -> Container[int]:
     return app.get_blocks().fns
 
 
-def events_of(app) -> tuple[set[str], set[str]]:
+def events_of(page) -> tuple[set[str], set[str]]:
     """Names of the events that are under way, and of those and the ones whose results nobody has been told yet."""
-    queue = app.get_blocks()._queue
+    queue = page._queue
     at_work = set(queue.event_ids_to_events)
     return at_work, at_work.union(*queue.pending_event_ids_session.values())
 

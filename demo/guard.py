@@ -77,6 +77,9 @@ class Guard:
             body = clean_call(await read_body(receive, dict(scope["headers"])), functions_of(scope["app"]))
             scope, receive = _with_body(scope, body), _replay(body, receive)
             await (self._ask if route in routes.ASKS else self.app)(scope, receive, answer)
+        elif route == routes.HEARTBEAT:
+            with self.rules.shares.page(PurePath(path).name):
+                await self.app(scope, receive, answer)
         elif route in routes.READS:
             await self._read(scope, receive, answer, path)
         else:
@@ -111,7 +114,7 @@ class Guard:
         """A call that will stand in line, if its visitor hasn't filled his part of that."""
         shares, visitor = self.rules.shares, scope["client"][0]
         shares.loop = asyncio.get_running_loop()
-        at_work, live = events_of(scope["app"])
+        at_work, live = events_of(scope["app"].get_blocks())
         his = shares.under_way(visitor, live)
         if his >= shares.most:
             raise Unacceptable(429, texts.TOO_MUCH.format(count=shares.most))

@@ -11,7 +11,7 @@ import secrets
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from dataclasses import dataclass, field
 
 from lungcnn import UnreadableFileError
@@ -22,8 +22,8 @@ MAX_FILE = 512 * 2**20  # a zip of a thin-slice chest CT: 700 slices of 512 x 51
 MAX_TOTAL = 1024 * 2**20
 MAX_FILES = 1000
 MAX_TICKETS = 20_000
-UNASKED = 120  # seconds that an upload may wait for a request that names it
-EXPIRY = 900  # seconds that one may wait which was named: the line may be long
+UNASKED = 120  # seconds that an upload may wait for a call that asks for it
+EXPIRY = 900  # seconds that one may wait which was named, while its visitor has calls under way: the line may be long
 FORMS = 2**20  # bytes of an upload that aren't its files
 # An upload that stands still, or comes in so slowly that it is there to hold a place, is given up.
 IDLE_SECONDS, GRACE_SECONDS, SLOWEST = 15.0, 30.0, 16 * 2**10
@@ -72,7 +72,7 @@ class Intake:
 
     Attributes:
         limit: bytes that may wait in all, those on their way in among them. most: uploads that may wait.
-        unasked, expiry: seconds after which one that nobody named, or nobody took, is dropped.
+        unasked, expiry: seconds after which one that no call asks for, or that its call didn't take, is dropped.
     """
 
     limit: int = MAX_TOTAL
@@ -128,6 +128,8 @@ class Intake:
         """A request names it: it may wait for as long as the line is."""
         with self._lock:
             if ticket in self._waiting:
+                _, data, visitor = self._waiting[ticket]
+                self._waiting[ticket] = self.clock(), data, visitor
                 self._named.add(ticket)
 
     def take(self, ticket: str) -> bytes:
@@ -140,12 +142,18 @@ class Intake:
                 raise UnreadableFileError(texts.UPLOAD_GONE)
             return self._forget(ticket)
 
-    def drop_expired(self) -> None:
-        """Forget what nobody came for."""
+    def drop_expired(self, asking: Container[str] | None = None) -> None:
+        """Forget what nobody came for.
+
+        Args:
+            asking: visitors with calls under way; the calls of all others were refused, called off, or are over. None:
+                all may have some.
+        """
         now = self.clock()
         with self._lock:
-            for ticket, (since, _, _) in list(self._waiting.items()):
-                if now - since > (self.expiry if ticket in self._named else self.unasked):
+            for ticket, (since, _, visitor) in list(self._waiting.items()):
+                awaited = ticket in self._named and (asking is None or visitor in asking)
+                if now - since > (self.expiry if awaited else self.unasked):
                     self._forget(ticket)
 
     def _forget(self, ticket: str) -> bytes:

@@ -10,6 +10,7 @@ API = "/gradio_api"
 FILE = API + "/file="
 UPLOAD = API + "/upload"
 QUEUE = API + "/queue/"
+HEARTBEAT = API + "/heartbeat/{name}"  # open for as long as a page is
 SLICES = "/slices/"
 # For whoever watches the demo; ours, not Gradio's.
 HEALTH = "/healthz"
@@ -37,7 +38,7 @@ OPEN: dict[str, str] = {
     API + "/queue/data": "GET",
     API + "/cancel": "POST",
     API + "/reset": "POST",
-    API + "/heartbeat/{name}": "GET",
+    HEARTBEAT: "GET",
     API + "/startup-events": "GET",  # Gradio asks itself
     API + "/app_id": "GET",  # asked when the connection comes back
     FILE + "{inside}": "GET HEAD",  # answered by the guard alone, never by Gradio

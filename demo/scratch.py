@@ -30,6 +30,7 @@ def make_scratch() -> Path:
         raise
     os.environ["GRADIO_TEMP_DIR"] = str(scratch)
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
+    os.environ["GRADIO_ANALYTICS_MAX_EVENTS"] = "100"  # it would note who asked for what 10,000 times
     os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
     return scratch
 

@@ -10,6 +10,7 @@ from . import gradio_internals, memory
 from .guard import Guard
 from .intake import MAX_FILE, intake, receive
 from .rules import Rules
+from .shares import UNREAD
 
 log = logging.getLogger("demo")
 
@@ -74,16 +75,21 @@ def keep_tidy(page, rules: Rules, every: float = 5, age: float = 10) -> None:
     """
     from .outgoing import outgoing
 
-    def drop_unread():
+    def look_at_calls():
+        _, live = gradio_internals.events_of(page)
+        intake.drop_expired(rules.shares.asking(live))
+        gradio_internals.forget_unread(page, rules.shares.unread)
+
+    def in_the_loop():
         if rules.shares.loop is not None:
-            rules.shares.loop.call_soon_threadsafe(gradio_internals.forget_unread, page, rules.shares.unread)
+            rules.shares.loop.call_soon_threadsafe(look_at_calls)
 
     chores = (
         intake.drop_expired,
         outgoing.drop_expired,
-        lambda: gradio_internals.drop_sessions(page, age, lambda visit: visit.empty),
+        lambda: gradio_internals.drop_sessions(page, age, lambda visit: visit.empty, UNREAD, rules.shares.has_page),
         lambda: gradio_internals.forget_uploads(page),
-        drop_unread,
+        in_the_loop,
         memory.give_back,
     )
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 
 UNREAD = 60  # seconds that results wait whose stream nobody reads
+PAGES = 5000  # that were open: names of their sessions
 REQUESTS = 250  # a quarter of the connections; a page in a browser has two or three
 
 
@@ -34,6 +35,7 @@ class Shares:
     _askers: dict[str, str] = field(default_factory=dict)
     _read: Counter[str] = field(default_factory=Counter)
     _unread_since: dict[str, float] = field(default_factory=dict)
+    _pages: dict[str, int] = field(default_factory=dict)  # how often each is open, the last one opened last
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     @contextlib.contextmanager
@@ -47,11 +49,36 @@ class Shares:
             if not self._requests[visitor]:
                 del self._requests[visitor]
 
+    @contextlib.contextmanager
+    def page(self, session: str) -> Iterator[None]:
+        """A page in a browser is open in the block."""
+        with self._lock:
+            self._pages[session] = self._pages.pop(session, 0) + 1
+            closed = [name for name, times in self._pages.items() if not times]
+            for name in closed[: max(0, len(self._pages) - PAGES)]:
+                del self._pages[name]
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._pages[session] -= 1
+
+    def has_page(self, session: str) -> bool:
+        """Whether a page is open for a session, or was: its visitor may come back."""
+        return session in self._pages
+
     def under_way(self, visitor: str, live: Collection[str]) -> int:
         """How many of his calls are; `live` are the events that aren't over."""
+        return self._under_way(live)[visitor]
+
+    def asking(self, live: Collection[str]) -> set[str]:
+        """Visitors who have calls under way; `live` as above."""
+        return set(self._under_way(live))
+
+    def _under_way(self, live: Collection[str]) -> Counter[str]:
         with self._lock:
             self._askers = {event: asker for event, asker in self._askers.items() if event in live}
-            return sum(asker == visitor for asker in self._askers.values())
+            return Counter(self._askers.values())
 
     def room(self, under_way: int) -> int:
         """How long the line may be for one more of who has so many: a quarter is kept for those who have nothing."""

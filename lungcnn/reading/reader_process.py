@@ -1,8 +1,8 @@
 """Files that may cost much are read in a process of their own, under limits that the operating system keeps.
 
 So an encoding that unfolds without end, or that makes a decoder abort, ends in a sentence. A process is started when
-the first such file comes, and another after it has died; one reads single files, which somebody waits for, and one the
-many of a series. Nothing is written to disk.
+the first such file comes, and another after it has died or was let go, for nobody had asked it for a minute; one reads
+single files, which somebody waits for, and one the many of a series. Nothing is written to disk.
 """
 
 import atexit
@@ -13,12 +13,13 @@ import signal
 import struct
 import subprocess
 import sys
+import time
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
-from threading import Lock, Timer
+from threading import Lock, Thread, Timer
 from typing import Any
 
 from lungcnn.errors import LungCNNError, UnreadableFileError, UnsupportedFileError
@@ -27,6 +28,8 @@ from lungcnn.errors import LungCNNError, UnreadableFileError, UnsupportedFileErr
 SECONDS = 2.0
 MEMORY = 300 * 2**20
 PATIENCE_S = 60.0
+# After which a process that nobody asks gives its memory back: another is there within half a second.
+IDLE_S = 60.0
 # Of the process that reads series (`os.nice`): there is always a next slice to read.
 NICENESS = 3
 # Whether what is read now is one of many files.
@@ -106,6 +109,7 @@ class _Reader:
         self._lock = _InTurn()
         self._process: subprocess.Popen | None = None
         self._opened: object = None
+        self._asked = 0.0  # when it gave its last answer
 
     def ask(self, task: str, argument, opens: object = None) -> Any:
         """The answer to a request; raises the error that is it."""
@@ -123,6 +127,7 @@ class _Reader:
         process = self._process
         if process is None or process.poll() is not None:
             process = self._process = _start(self._niceness)
+            Thread(target=self._end_when_idle, args=(process,), daemon=True).start()
         self._opened = None
         timer = Timer(PATIENCE_S, process.kill)
         timer.start()
@@ -137,12 +142,24 @@ class _Reader:
             raise
         finally:
             timer.cancel()
+            self._asked = time.monotonic()
         for text in records:
             _log.warning("%s", text)
         if isinstance(answer, LungCNNError):
             raise answer
         self._opened = opens
         return answer
+
+    def _end_when_idle(self, process: subprocess.Popen) -> None:
+        while True:
+            time.sleep(IDLE_S)
+            with self._lock:
+                if self._process is not process:
+                    return
+                if time.monotonic() - self._asked >= IDLE_S:
+                    process.kill()
+                    self._stop()
+                    return
 
     def _alive(self) -> bool:
         return self._process is not None and self._process.poll() is None

@@ -47,6 +47,24 @@ def test_uploads_that_nobody_takes_expire_and_memory_is_bounded(clock):
     assert (len(intake), intake._total, intake._held) == (0, 0, {})
 
 
+def test_uploads_wait_no_longer_than_the_calls_that_asked_for_them(clock):
+    intake = Intake(clock=clock)
+    refused, asked = intake.put(b"x", "he"), intake.put(b"y", "she")
+    clock.now += intake.unasked - 1
+    for ticket in (refused, asked):
+        intake.claim(ticket)
+    clock.now += 2
+    intake.drop_expired(asking={"she"})
+    assert len(intake) == 2, "who was refused may ask again"
+    clock.now += intake.unasked
+    intake.drop_expired()
+    assert len(intake) == 2, "calls may be under way"
+    intake.drop_expired(asking={"she"})
+    with pytest.raises(LungCNNError):
+        intake.take(refused)
+    assert intake.take(asked) == b"y"
+
+
 def test_uploads_that_stand_still_make_way(clock):
     intake = Intake(limit=1000, clock=clock)
     stalled = [intake.begin() for _ in range(36)]

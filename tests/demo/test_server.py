@@ -191,14 +191,17 @@ def test_sessions_without_a_slice_are_forgotten(phantom_slice):
     holder.set_blocks(page)
     visit = Visit()
     visit.show(visit.begin(), Shown(phantom_slice))
-    holder["shows"][state._id] = visit
+    for name in ("shows", "opened", "recent"):
+        holder[name][state._id] = visit
     for name in ("empties", "calls", "late", "waits"):
         holder[name][state._id] = Visit()
     page._queue.event_ids_to_events["event"] = SimpleNamespace(session_hash="waits")
     long_ago = datetime.now() - timedelta(seconds=61)
-    holder.time_last_used |= dict.fromkeys(("shows", "empties", "calls", "waits"), long_ago)
-    drop_sessions(page, 60, lambda visit: visit.empty)
-    assert set(holder.session_data) == set(holder.time_last_used) == {"shows", "late", "waits"}
+    holder.time_last_used |= dict.fromkeys(("shows", "opened", "empties", "calls", "waits"), long_ago)
+    drop_sessions(page, 60, lambda visit: visit.empty, 90, lambda name: False)
+    assert set(holder.session_data) == {"shows", "opened", "recent", "late", "waits"}
+    drop_sessions(page, 10, lambda visit: visit.empty, 60, lambda name: name == "opened")
+    assert set(holder.session_data) == set(holder.time_last_used) == {"opened", "recent", "late", "waits"}
     assert holder["empties"][state._id].empty  # it comes back
 
 

@@ -23,8 +23,22 @@ def test_a_visitor_has_a_part_of_the_line():
         shares.note("he", b'{"event_id": "%s"}' % event.encode())
     shares.note("he", b"Queue is full")
     assert [shares.under_way(who, {"a", "b"}) for who in ("he", "she")] == [2, 0]
-    assert shares.under_way("he", {"b"}) == 1, "one is over"
+    assert (shares.asking({"a", "b"}), shares.under_way("he", {"b"})) == ({"he"}, 1), "one is over"
+    assert shares.asking(set()) == set()
     assert [shares.room(his) for his in (0, 1)] == [8, 6]
+
+
+def test_pages_that_were_open_are_known_and_the_oldest_forgotten(monkeypatch):
+    monkeypatch.setattr("demo.shares.PAGES", 2)
+    shares = Shares()
+    with shares.page("open"), shares.page("twice"):
+        with shares.page("twice"):
+            assert not shares.has_page("never")
+        for name in ("left first", "left second", "left third"):
+            with shares.page(name):
+                pass
+        known = [shares.has_page(name) for name in ("open", "twice", "left first", "left second", "left third")]
+        assert known == [True, True, False, False, True]
 
 
 def test_results_are_dropped_where_nobody_reads_them():
@@ -302,8 +316,7 @@ def test_gradio_forgets_results_that_nobody_reads():
         session_hash = "three"
 
     queue.event_ids_to_events["three-event"] = Event
-    app = type("App", (), {"get_blocks": staticmethod(lambda: page)})
-    assert events_of(app) == ({"three-event"}, {"one-event", "two-event", "three-event"})
+    assert events_of(page) == ({"three-event"}, {"one-event", "two-event", "three-event"})
     asked = []
     forget_unread(page, lambda over: asked.append(over) or ["one"])
     assert asked == [{"one": {"one-event"}, "two": {"two-event"}}]

@@ -194,6 +194,17 @@ def test_a_decoder_that_died_is_started_again():
     np.testing.assert_array_equal(load_slice(content).hu, HU)
 
 
+def test_a_decoder_that_nobody_asks_gives_its_memory_back(monkeypatch):
+    monkeypatch.setattr(reader_process, "IDLE_S", 0.01)
+    reader = reader_process._Reader()
+    monkeypatch.setitem(reader_process._READERS, False, reader)
+    file = reader_process.FileApart(jpeg2000())
+    for _ in range(2):
+        while reader._process is not None:
+            time.sleep(0.001)
+        np.testing.assert_array_equal(file.read(0).hu, HU)
+
+
 def test_single_files_are_not_read_behind_those_of_a_series():
     content = jpeg2000()
     load_slice(content)
