@@ -31,8 +31,8 @@ from measurements import publish
 
 API = "/gradio_api/"
 FULL = "Queue is full"
-CALM_SECONDS = 180  # in which what nobody came for is forgotten
-BACK_MIB = 64  # over what there was before: memory is back
+CALM_SECONDS = 240  # in which what nobody came for is forgotten, and processes that read files end
+BACK_MIB = 48  # over what there was before, which Python and the C library keep: memory is back
 
 
 @dataclass

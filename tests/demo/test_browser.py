@@ -227,6 +227,7 @@ def test_before_the_model_is_there_visitors_are_told_and_stand_in_line(chromium,
             assert canvas(page).std() > 20, "the slice is there before the model"
         pages[2].click(".examples button")
         pages[2].wait_for_selector("#result:has-text('Ahead of you in the line: 0')", timeout=WAIT)
+        assert sum(rules.shares._pages.values()) == len(pages), "what these sessions hold stays"
         loaded.set()
         for page in pages:
             page.wait_for_selector("#message", timeout=WAIT)
