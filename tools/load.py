@@ -203,7 +203,7 @@ def rounded(figures: dict[str, float]) -> dict[str, int]:
 async def until_back(pid: int, before: float) -> int:
     """Wait until the demo holds no more than it did; the seconds that took."""
     start = time.perf_counter()
-    while (took := time.perf_counter() - start) < CALM_SECONDS and held(pid) > before + BACK_MIB:
+    while (took := time.perf_counter() - start) < CALM_SECONDS and sum(resident(pid).values()) > before + BACK_MIB:
         await asyncio.sleep(1)
     return round(took)
 
