@@ -22,10 +22,10 @@ SAYS = {
     PHOTOGRAPH: "This looks like a photograph, a drawing or a page, not a CT slice",
 }
 # Probability from which on it is said: pictures that are cut are taken for photographs easily.
+SURE = {RADIOGRAPH: 0.65, MRI: 0.65, PHOTOGRAPH: 0.9}
 # Bounds of the depths below the outline at which brightness is looked at, as shares of the largest.
 DEPTHS = (0.0, 0.06, 0.12, 0.2, 0.3, 0.45, 0.65, 1.0)
 SIDE = 128  # pixels of the picture that the outline is found on
-SURE = {RADIOGRAPH: 0.65, MRI: 0.65, PHOTOGRAPH: 0.9}
 
 
 def what_it_looks_like(levels: np.ndarray) -> str | None:
