@@ -12,6 +12,7 @@ from .intake import MAX_FILE, intake, receive
 from .rules import Rules
 from .shares import UNREAD
 
+_ALL_FORGOTTEN = 2400  # seconds after which nothing is held for anybody any more, with some to spare
 log = logging.getLogger("demo")
 
 
@@ -84,13 +85,18 @@ def keep_tidy(page, rules: Rules, every: float = 5, age: float = 10) -> None:
         if rules.shares.loop is not None:
             rules.shares.loop.call_soon_threadsafe(look_at_calls)
 
+    def give_back():
+        # A demo that nobody uses would spend a fiftieth of a core on looking.
+        if time.monotonic() - rules.shares.last < _ALL_FORGOTTEN:
+            memory.give_back()
+
     chores = (
         intake.drop_expired,
         outgoing.drop_expired,
         lambda: gradio_internals.drop_sessions(page, age, lambda visit: visit.empty, UNREAD, rules.shares.has_page),
         lambda: gradio_internals.forget_uploads(page),
         in_the_loop,
-        memory.give_back,
+        give_back,
     )
 
     def sweep():

@@ -24,6 +24,7 @@ class Shares:
         most: calls that one visitor may have under way, those not read yet among them.
         line: calls of all visitors that may be under way.
         requests: requests of one visitor that may be under way; streams are for as long as somebody listens.
+        last: when anything was asked last.
     """
 
     most: int = 32
@@ -31,6 +32,7 @@ class Shares:
     requests: int = REQUESTS
     loop: AbstractEventLoop | None = None  # in which requests are answered
     clock: Callable[[], float] = time.monotonic
+    last: float = 0.0
     _requests: Counter[str] = field(default_factory=Counter)
     _askers: dict[str, str] = field(default_factory=dict)
     _read: Counter[str] = field(default_factory=Counter)
@@ -42,6 +44,7 @@ class Shares:
     def request(self, visitor: str) -> Iterator[bool]:
         """A request of his is under way in the block; False where he has too many. In the event loop alone."""
         self._requests[visitor] += 1
+        self.last = self.clock()
         try:
             yield self._requests[visitor] <= self.requests
         finally:

@@ -28,6 +28,14 @@ def test_a_visitor_has_a_part_of_the_line():
     assert [shares.room(his) for his in (0, 1)] == [8, 6]
 
 
+def test_when_something_was_asked_last_is_known():
+    shares = Shares(clock=iter([7.0, 9.0]).__next__)
+    for asked in (7, 9):
+        with shares.request("he"):
+            assert shares.last == asked
+    assert shares.last == 9
+
+
 def test_pages_that_were_open_are_known_and_the_oldest_forgotten(monkeypatch):
     monkeypatch.setattr("demo.shares.PAGES", 2)
     shares = Shares()
