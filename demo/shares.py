@@ -32,7 +32,7 @@ class Shares:
     requests: int = REQUESTS
     loop: AbstractEventLoop | None = None  # in which requests are answered
     clock: Callable[[], float] = time.monotonic
-    last: float = 0.0
+    last: float = field(default_factory=time.monotonic)
     _requests: Counter[str] = field(default_factory=Counter)
     _askers: dict[str, str] = field(default_factory=dict)
     _read: Counter[str] = field(default_factory=Counter)
