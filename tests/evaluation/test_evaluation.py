@@ -168,7 +168,7 @@ def test_the_cards_command_runs_as_printed(tmp_path, monkeypatch):
     (tmp_path / "other-scanners").mkdir()  # what is learnt from beside the dataset
     monkeypatch.chdir(tmp_path)
     options = train.make_context("train", words[4:]).params
-    assert (options["seeds"], options["folds"], str(options["out"])) == (1, 5, "my-model")
+    assert (options["seeds"], options["folds"], str(options["out"])) == (3, 5, "my-model")
     assert options["recipe"] is None, "the shipped model's recipe is the built-in one"
 
 
