@@ -7,14 +7,17 @@ import asyncio
 import contextlib
 import os
 import socket
+from collections import Counter
 
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 HEAD_SECONDS = 10  # for the head of a request to come
 READ_SECONDS, SLOWEST_READER = 60, 4096  # after which a reader who took fewer bytes a second has stopped to read
+MOST_UNREAD = 192 * 2**20  # bytes that all readers together may have before them
 MOST, SPARE_FILES = 1000, 128
 _ROOM = 8  # connections that are taken beyond the limit, to be told that it is reached
 _silent: dict["Connection", asyncio.TimerHandle] = {}  # those of which no whole request has come, the oldest first
+_behind: set["Connection"] = set()  # those whose readers have bytes before them
 
 
 class Connection(H11Protocol):
@@ -44,9 +47,12 @@ class Connection(H11Protocol):
     def pause_writing(self) -> None:
         super().pause_writing()
         self._wait_for_reader(self.transport.get_write_buffer_size())
+        _behind.add(self)
+        _keep_unread_small()
 
     def resume_writing(self) -> None:
         super().resume_writing()
+        _behind.discard(self)
         if self._unread:
             self._unread.cancel()
             self._unread = None
@@ -65,7 +71,13 @@ class Connection(H11Protocol):
         """Close it, whatever was on its way; it doesn't count from now on."""
         self._asks()
         self.connections.discard(self)
+        _behind.discard(self)
         self.transport.abort()
+
+    @property
+    def visitor(self) -> str:
+        """The address that it comes from."""
+        return self.client[0] if self.client else ""
 
     def _look(self) -> None:
         if self.cycle is not None and not self.cycle.response_complete:
@@ -77,6 +89,18 @@ class Connection(H11Protocol):
         timer = _silent.pop(self, None)
         if timer:
             timer.cancel()
+
+
+def _keep_unread_small() -> None:
+    """Slow readers make way where too much waits for them all: of who has most before him, the one with most."""
+    sizes = {one: one.transport.get_write_buffer_size() for one in _behind}
+    while len(sizes) > 1 and sum(sizes.values()) > MOST_UNREAD:
+        of = Counter[str]()
+        for one, size in sizes.items():
+            of[one.visitor] += size
+        slowest = max(sizes, key=lambda one: (of[one.visitor], sizes[one]))
+        del sizes[slowest]
+        slowest.give_up()
 
 
 class Knocks:

@@ -114,6 +114,30 @@ def test_a_slow_reader_gets_all(port):
     one.close()
 
 
+def test_of_slow_readers_those_make_way_who_have_most_before_them(port, monkeypatch):
+    monkeypatch.setattr(connections, "READ_SECONDS", 60)
+    monkeypatch.setattr(connections, "MOST_UNREAD", 100_000_000)
+    ask = b"GET /30000000 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+    hers = socket.create_connection(("127.0.0.1", port), source_address=("127.0.0.2", 0))
+    hers.sendall(ask)
+    select.select([hers], [], [])
+    many = [open_one(port, ask) for _ in range(8)]
+    for one in many:
+        select.select([one], [], [])
+    assert sum(size_read(one) > 30_000_000 for one in many) in (1, 2, 3)
+    assert size_read(hers) > 30_000_000, "who has little before her isn't in the way"
+    assert not connections._behind
+
+
+def size_read(one) -> int:
+    """Bytes that still come."""
+    got = 0
+    with contextlib.suppress(ConnectionError), one:
+        while part := one.recv(2**20):
+            got += len(part)
+    return got
+
+
 def test_many_may_wait_and_few_are_taken_at_once():
     """As the system says of a socket that listens (`tcpi_sacked` of Linux's TCP_INFO)."""
     with socket.create_server(("127.0.0.1", 0), backlog=Knocks.at_once) as listening:
