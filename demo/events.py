@@ -96,7 +96,7 @@ class Events:
         """Another series of the same upload."""
         visit.check_held()
         stack = visit.shown.stack
-        if stack is not None and number is not None:
+        if stack is not None and number is not None and number in range(len(stack.reading.series)):
             yield from self._judge_series(visit, turn, stack.upload, stack.reading, int(number), wanted, method)
 
     def scroll(self, visit: Visit, turn: Turn, place: str | None, wanted: str, method: str) -> Steps:

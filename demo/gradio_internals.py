@@ -118,6 +118,20 @@ def forget_uploads(page) -> None:
     page.upload_file_set.clear()
 
 
+def forget_progress(name: str, over: bool = False) -> None:
+    """Gradio keeps for ever how far each upload is that was asked about, or of which nobody asked until it was over.
+
+    Args:
+        over: whether nobody will be told any more. Else it is kept while it comes in or somebody waits for it.
+    """
+    from gradio.routes import file_upload_statuses as progress
+
+    if over:
+        progress.stop_tracking(name)
+    if name not in progress._statuses and name in progress._signals and not progress._signals[name]._waiters:
+        del progress._signals[name]
+
+
 def functions_of(app) -> Container[int]:
     """Numbers of the page's events; for others Gradio's routes raise."""
     return app.get_blocks().fns

@@ -8,7 +8,7 @@ from urllib.parse import parse_qsl
 from . import feed, routes, texts
 from .answers import Answer
 from .catalogue import in_language
-from .gradio_internals import events_of, functions_of, logged_in
+from .gradio_internals import events_of, forget_progress, functions_of, logged_in
 from .incoming import Unacceptable, clean_call, clean_query, read_body
 from .outgoing import outgoing
 from .routes import FILE, QUEUE, SLICES, UPLOAD
@@ -82,6 +82,11 @@ class Guard:
                 await self.app(scope, receive, answer)
         elif route in routes.READS:
             await self._read(scope, receive, answer, path)
+        elif route == routes.PROGRESS:
+            try:
+                await self.app(scope, receive, answer)
+            finally:
+                forget_progress(_asked(scope, "upload_id"))
         else:
             await self.app(scope, receive, answer)
 
@@ -130,7 +135,7 @@ class Guard:
 
     async def _read(self, scope, receive, answer: Answer, path: str) -> None:
         """A stream of results; those that nobody reads are dropped."""
-        name = dict(parse_qsl(scope["query_string"].decode())).get("session_hash") or PurePath(path).name
+        name = _asked(scope, "session_hash") or PurePath(path).name
         self.rules.shares.reading(name, 1)
         try:
             await self.app(scope, receive, answer)
@@ -152,6 +157,11 @@ class Guard:
             raise Unacceptable(429, texts.TOO_MANY_TRIES)
         for message in said:
             await answer(message)
+
+
+def _asked(scope, name: str) -> str:
+    """A parameter of a request."""
+    return dict(parse_qsl(scope["query_string"].decode())).get(name, "")
 
 
 def _with_body(scope, body: bytes):

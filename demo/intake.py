@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from lungcnn import UnreadableFileError
 
 from . import texts
+from .gradio_internals import forget_progress
 
 MAX_FILE = 512 * 2**20  # a zip of a thin-slice chest CT: 700 slices of 512 x 512 in 16 bits are 350 MiB
 MAX_TOTAL = 1024 * 2**20
@@ -27,6 +28,7 @@ EXPIRY = 900  # seconds that one may wait which was named, while its visitor has
 FORMS = 2**20  # bytes of an upload that aren't its files
 # An upload that stands still, or comes in so slowly that it is there to hold a place, is given up.
 IDLE_SECONDS, GRACE_SECONDS, SLOWEST = 15.0, 30.0, 16 * 2**10
+TOLD_SECONDS = 5  # in which who listens is told that it is over
 _OVERHEAD = 1024  # bytes that each upload costs besides its own
 TICKET = re.compile(r"upload-[0-9a-f]{32}")
 
@@ -255,3 +257,4 @@ async def receive(request, upload_dir, max_file_size, upload_id, force_move=True
         intake.end(arrival)
         if upload_id and upload_progress:
             upload_progress.set_done(upload_id)
+            asyncio.get_running_loop().call_later(TOLD_SECONDS, forget_progress, upload_id, True)

@@ -11,7 +11,7 @@ from .about import measured, weighed
 from .catalogue import label
 from .events import PREDICTED
 from .examples import Example
-from .parts import icon, upload_box
+from .parts import icon, numbers, upload_box
 from .plots import plots
 from .say import say
 from .viewer_frame import frame
@@ -61,7 +61,7 @@ def _series_panel() -> dict[str, Any]:
     with gr.Column(visible=False, elem_classes="series-panel") as panel:
         return {
             "panel": panel,
-            "which": gr.Dropdown([], label=label(texts.WHICH_SERIES), visible=False, filterable=False, elem_id="which"),
+            "which": numbers(label=label(texts.WHICH_SERIES), visible=False, filterable=False, elem_id="which"),
             "overview": html(elem_id="series"),
         }
 

@@ -42,6 +42,15 @@ def picture(**options: Any) -> gr.Image:
     return _without_files(shown)
 
 
+def numbers(**options: Any) -> gr.Dropdown:
+    """A `gr.Dropdown` whose choices come later. Its value is to be looked at by who gets it: what its choices were is
+    forgotten with the session, and Gradio would name the lack of them.
+    """
+    box = gr.Dropdown([], **options)
+    box.preprocess = lambda payload: payload  # type: ignore[method-assign]
+    return box
+
+
 def icon(data: bytes, name: str) -> Any:
     """A picture that is part of the page, as the `icon` of a button: it comes from memory, and names no path."""
     path = outgoing.keep(data, name)

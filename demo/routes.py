@@ -9,6 +9,7 @@ import re
 API = "/gradio_api"
 FILE = API + "/file="
 UPLOAD = API + "/upload"
+PROGRESS = UPLOAD + "_progress"
 QUEUE = API + "/queue/"
 HEARTBEAT = API + "/heartbeat/{name}"  # open for as long as a page is
 SLICES = "/slices/"
@@ -33,7 +34,7 @@ OPEN: dict[str, str] = {
     "/logout": "GET",
     # what is asked, and what comes of it
     UPLOAD: "POST",
-    API + "/upload_progress": "GET",
+    PROGRESS: "GET",
     API + "/queue/join": "POST",
     API + "/queue/data": "GET",
     API + "/cancel": "POST",

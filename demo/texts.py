@@ -253,7 +253,7 @@ EXPORTS = {
     "record": "Result (JSON)",
     "heatmap": "Heatmap (NumPy)",
 }
-NOTHING_TO_TAKE = "There is nothing to take away yet: no slice is shown."
+NOTHING_TO_TAKE = "There is nothing to take away: no slice is shown, or it is no longer here. Open it again."
 TAKE_HINT = "Drawn as the viewer shows it; without file name, header or anything else that names the upload."
 
 DICOM = "DICOM results (zip)"
@@ -322,7 +322,10 @@ UPLOAD_TOO_LARGE = (
     "A file is larger than {limit} MiB, the most that is accepted (a zip of 700 slices fits). Send fewer slices at a "
     "time, or judge them on the command line: python -m lungcnn predict FOLDER --series."
 )
-DROPPED = "Others needed the room: what you had open is no longer here. Open it again."
+DROPPED = (
+    "What you had open is no longer here: others needed the room, it was left for long, or the demo was started again. "
+    "Open it again."
+)
 UPLOAD_GONE = "The upload is no longer here: uploads are used once and kept for minutes only. Send the file again."
 WORKER_DIED = (
     "The process that runs the model stopped in the middle of this slice, several times, and is being started again. "

@@ -125,13 +125,14 @@ class Visit:
 
     Attributes:
         shown: what is on the page. turn: what he asked for last.
-        dropped: whether what was on the page is no longer held, to make room for others.
+        dropped: whether what was on the page is no longer held, to make room for others; or nothing ever was, and a
+            page that asks about it is of a session that has gone.
     """
 
     def __init__(self) -> None:
         self.shown = Shown()
         self.turn = Turn()
-        self.dropped = False
+        self.dropped = True
         self._lock = threading.Lock()
         self._files: set[str] = set()
 

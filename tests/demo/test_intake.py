@@ -1,7 +1,11 @@
 """Uploads wait in memory, within bounds, and who holds most makes way for others."""
 
+import asyncio
+
 import pytest
 
+from demo import intake as intake_module
+from demo.gradio_internals import forget_progress
 from demo.intake import _OVERHEAD, GRACE_SECONDS, IDLE_SECONDS, SLOWEST, Intake
 from lungcnn import LungCNNError
 
@@ -120,3 +124,40 @@ def test_many_small_uploads_push_out_none_of_others(clock):
     assert intake.take(mine) == b"mine"
     assert intake.take(hers) == b"hers"
     assert [ticket for ticket in his if ticket in intake._waiting] == his[-8:]
+
+
+def test_how_far_an_upload_is_is_forgotten_when_it_has_been_told(monkeypatch):
+    """By Gradio, which keeps it; whether anybody asked, nobody did, or somebody asked about what never was."""
+    from gradio.routes import file_upload_statuses as progress
+    from starlette.requests import Request
+
+    monkeypatch.setattr(intake_module, "TOLD_SECONDS", 0)
+    form = b'--x\r\nContent-Disposition: form-data; name="files"; filename="a"\r\n\r\nDICM\r\n--x--\r\n'
+    headers = [(b"content-type", b"multipart/form-data; boundary=x"), (b"content-length", str(len(form)).encode())]
+
+    async def body():
+        return {"type": "http.request", "body": form, "more_body": False}
+
+    async def upload(name):
+        request = Request({"type": "http", "headers": headers}, body)
+        await intake_module.receive(request, "", 100, name, True, progress)
+
+    async def story():
+        for name in ("asked", "never-was"):
+            waiting = asyncio.create_task(progress.is_tracked(name))
+            await asyncio.sleep(0)
+            forget_progress(name)
+            assert name in progress._signals, "somebody waits for it"
+            if name == "asked":
+                await upload(name)
+                assert await waiting
+                assert progress.is_done(name)
+            waiting.cancel()
+            await asyncio.sleep(0)
+            forget_progress(name)
+        await upload("silent")
+        await asyncio.sleep(0.01)
+
+    asyncio.run(story())
+    assert not progress._statuses
+    assert not progress._signals

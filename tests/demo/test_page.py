@@ -22,6 +22,7 @@ from demo.intake import intake
 from demo.judge import JudgeHere, ReadHere
 from demo.packing import pack
 from demo.page import build_demo, look
+from demo.parts import numbers
 from demo.plots import plots, reliability_plot
 from demo.server import launch_settings
 from demo.trust import share_interval, trust
@@ -457,13 +458,33 @@ def _boom():
     yield
 
 
+@pytest.mark.parametrize(
+    ("name", "values"), [("explain", ()), ("another", (0,)), ("another", (None,)), ("scroll", (f"{'0' * 32}/1",))]
+)
+def test_a_page_whose_session_has_gone_is_told_and_goes_on(events, phantom, name, values):
+    visit = Visit()  # as Gradio makes one where it has none (any more)
+    steps = ask(events, visit, name, *values)
+    assert "What you had open is no longer here" in last(steps)["outcome"]
+    assert "prediction" in last(ask(events, visit, "upload", uploaded(phantom_bytes(phantom))))["outcome"]
+
+
+def test_a_series_whose_choices_are_forgotten_can_be_named_and_one_that_never_was_changes_nothing(events, phantom):
+    assert numbers().preprocess(0) == 0
+    visit = Visit()
+    ask(events, visit, "upload", uploaded(*(phantom_bytes(phantom, z) for z in (0, 5))))
+    for number in (1, -1, "0", [0], None):
+        assert ask(events, visit, "another", number) == []
+    assert visit.shown.stack is not None
+
+
 def test_another_class_and_method(events, phantom):
     visit = Visit()
     ask(events, visit, "upload", uploaded(phantom_bytes(phantom)))
     again = last(ask(events, visit, "explain", wanted="benign", method="hires-cam"))
     assert (data(again["map"])["class"], data(again["map"])["method"]) == ("benign", "hires-cam")
     assert "slice" not in again
-    assert ask(events, Visit(), "explain", wanted="benign") == []
+    ask(events, visit, "clear")
+    assert ask(events, visit, "explain", wanted="benign") == [], "nothing is shown"
 
 
 def test_a_chosen_class_stays_from_slice_to_slice(events, phantom):
