@@ -144,6 +144,22 @@ def events_of(page) -> tuple[set[str], set[str]]:
     return at_work, at_work.union(*queue.pending_event_ids_session.values())
 
 
+def let_streams_end(page) -> None:
+    """Have several streams of one session end without an error. The second one's would leave a task of Gradio's behind
+    for ever, which says that the stream is alive.
+    """
+
+    from gradio.utils import LRUCache
+
+    class Results(LRUCache):
+        def __delitem__(self, session: str) -> None:
+            with contextlib.suppress(KeyError):
+                super().__delitem__(session)
+
+    queue = page._queue
+    queue.pending_messages_per_session = Results(queue.pending_messages_per_session.max_size)
+
+
 def forget_unread(page, unread: Callable[[dict[str, set[str]]], list[str]]) -> None:
     """Drop results of the sessions that `unread` picks of those in which all is over. For the event loop alone.
 

@@ -1,6 +1,7 @@
 """What stands between the network and Gradio: which hosts, paths, bodies and files pass, and which headers go out."""
 
 import asyncio
+import logging
 import secrets
 from pathlib import PurePath
 from urllib.parse import parse_qsl
@@ -11,8 +12,11 @@ from .catalogue import in_language
 from .gradio_internals import events_of, forget_progress, functions_of, logged_in
 from .incoming import Unacceptable, clean_call, clean_query, read_body
 from .outgoing import outgoing
+from .private_logs import kind_and_place
 from .routes import FILE, QUEUE, SLICES, UPLOAD
 from .rules import Rules
+
+log = logging.getLogger("demo")
 
 
 class Guard:
@@ -134,11 +138,18 @@ class Guard:
         await self.app(scope, receive, noted)
 
     async def _read(self, scope, receive, answer: Answer, path: str) -> None:
-        """A stream of results; those that nobody reads are dropped."""
+        """A stream of results; those that nobody reads are dropped. Gradio raises in the midst of one whose session has
+        gone, after it has said so: that is no fault, and its line must not stand for those that are.
+        """
         name = _asked(scope, "session_hash") or PurePath(path).name
         self.rules.shares.reading(name, 1)
         try:
             await self.app(scope, receive, answer)
+        except Exception as error:
+            if answer.status is None:
+                raise
+            log.info("a stream of results ended by %s", kind_and_place(error))
+            await answer({"type": "http.response.body", "body": b""})
         finally:
             self.rules.shares.reading(name, -1)
 

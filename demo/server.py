@@ -76,6 +76,8 @@ def keep_tidy(page, rules: Rules, every: float = 5, age: float = 10) -> None:
     """
     from .outgoing import outgoing
 
+    gradio_internals.let_streams_end(page)
+
     def look_at_calls():
         _, live = gradio_internals.events_of(page)
         intake.drop_expired(rules.shares.asking(live))

@@ -7,7 +7,10 @@ import time
 
 import pytest
 
+from demo.answers import Answer
 from demo.fair import VISITOR, Gate
+from demo.gradio_internals import let_streams_end
+from demo.guard import Guard
 from demo.holding import Holding
 from demo.line import Line
 from demo.rules import Rules, make_rules
@@ -62,6 +65,47 @@ def test_results_are_dropped_where_nobody_reads_them():
     assert shares.unread(over | {"new": set()}) == ["unread"]
     now[0] *= 2.1
     assert set(shares.unread(over)) == {"unread", "read"}
+
+
+def test_a_stream_whose_session_has_gone_ends_and_is_no_fault(caplog):
+    sent = []
+
+    async def send(message):
+        sent.append(message)
+
+    async def gone(scope, receive, send):
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"data: gone", "more_body": True})
+        raise RuntimeError("Caught handled exception, but response already started.")
+
+    async def broken(scope, receive, send):
+        raise RuntimeError("before anything was said")
+
+    rules = Rules()
+    scope = {"query_string": b"session_hash=s"}
+    asyncio.run(Guard(gone, rules)._read(scope, None, Answer(send, {}), "/gradio_api/queue/data"))
+    assert [message.get("body") for message in sent] == [None, b"data: gone", b""]
+    assert not sent[-1].get("more_body")
+    with pytest.raises(RuntimeError):
+        asyncio.run(Guard(broken, rules)._read(scope, None, Answer(send, {}), "/gradio_api/queue/data"))
+    assert not [record for record in caplog.records if record.levelname in ("WARNING", "ERROR")]
+    assert not rules.shares._read
+
+
+def test_results_that_two_streams_give_up_are_gone_after_the_first():
+    import gradio as gr
+
+    with gr.Blocks() as page:
+        pass
+    let_streams_end(page)
+    results = page._queue.pending_messages_per_session
+    results["session"] = "results"
+    for _ in range(2):
+        del results["session"]
+    assert len(results) == 0
+    for number in range(2001):
+        results[number] = "results"
+    assert len(results) == 2000, "as many as Gradio keeps"
 
 
 @pytest.mark.parametrize(
