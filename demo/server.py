@@ -96,6 +96,7 @@ def keep_tidy(page, rules: Rules, every: float = 5, age: float = 10) -> None:
         intake.drop_expired,
         outgoing.drop_expired,
         lambda: gradio_internals.drop_sessions(page, age, lambda visit: visit.empty, UNREAD, rules.shares.has_page),
+        lambda: rules.shares.forget_pages(page.state_holder.session_data),
         lambda: gradio_internals.forget_uploads(page),
         in_the_loop,
         give_back,

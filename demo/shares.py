@@ -6,11 +6,11 @@ import threading
 import time
 from asyncio import AbstractEventLoop
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Container, Iterator
 from dataclasses import dataclass, field
 
 UNREAD = 60  # seconds that results wait whose stream nobody reads
-PAGES = 5000  # that were open: names of their sessions
+AWAY = 900  # seconds in which a page that was closed, or whose machine sleeps, may come back to its session
 REQUESTS = 250  # a quarter of the connections; a page in a browser has two or three
 
 
@@ -37,7 +37,8 @@ class Shares:
     _askers: dict[str, str] = field(default_factory=dict)
     _read: Counter[str] = field(default_factory=Counter)
     _unread_since: dict[str, float] = field(default_factory=dict)
-    _pages: dict[str, int] = field(default_factory=dict)  # how often each is open, the last one opened last
+    _pages: Counter[str] = field(default_factory=Counter)  # how often each session's is open
+    _left: dict[str, float] = field(default_factory=dict)  # since when those are closed that were
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     @contextlib.contextmanager
@@ -56,19 +57,26 @@ class Shares:
     def page(self, session: str) -> Iterator[None]:
         """A page in a browser is open in the block."""
         with self._lock:
-            self._pages[session] = self._pages.pop(session, 0) + 1
-            closed = [name for name, times in self._pages.items() if not times]
-            for name in closed[: max(0, len(self._pages) - PAGES)]:
-                del self._pages[name]
+            self._pages[session] += 1
         try:
             yield
         finally:
             with self._lock:
                 self._pages[session] -= 1
+                if not self._pages[session]:
+                    del self._pages[session]
+                    self._left[session] = self.clock()
 
     def has_page(self, session: str) -> bool:
-        """Whether a page is open for a session, or was: its visitor may come back."""
-        return session in self._pages
+        """Whether a page is open for a session, or was not long ago: its visitor may come back."""
+        with self._lock:
+            return session in self._pages or self.clock() - self._left.get(session, -AWAY) < AWAY
+
+    def forget_pages(self, sessions: Container[str]) -> None:
+        """Pages that were closed and have none of these sessions: anybody can open thousands."""
+        now = self.clock()
+        with self._lock:
+            self._left = {name: since for name, since in self._left.items() if name in sessions and now - since < AWAY}
 
     def under_way(self, visitor: str, live: Collection[str]) -> int:
         """How many of his calls are; `live` are the events that aren't over."""

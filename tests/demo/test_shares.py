@@ -14,7 +14,7 @@ from demo.guard import Guard
 from demo.holding import Holding
 from demo.line import Line
 from demo.rules import Rules, make_rules
-from demo.shares import UNREAD, Shares
+from demo.shares import AWAY, UNREAD, Shares
 from demo.visit import Shown, Stack, Turn, Visit
 from demo.worker.deposits import Upload
 from lungcnn import LungCNNError, Reading, Series
@@ -39,17 +39,20 @@ def test_when_something_was_asked_last_is_known():
     assert shares.last == 9
 
 
-def test_pages_that_were_open_are_known_and_the_oldest_forgotten(monkeypatch):
-    monkeypatch.setattr("demo.shares.PAGES", 2)
-    shares = Shares()
+def test_pages_are_known_while_they_are_open_and_for_a_while_and_thousands_of_names_push_none_out():
+    now = [0.0]
+    shares = Shares(clock=lambda: now[0])
     with shares.page("open"), shares.page("twice"):
-        with shares.page("twice"):
-            assert not shares.has_page("never")
-        for name in ("left first", "left second", "left third"):
+        for name in ("twice", "asleep", *map(str, range(9000))):
             with shares.page(name):
-                pass
-        known = [shares.has_page(name) for name in ("open", "twice", "left first", "left second", "left third")]
-        assert known == [True, True, False, False, True]
+                assert not shares.has_page("never")
+        shares.forget_pages({"open", "twice", "asleep"})
+        assert [shares.has_page(name) for name in ("open", "twice", "asleep", "1")] == [True, True, True, False]
+        now[0] = AWAY + 1
+        assert [shares.has_page(name) for name in ("open", "twice", "asleep")] == [True, True, False]
+    assert shares.has_page("open"), "just closed"
+    shares.forget_pages({"asleep"})
+    assert not (shares._pages or shares._left)
 
 
 def test_results_are_dropped_where_nobody_reads_them():
