@@ -400,3 +400,19 @@ def test_figures_are_not_drawn_where_nothing_can_be_written(run, tmp_path):
     result = run("evaluate", "nowhere", "--figures", tmp_path / "file" / "deeper")
     assert result.exit_code == 2
     assert "is not a folder. Name another" in " ".join(result.output.split())
+
+
+def test_a_disc_is_judged_without_its_index(run, tmp_path):
+    (tmp_path / "IM1").write_bytes((EXAMPLES / "apex-normal.dcm").read_bytes())
+    (tmp_path / "DICOMDIR").write_bytes(bytes(128) + b"DICM")
+    result = run("predict", "--json", "--no-checks", tmp_path)
+    assert (result.exit_code, [record["file"] for record in records(result)]) == (0, [str(tmp_path / "IM1")])
+
+
+def test_a_name_that_is_too_long_is_a_record(run):
+    good = EXAMPLES / "apex-normal.dcm"
+    result = run("predict", "--json", "--no-checks", "x" * 300, good)
+    assert (result.exit_code, [record["status"] for record in records(result)]) == (3, ["error", "ok"])
+    result = run("predict", "--series", "--json", "--no-checks", "x" * 300, good)
+    assert (result.exit_code, len(records(result))) == (3, 1)
+    assert "File name too long" in result.stderr

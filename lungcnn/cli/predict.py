@@ -9,12 +9,13 @@ import click
 from lungcnn.cli.common import EXIT_SOME_FAILED, KINDS, MODEL, QUIET, ends_with_a_sentence, note
 from lungcnn.cli.progress import progress_bar
 from lungcnn.cli.sentences import series_sentence, slice_sentence
+from lungcnn.errors import UnreadableFileError
 from lungcnn.explaining.methods import DEFAULT_METHOD, METHODS
 from lungcnn.system import printable_name
 
 
 @click.command()
-@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("paths", nargs=-1, required=True, type=click.Path(readable=False, path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="One JSON object per slice and line, nothing else.")
 @click.option("--overlay", type=click.Path(file_okay=False, path_type=Path), help="Write overlays (PNG) here.")
 @click.option("--heatmap", type=click.Path(file_okay=False, path_type=Path), help="Write raw maps (.npy) here.")
@@ -122,6 +123,7 @@ def _predict_series(given, outputs, options, model, layer, as_json: bool, quiet:
                 line = series_sentence(series_name(series), report, [one.name for one in series.slices])
             with bar.external_write_mode():
                 click.echo(line)
+    every &= not any(one.reason.code == UnreadableFileError.code for one in reading.set_aside)
     for one in aside_records(reading.set_aside):
         note(f"set aside: {one['file']}: {one['message']}", quiet)
     return every

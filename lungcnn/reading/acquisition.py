@@ -32,6 +32,8 @@ _KERNEL = re.compile(
 )
 # Defined terms of PatientPosition: head or feet first; on the back, the belly, the right or left side (C.7.3.1.1.2).
 _PATIENT_POSITION = re.compile(r"(HF|FF)(S|P|DR|DL)")
+# No scanner is larger: farther away lies what is no place, mm.
+_FARTHEST = 1e5
 _SOP_CLASSES = {
     "1.2.840.10008.5.1.4.1.1.2": "CT Image",
     "1.2.840.10008.5.1.4.1.1.2.1": "Enhanced CT Image",
@@ -86,9 +88,9 @@ class SliceFacts:
 def read_facts(get: Callable) -> SliceFacts:
     """The facts of a frame; `get(keyword, sequence)` gives a value, looked for in that functional group first."""
     orientation = finite_numbers(get("ImageOrientationPatient", "PlaneOrientationSequence"))
-    position = finite_numbers(get("ImagePositionPatient", "PlanePositionSequence"))
+    position = _places(get("ImagePositionPatient", "PlanePositionSequence"))
     thickness = _first(finite_numbers(get("SliceThickness", "PixelMeasuresSequence")))
-    location = _first(finite_numbers(get("SliceLocation")))
+    location = _first(_places(get("SliceLocation")))
     kinds = _upper(get("FrameType", "CTImageFrameTypeSequence")) or _upper(get("ImageType"))
     kernel = _first(texts(get("ConvolutionKernel", "CTReconstructionSequence"))) or ""
     return SliceFacts(
@@ -103,6 +105,11 @@ def read_facts(get: Callable) -> SliceFacts:
         burned_in={"YES": True, "NO": False}.get(_first(_upper(get("BurnedInAnnotation"))) or ""),
         sop_class=_SOP_CLASSES.get(_first(texts(get("SOPClassUID"))) or "", ""),
     )
+
+
+def _places(value) -> tuple[float, ...]:
+    places = finite_numbers(value)
+    return places if all(abs(place) <= _FARTHEST for place in places) else ()
 
 
 def _first(values: Iterable):

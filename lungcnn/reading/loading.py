@@ -98,6 +98,7 @@ def read_path(path: Path) -> bytes:
     # Errors name no path: the demo's uploads carry patients' names in theirs.
     try:
         if path.is_dir():
+            os.scandir(path).close()  # raises where it may not be read
             raise UnsupportedFileError("This is a folder; name the files in it. " + ACCEPTED + ".")
         check_regular(path)
         if path.stat().st_size > MAX_BYTES:

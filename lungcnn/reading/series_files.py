@@ -2,32 +2,53 @@
 
 import io
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from natsort import natsorted, ns
 
-from lungcnn.errors import UnsupportedFileError
+from lungcnn.errors import LungCNNError, UnsupportedFileError
+from lungcnn.reading.folders import files_below
 from lungcnn.reading.limits import MAX_BYTES
 from lungcnn.reading.source_file import SourceFile
-from lungcnn.reading.zip_archive import IGNORED, is_zip, zip_members
+from lungcnn.reading.zip_archive import is_zip, zip_members
 
 
 def collect_files(source) -> Iterator[SourceFile]:
     """The files in what `read_series` takes; zip archives are looked into, one deep."""
     if isinstance(source, Mapping):
-        for name, content in natsorted(source.items(), key=lambda pair: str(pair[0]), alg=ns.IGNORECASE):
-            yield from _files_in(str(name), content)
+        yield from _files_of(natsorted(source.items(), key=lambda pair: str(pair[0]), alg=ns.IGNORECASE))
     elif isinstance(source, (str, os.PathLike)):
         yield from _files_in(str(source), Path(source))
     elif isinstance(source, (bytes, bytearray, memoryview)) or hasattr(source, "read"):
         yield from _files_in("", source)
     elif isinstance(source, Iterable):
-        for index, content in enumerate(source):
-            named = isinstance(content, (str, os.PathLike))
-            yield from _files_in(str(content) if named else str(index), content)
+        given = list(source)
+        yield from _files_of(
+            [(one if isinstance(one, (str, os.PathLike)) else index, one) for index, one in enumerate(given)]
+        )
     else:
         raise _no_source(source)
+
+
+class _Unopened:
+    """One of several things given that can't be opened: reading it says why, and the others are read."""
+
+    def __init__(self, error: LungCNNError):
+        self._error = error
+
+    def read(self, count: int = -1) -> bytes:
+        raise self._error
+
+
+def _files_of(given: Sequence[tuple]) -> Iterator[SourceFile]:
+    for name, content in given:
+        try:
+            yield from _files_in(str(name), content)
+        except LungCNNError as error:
+            if len(given) == 1:
+                raise
+            yield SourceFile(str(name), _Unopened(error))
 
 
 def _is_zip(file: SourceFile) -> bool:
@@ -40,7 +61,7 @@ def _is_zip(file: SourceFile) -> bool:
 def _files_in(name: str, content) -> Iterator[SourceFile]:
     if isinstance(content, (str, os.PathLike)):
         path = Path(content)
-        if path.is_dir():
+        if os.path.isdir(path):
             yield from _files_in_folder(path)
         else:
             yield from _archive_or_file(SourceFile(name, path), path)
@@ -66,6 +87,5 @@ def _no_source(given) -> UnsupportedFileError:
 
 
 def _files_in_folder(folder: Path) -> Iterator[SourceFile]:
-    inside = [file for file in folder.rglob("*") if file.is_file() and file.name not in IGNORED]
-    for file in natsorted(inside, key=str, alg=ns.IGNORECASE):
+    for file in natsorted(files_below(folder), key=str, alg=ns.IGNORECASE):
         yield SourceFile(str(file), file)

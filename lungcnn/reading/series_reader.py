@@ -29,8 +29,8 @@ def read_series(source, progress: Callable[[int, int], object] = lambda done, fi
         progress: called with the number of files looked at, and of all of them.
 
     Raises:
-        UnreadableFileError: a path that doesn't exist, or a damaged archive.
-        UnsupportedFileError: an archive of too many or too large members; nothing given.
+        UnreadableFileError: a path that doesn't exist, or a damaged archive, where nothing else was given.
+        UnsupportedFileError: an archive of too many or too large members, where nothing else was; nothing given.
     """
     files = list(collect_files(source))
     with reading_many():

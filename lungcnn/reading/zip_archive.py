@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from natsort import natsorted, ns
 
 from lungcnn.errors import UnreadableFileError, UnsupportedFileError
+from lungcnn.reading.folders import is_beside
 from lungcnn.reading.limits import MAX_BYTES
 from lungcnn.reading.source_file import SourceFile
 
@@ -16,7 +17,6 @@ MAX_MEMBERS = 10_000
 MAX_UNPACKED = 4 * 2**30
 # CT slices shrink to a half or a third, empty ones to a fiftieth; a bomb to a thousandth.
 MAX_RATIO, RATIO_FROM = 100, 64 * 2**20
-IGNORED = {"DICOMDIR", "Thumbs.db", ".DS_Store"}
 _STARTS = (b"PK\x03\x04", b"PK\x05\x06")
 _INSTEAD = "Send its series one at a time, or unpack it and give the folder."
 
@@ -41,7 +41,7 @@ def zip_members(archive) -> Iterator[SourceFile]:
     for name, info in natsorted(members, key=lambda pair: pair[0], alg=ns.IGNORECASE):
         # Names are labels only: nothing is written, so none can climb out of a folder.
         base = name.rsplit("/", 1)[-1]
-        if base not in IGNORED and not base.startswith("._") and not name.startswith("__MACOSX/"):
+        if not is_beside(base) and not name.startswith("__MACOSX/"):
             yield SourceFile(name, _Member(opened, info))
 
 

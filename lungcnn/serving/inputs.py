@@ -1,12 +1,15 @@
 """What people give to be judged: files, folders, globs, and lists on standard input."""
 
+import codecs
 import glob
 import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import BinaryIO
 
-from lungcnn.errors import UsageError
+from lungcnn.errors import UnsupportedFileError, UsageError
+from lungcnn.reading.folders import files_below
+from lungcnn.reading.limits import check_regular
 from lungcnn.reading.sniffing import sniff
 from lungcnn.reading.zip_archive import is_zip
 
@@ -18,10 +21,10 @@ def given_paths(paths: Iterable[Path], listed: BinaryIO) -> list[Path]:
 
     A pattern that fits nothing is kept, for a record that says so. Raises `UsageError` where no path is left.
     """
-    given = []
+    given: list[Path] = []
     for path in paths:
         if str(path) == "-":
-            given += _listed_paths(listed.read())
+            given += map(Path, listed_names(listed.read()))
         elif not os.path.lexists(path) and glob.has_magic(str(path)):
             given += [Path(found) for found in sorted(glob.glob(str(path), recursive=True))] or [path]
         else:
@@ -31,10 +34,13 @@ def given_paths(paths: Iterable[Path], listed: BinaryIO) -> list[Path]:
     return given
 
 
-def _listed_paths(content: bytes) -> list[Path]:
-    """The paths of a list as `find` prints it, with `-print0` too: no path holds a NUL."""
+def listed_names(content: bytes) -> list[str]:
+    """The names in a list as `find` prints it, with `-print0` too (no name holds a NUL), or as Windows writes text."""
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        content = content.decode("utf-16", "replace").encode("utf-8", "replace")
+    content = content.removeprefix(codecs.BOM_UTF8)
     names = content.split(b"\0") if b"\0" in content else content.splitlines()
-    return [Path(os.fsdecode(name)) for name in names if name.strip()]
+    return [os.fsdecode(name) for name in names if name.strip()]
 
 
 def find_files(paths: Iterable[Path]) -> list[Path]:
@@ -45,10 +51,10 @@ def find_files(paths: Iterable[Path]) -> list[Path]:
     """
     files = []
     for path in paths:
-        if not path.is_dir():
+        if not os.path.isdir(path):
             files.append(path)
             continue
-        inside = [file for file in sorted(path.rglob("*")) if file.is_file() and _looks_like_a_slice(file)]
+        inside = [file for file in sorted(files_below(path)) if _looks_like_a_slice(file)]
         if not inside:
             raise UsageError(f"The folder {path} holds no DICOM files or pictures.")
         files += inside
@@ -57,7 +63,10 @@ def find_files(paths: Iterable[Path]) -> list[Path]:
 
 def _looks_like_a_slice(file: Path) -> bool:
     try:
+        check_regular(file)
         return sniff(_head(file)) is not None
+    except UnsupportedFileError:
+        return False
     except OSError:
         return True  # its record will say that it can't be opened
 

@@ -397,3 +397,25 @@ def test_frames_of_one_file_without_places_keep_their_order():
     (series,) = read_series(dicom_bytes(np.stack([np.full((32, 32), 100 + n, np.uint16) for n in (3, 1, 2)]))).series
     assert levels(series) == [3, 1, 2]
     assert "order of the file" in series.notes[0].message
+
+
+@pytest.mark.parametrize("places", [{"SliceLocation": "1e308"}, {"SliceLocation": "-2e5"}])
+def test_places_beyond_any_scanner_are_none(places):
+    files = [ct(0, level, ImagePositionPatient=None, InstanceNumber=level, **places) for level in (2, 1)]
+    (series,) = read_series(files).series
+    assert (levels(series), series.positions) == ([1, 2], (None, None))
+    (series,) = read_series([ct(0), ct(5), ct(0, 9, ImagePositionPatient=[0, 0, "1e300"])]).series
+    assert (levels(series), codes(series.set_aside)) == ([0, 5], ["no_position"])
+
+
+def test_one_of_several_that_can_not_be_opened_is_set_aside(tmp_path):
+    whole = packed({"a.dcm": ct(0)})
+    (tmp_path / "cut.zip").write_bytes(whole[:-30])
+    given = [tmp_path / "missing.dcm", tmp_path / "cut.zip", whole, ct(5)]
+    reading = read_series(given)
+    assert [levels(series) for series in reading.series] == [[0, 5]]
+    said = [item.reason.message for item in reading.set_aside]
+    assert said == ["There is no such file. Check the path.", "The zip archive is damaged or cut short. Pack it again."]
+    assert read_series({"x": tmp_path / "cut.zip", "y": ct(5)}).set_aside[0].name == "x"
+    with pytest.raises(UnreadableFileError, match="damaged or cut short"):
+        read_series([tmp_path / "cut.zip"])

@@ -69,6 +69,19 @@ def source():
     return pydicom.dcmread(MASS)
 
 
+def test_results_of_a_tilted_gantry(shipped, phantom, tmp_path):
+    stored = np.round(phantom.hu + 1024).clip(0, 4095).astype(np.uint16)
+    tilted = ["1", "0", "0", "0", "0.93969", "0.34202"]  # by 20 degrees: rows to the left, columns to back and head
+    content = dicom_bytes(
+        stored, ImageOrientationPatient=tilted, ImagePositionPatient=[0, 0, 5], SliceThickness="1",
+        StudyInstanceUID="1.2.3", SeriesInstanceUID="1.2.3.4", FrameOfReferenceUID="1.2.3.5", PatientID="MARKER",
+    )  # fmt: skip
+    results = dict(DicomResults().of_slice(Judged(content, shipped.run(load_slice(content), checks=False))))
+    assert list(results) == ["sc", "sr", "pm"]
+    assert list(opened(results["sc"]).PatientOrientation) == ["L", "PH"]
+    assert [errors_of(ds, tmp_path) for ds in results.values()] == [[], [], []]
+
+
 @pytest.mark.parametrize("kind", list(KINDS))
 def test_each_is_valid_and_filed_with_its_source(made, source, kind, tmp_path):
     ds = opened(made[kind])

@@ -31,12 +31,13 @@ def secondary_capture(source: Source, instance: dict[str, Any]) -> Dataset:
         photometric_interpretation="RGB",
         bits_allocated=8,
         coordinate_system="PATIENT",
-        patient_orientation=_patient_orientation(source.ct_slice),
+        patient_orientation=("L", "P"),  # highdicom takes no planes but those along the body
         transfer_syntax_uid=_EXPLICIT_LITTLE_ENDIAN,
         series_description="lungcnn overlay, research use only",
         **maker(source.model),
         **instance,
     )
+    made.PatientOrientation = list(_patient_orientation(source.ct_slice))
     made.BurnedInAnnotation = "NO"  # nothing burned in names a patient
     made.DerivationDescription = (
         f"{explanation.method} map for {explanation.class_name} of layer {explanation.layer} over the source image"

@@ -1,9 +1,12 @@
 """What is in an archive: paths and URIs, and their bytes."""
 
 import os
+from pathlib import Path
 
 from lungcnn.errors import UnreadableFileError, UnsupportedFileError, UsageError
+from lungcnn.reading.folders import files_below, is_beside
 from lungcnn.reading.limits import MAX_BYTES
+from lungcnn.serving.inputs import listed_names
 
 LISTS = (".txt", ".lst", ".list")
 # Files that lie beside slices; anything else that is no slice gets a row that says so.
@@ -22,10 +25,10 @@ def list_files(source: str) -> list[str]:
     try:
         fs, path = filesystem(source)
         if source.lower().endswith(LISTS) and fs.isfile(path):
-            lines = os.fsdecode(fs.cat_file(path)).splitlines()
-            found = [line.strip() for line in lines if line.strip() and not line.startswith("#")]
+            found = [name.strip() for name in listed_names(fs.cat_file(path)) if not name.startswith("#")]
         elif fs.isdir(path):
-            found = [_named(fs, source, name) for name in fs.find(path) if not _hidden(name, path)]
+            inside = map(str, files_below(Path(path))) if _is_local(fs) else fs.find(path)
+            found = [_named(fs, source, name) for name in inside if not _hidden(name, path)]
         elif any(sign in source for sign in "*?["):
             found = [_named(fs, source, name) for name in fs.glob(path) if not fs.isdir(name)]
         elif fs.isfile(path):
@@ -62,16 +65,21 @@ def filesystem(uri: str):
         return ArrowFSWrapper(fs), path
 
 
+def _is_local(fs) -> bool:
+    return bool({"file", "local"} & set(fs.protocol if isinstance(fs.protocol, tuple) else (fs.protocol,)))
+
+
 def _named(fs, source: str, name: str) -> str:
     """As the user would name it: local paths as they are, others as URIs."""
-    if {"file", "local"} & set(fs.protocol if isinstance(fs.protocol, tuple) else (fs.protocol,)):
+    if _is_local(fs):
         return os.path.relpath(name) if not os.path.isabs(source.removeprefix("file://")) else name
     return fs.unstrip_protocol(name)
 
 
 def _hidden(name: str, root: str) -> bool:
     parts = name[len(root) :].replace("\\", "/").strip("/").split("/")
-    return any(part.startswith(".") or part == "__MACOSX" for part in parts) or name.lower().endswith(_BESIDE)
+    beside = is_beside(parts[-1]) or name.lower().endswith(_BESIDE)
+    return beside or any(part.startswith(".") or part == "__MACOSX" for part in parts)
 
 
 def read_file(name: str) -> bytes:
@@ -87,4 +95,6 @@ def read_file(name: str) -> bytes:
     except FileNotFoundError:
         raise UnreadableFileError("There is no such file. Check the path.") from None
     except (OSError, ValueError, ImportError) as error:
-        raise UnreadableFileError(f"The file could not be opened ({type(error).__name__}).") from None
+        number = getattr(error, "errno", None)  # a store's own text may name who asked it
+        why = os.strerror(number) if number else type(error).__name__
+        raise UnreadableFileError(f"The file could not be opened: {why}.") from None
