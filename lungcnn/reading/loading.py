@@ -10,10 +10,11 @@ from lungcnn.reading.cheap import is_cheap
 from lungcnn.reading.ct_slice import ACCEPTED, CTSlice
 from lungcnn.reading.damage import told_as_damage
 from lungcnn.reading.dicom import DicomFile
+from lungcnn.reading.foreign_files import describe
 from lungcnn.reading.limits import MAX_BYTES, check_regular
 from lungcnn.reading.pictures import Picture
 from lungcnn.reading.reader_process import FileApart
-from lungcnn.reading.sniffing import describe, sniff
+from lungcnn.reading.sniffing import sniff
 
 
 class SliceSource(Protocol):

@@ -5,7 +5,7 @@ import io
 import numpy as np
 
 from lungcnn.errors import UnsupportedFileError
-from lungcnn.reading.picture_layout import Layout, damaged, unsupported_compression
+from lungcnn.reading.picture_layout import Layout, damaged, undecodable, unsupported_compression, unsupported_levels
 
 # Where the first pixel lies on the upright picture, by EXIF's number (CIPA DC-008 4.6.4): flipped, then turned.
 _UPRIGHT = {
@@ -27,7 +27,9 @@ def decode_picture(data: bytes, kind: str, layout: Layout, frame: int) -> np.nda
 
     cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # our own errors speak
     if layout.planes > 1:
-        return _plane(data, frame)
+        plane = _plane(data, frame)
+        return _positive(plane) if layout.negative else plane
+    levels: np.ndarray | None
     raw = np.frombuffer(without_notes(data) if kind == "png" and layout.frames == 1 else data, np.uint8)
     try:
         if layout.frames == 1:
@@ -42,12 +44,18 @@ def decode_picture(data: bytes, kind: str, layout: Layout, frame: int) -> np.nda
     if levels is None and kind == "tiff" and layout.compression not in _TIFF_COMPRESSIONS:
         raise unsupported_compression(layout.compression)
     if levels is None:
-        raise damaged(kind)
+        raise undecodable(data, kind)
     if levels.dtype not in (np.uint8, np.uint16):
-        raise UnsupportedFileError(
-            f"The picture holds {levels.dtype} values; accepted are 8- and 16-bit unsigned grey levels."
-        )
+        raise unsupported_levels(str(levels.dtype))
+    # OpenCV turns round pages of 8 bits alone.
+    negative = layout.pages[frame] in layout.negative and levels.dtype == np.uint16 and levels.ndim == 2
+    levels = _positive(levels) if negative else levels
     return np.ascontiguousarray(_UPRIGHT[layout.orientation](levels))
+
+
+def _positive(levels: np.ndarray) -> np.ndarray:
+    """Levels of which 0 was white."""
+    return np.iinfo(levels.dtype).max - levels
 
 
 def _plane(data: bytes, plane: int) -> np.ndarray:

@@ -9,9 +9,10 @@ from natsort import natsorted, ns
 
 from lungcnn.errors import LungCNNError, UnsupportedFileError
 from lungcnn.reading.folders import files_below
+from lungcnn.reading.foreign_files import is_zip
 from lungcnn.reading.limits import MAX_BYTES
 from lungcnn.reading.source_file import SourceFile
-from lungcnn.reading.zip_archive import is_zip, zip_members
+from lungcnn.reading.zip_archive import zip_members
 
 
 def collect_files(source) -> Iterator[SourceFile]:

@@ -7,15 +7,9 @@ _MAGIC = {
     b"\xff\xd8\xff": "jpeg",
     b"II*\x00": "tiff",
     b"MM\x00*": "tiff",
+    b"II+\x00": "tiff",  # BigTIFF
+    b"MM\x00+": "tiff",
     b"BM": "bmp",
-}
-_FOREIGN = {
-    b"%PDF": "a PDF document",
-    b"PK\x03\x04": "a zip archive (or an Office document)",
-    b"\x1f\x8b": "a gzip archive (NIfTI volumes are often packed so)",
-    b"GIF8": "a GIF picture",
-    b"\x93NUMPY": "a NumPy array",
-    b"\x89HDF": "an HDF5 file",
 }
 
 
@@ -43,14 +37,3 @@ def _starts_like_dicom(data: bytes) -> bool:
             if explicit or implicit:
                 return True
     return False
-
-
-def describe(data: bytes) -> str:
-    for magic, name in _FOREIGN.items():
-        if data.startswith(magic):
-            return name
-    head = data[:1024]
-    printable = sum(byte in b"\t\r\n" or 32 <= byte < 127 for byte in head)
-    if printable == len(head):
-        return "a text file"
-    return "of a kind not known here"

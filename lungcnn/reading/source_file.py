@@ -12,6 +12,7 @@ from lungcnn.errors import LungCNNError, UnreadableFileError, UnsupportedFileErr
 from lungcnn.reading.cheap import HEADER_BYTES, find_pixels
 from lungcnn.reading.ct_slice import CTSlice
 from lungcnn.reading.dicom_headers import Headers, read_headers
+from lungcnn.reading.foreign_files import DESCRIBED_BYTES, is_zip
 from lungcnn.reading.limits import check_regular
 from lungcnn.reading.loading import SliceSource, open_source, read_path
 from lungcnn.reading.reader_process import headers_apart
@@ -74,11 +75,11 @@ class SourceFile:
     def kind(self) -> str:
         """As `sniff`; raises what `load_slice` does for a file of no accepted kind."""
         head = self.head()
-        if head.startswith(b"PK\x03\x04"):
+        if is_zip(head):
             raise UnsupportedFileError("An archive inside what was given is not opened. Send its files, or it alone.")
         kind = sniff(head)
         if kind is None:
-            open_source(head)  # says what it is instead
+            open_source(self.head(DESCRIBED_BYTES))  # says what it is instead
             raise UnsupportedFileError("This file is of a kind not known here.")
         return kind
 

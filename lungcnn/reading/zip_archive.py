@@ -17,13 +17,7 @@ MAX_MEMBERS = 10_000
 MAX_UNPACKED = 4 * 2**30
 # CT slices shrink to a half or a third, empty ones to a fiftieth; a bomb to a thousandth.
 MAX_RATIO, RATIO_FROM = 100, 64 * 2**20
-_STARTS = (b"PK\x03\x04", b"PK\x05\x06")
 _INSTEAD = "Send its series one at a time, or unpack it and give the folder."
-
-
-def is_zip(head: bytes) -> bool:
-    """Whether a file that begins so is a zip archive."""
-    return head.startswith(_STARTS)
 
 
 def zip_members(archive) -> Iterator[SourceFile]:

@@ -9,9 +9,9 @@ from typing import BinaryIO
 
 from lungcnn.errors import UnsupportedFileError, UsageError
 from lungcnn.reading.folders import files_below
+from lungcnn.reading.foreign_files import is_zip
 from lungcnn.reading.limits import check_regular
 from lungcnn.reading.sniffing import sniff
-from lungcnn.reading.zip_archive import is_zip
 
 _SNIFFED_BYTES = 512
 

@@ -1,4 +1,5 @@
 import io
+import struct
 from pathlib import Path
 
 import cv2
@@ -13,6 +14,7 @@ from lungcnn.errors import LungCNNError, UnreadableFileError, UnsupportedFileErr
 from lungcnn.reading.acquisition import SliceFacts
 from lungcnn.reading.ct_slice import CTSlice
 from lungcnn.reading.loading import iter_slices, load_slice
+from lungcnn.reading.series_reader import read_series
 from lungcnn.reading.sniffing import sniff
 from lungcnn.windowing import LOWEST_HU
 
@@ -316,6 +318,23 @@ def test_transparent_is_black_and_colour_is_told():
         (b"PK\x03\x04" + bytes(100), "a zip archive"),
         (b"\x1f\x8b" + bytes(100), "a gzip archive"),
         (b"\x93NUMPY" + bytes(100), "a NumPy array"),
+        (struct.pack("<i", 348).ljust(344, b"\0") + b"n+1\0", "a NIfTI volume: export its slices as DICOM"),
+        (struct.pack(">i", 348).ljust(344, b"\0") + b"n+1\0", "a NIfTI volume"),
+        (b"NRRD0004\ntype: short\n", "an NRRD volume"),
+        (b"ObjectType = Image\nNDims = 3\n", "a MetaImage volume"),
+        (b"\0\0\0\x18ftypheic\0\0\0\0mif1", "a picture in the form HEIC: save it as PNG"),
+        (b"\0\0\0\x20ftypisom\0\0\2\0", "a video"),
+        (b"\0\0\0\x0cjP  \r\n\x87\n", "a JPEG 2000 picture"),
+        (b"7z\xbc\xaf'\x1c\0\4", "a 7-Zip archive: unpack it, and give the folder"),
+        (b"Rar!\x1a\x07\1\0", "a RAR archive: unpack it"),
+        (b"a.dcm".ljust(257, b"\0") + b"ustar\0" + bytes(250), "a tar archive: unpack it"),
+        (bytes(0x8001) + b"CD001\1", "an image of a disc"),
+        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(600), "an Office document"),
+        (b"PK\x03\x04".ljust(30, b"\0") + b"[Content_Types].xml", "an Office document"),
+        (b"PK\x03\x04".ljust(30, b"\0") + b"mimetypeapplication/vnd.oasis.opendocument.text", "an Office document"),
+        ("Größe der Läsion".encode(), "a text file"),
+        ("تقرير طبي ".encode() * 200, "a text file"),
+        ("a report".encode("utf-16"), "a text file"),
         (bytes(range(256)), "of a kind not known"),
     ],
 )
@@ -323,6 +342,8 @@ def test_other_files_are_named(content, message):
     with pytest.raises(LungCNNError, match=message) as caught:
         load_slice(content)
     assert "Accepted are CT slices as DICOM" in str(caught.value)
+    if content and not content.startswith(b"PK"):
+        assert message in read_series([content]).set_aside[0].reason.message
 
 
 @pytest.mark.parametrize("kind", [".png", ".jpg", ".tiff", ".bmp", ".webp"])

@@ -1,6 +1,7 @@
 """Pages, planes, orientations and odd encodings of pictures, each with the right levels."""
 
 import io
+import struct
 
 import cv2
 import numpy as np
@@ -133,3 +134,71 @@ def test_a_compression_that_is_not_supported_is_named():
         pytest.skip("this Pillow can't write ZSTD")
     with pytest.raises(UnsupportedFileError, match=r"compression \(zstd\) is not supported"):
         load_slice(content)
+
+
+def tiff(levels: np.ndarray, numbers: int = 1, photometric: int = 1, bits: int = 0, order: str = "<") -> bytes:
+    """A TIFF of one uncompressed strip, by the specification (6.0, section 2)."""
+    strip = levels.astype(levels.dtype.newbyteorder(order)).tobytes()
+    rows, columns = levels.shape
+    tags = {256: columns, 257: rows, 258: bits or levels.dtype.itemsize * 8, 259: 1, 262: photometric, 273: 8,
+            277: 1, 278: rows, 279: len(strip), 339: numbers}  # fmt: skip
+    head = (b"II" if order == "<" else b"MM") + struct.pack(f"{order}HI", 42, 8 + len(strip))
+    entries = b"".join(struct.pack(f"{order}HHII", tag, 4, 1, value) for tag, value in tags.items())
+    return head + strip + struct.pack(f"{order}H", len(tags)) + entries + bytes(4)
+
+
+# Pillow knows no big-endian pages of 16 bits of which 0 is white.
+@pytest.mark.parametrize(("dtype", "order"), [(np.uint8, "<"), (np.uint8, ">"), (np.uint16, "<")])
+def test_levels_of_which_0_is_white_are_turned_round(dtype, order):
+    top = np.iinfo(dtype).max
+    levels = (GREY.astype(dtype) * (257 if dtype == np.uint16 else 1)).astype(dtype)
+    for photometric, stored in ((1, levels), (0, top - levels)):
+        loaded = load_slice(tiff(stored, photometric=photometric, order=order))
+        np.testing.assert_allclose(loaded.hu, levels / top * 1500 - 1250, atol=0.01)
+
+
+def test_planes_of_an_imagej_stack_of_which_0_is_white():
+    planes = [GREY, GREY // 2]
+    content = saved("TIFF", planes[0], tiffinfo={270: "ImageJ=1.54f\nimages=2\nslices=2\n", 262: 0})
+    with TiffImagePlugin.TiffImageFile(io.BytesIO(content)) as image:
+        assert image.tag_v2[262] == 0  # Pillow turned it round
+        end = image.tag_v2[273][0] + GREY.size
+    found = list(iter_slices(content[:end] + (255 - planes[1]).tobytes()))
+    np.testing.assert_array_equal([levels(loaded) for loaded in found], planes)
+
+
+def test_big_tiff_is_read():
+    for page in (GREY, GREY.astype(np.uint16) * 257):
+        loaded = load_slice(saved("TIFF", page, big_tiff=True))
+        np.testing.assert_array_equal(levels(loaded), GREY)
+    assert len(list(iter_slices(saved("TIFF", GREY, GREY, big_tiff=True)))) == 2
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (tiff(SMOOTH.astype(np.float64), 3), "64-bit floating-point"),
+        (tiff(SMOOTH.astype(np.float16), 3), "16-bit floating-point"),
+        (tiff(SMOOTH.astype(np.float32), 3), "float32"),
+        (tiff(SMOOTH.astype(np.int16), 2), "int16"),
+        (tiff(GREY, bits=4), "4-bit unsigned"),
+    ],
+)
+def test_numbers_that_are_no_grey_levels_are_named(content, said):
+    with pytest.raises(UnsupportedFileError, match=f"holds {said} values; accepted are 8- and 16-bit"):
+        load_slice(content)
+
+
+def test_a_jpeg_of_another_kind_is_named():
+    import pydicom
+    from conftest import dicom_bytes
+
+    ds = pydicom.dcmread(io.BytesIO(dicom_bytes(GREY.astype(np.uint16))))
+    ds.compress(pydicom.uid.JPEGLSLossless)
+    with pytest.raises(UnsupportedFileError, match="The JPEG is JPEG-LS"):
+        load_slice(next(pydicom.encaps.generate_frames(ds.PixelData, number_of_frames=1)))
+    whole = saved("JPEG", SMOOTH)
+    place = whole.index(b"\xff\xc0")
+    for change, said in ((b"\xff\xc3\0\x0b\x08", "lossless"), (b"\xff\xc1\0\x0b\x0c", "of 12 bits")):
+        with pytest.raises(UnsupportedFileError, match=f"The JPEG is {said}"):
+            load_slice(whole[:place] + change + whole[place + 5 :])
