@@ -11,11 +11,11 @@ from lungcnn.reading.codestreams import claims_ill
 from lungcnn.reading.ct_slice import CTSlice
 from lungcnn.reading.dicom_frames import decode_alone
 from lungcnn.reading.dicom_headers import check_ct, functional
-from lungcnn.reading.dicom_repairs import SIGN_ASSUMED, assume_missing, parse_image, use_own_offsets
+from lungcnn.reading.dicom_repairs import assume_missing, parse_image, use_own_offsets
 from lungcnn.reading.dicom_values import finite_number, finite_numbers, positive_int
 from lungcnn.reading.limits import MAX_HEADER, check_deflated, check_frame, check_items, count_items
 from lungcnn.reading.plain_dicom import PlainDataset, read_plain, unpack
-from lungcnn.reading.stored_values import from_high_bits, padding_mask, upright_polarity
+from lungcnn.reading.stored_values import as_signed, from_high_bits, padding_mask, upright_polarity
 from lungcnn.windowing import LOWEST_HU, Window
 
 
@@ -59,6 +59,8 @@ class DicomFile:
         stored = self._decode(frame)
         notes = [*self._notes]
         slope, intercept, calibrated = self._rescale(frame, notes)
+        if self._bits == (16, 16):
+            stored = as_signed(stored, slope, intercept, notes)
         padding = padding_mask(ds, stored, slope, intercept, notes)
         hu = _rescaled(stored, slope, intercept)
         if str(ds.PhotometricInterpretation).strip() == "MONOCHROME1":
@@ -95,8 +97,6 @@ class DicomFile:
             ) from None
         if pixels.ndim != 2:
             raise UnsupportedFileError("The DICOM image is not a single grey-scale plane; send a CT image object.")
-        if SIGN_ASSUMED in self._notes and self._bits == (16, 16) and pixels.max() > 0x7FFF:
-            pixels = pixels.view(np.int16)  # no CT has unsigned values as high
         return pixels
 
     def _unpack(self, frame: int) -> np.ndarray:
@@ -105,7 +105,7 @@ class DicomFile:
         else:
             from pydicom.pixels.utils import pixel_array
 
-            # `raw` is left off: palette and YBR never pass the check for one sample.
+            # `raw` is left off: palette and YBR never pass the check for grey levels.
             pixels = pixel_array(self._dataset, index=frame, correct_unused_bits=False)
         allocated, stored = self._bits
         return from_high_bits(pixels, stored, self._high_bit) if stored < allocated else pixels

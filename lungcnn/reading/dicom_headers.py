@@ -12,7 +12,7 @@ from functools import partial
 from lungcnn.errors import NotCTError, UnreadableFileError, UnsupportedFileError
 from lungcnn.reading.acquisition import SliceFacts, read_facts
 from lungcnn.reading.damage import told_as_damage
-from lungcnn.reading.dicom_parsing import DAMAGED, TAGS, import_pydicom, parse_dicom
+from lungcnn.reading.dicom_parsing import DAMAGED, TAGS, import_pydicom, no_image, parse_dicom
 from lungcnn.reading.dicom_repairs import as_meant
 from lungcnn.reading.dicom_values import finite_number, positive_int
 from lungcnn.reading.limits import (
@@ -37,6 +37,22 @@ PLACE_TAGS = [
     "AcquisitionNumber",
     "InstanceNumber",
 ]
+# Of those with more than two letters, what is met beside CT (PS3.3 C.7.3.1.1.1).
+_MODALITIES = {
+    "SEG",
+    "REG",
+    "RTIMAGE",
+    "RTDOSE",
+    "RTSTRUCT",
+    "RTPLAN",
+    "RTRECORD",
+    "DOC",
+    "M3D",
+    "OPT",
+    "IVUS",
+    "CTPROTOCOL",
+}
+_COLOURS = {"PALETTE COLOR", "RGB", "HSV", "ARGB", "CMYK"}
 
 
 @dataclass(frozen=True)
@@ -122,6 +138,11 @@ def _alike(ds, facts: SliceFacts) -> list:
     return [*(_text(ds, name) for name in names), facts.kernel, orientation]
 
 
+def _term(ds, keyword: str) -> str:
+    """A defined term, which some write in small letters, or end with a NUL."""
+    return str(ds.get(keyword, "") or "").strip("\0 ").upper()
+
+
 def _text(ds, keyword: str) -> str:
     return str(ds.get(keyword, "") or "").strip()
 
@@ -147,12 +168,13 @@ def parse_identity(path_or_bytes):
 
 def check_ct(ds) -> int:
     """The number of frames of an object that is a CT image; raises what `load_slice` does for any other."""
-    modality = str(ds.get("Modality", "") or "").strip()
+    modality = _term(ds, "Modality")
     if not any(keyword in ds for keyword in ("Rows", "Columns", "NumberOfFrames")):
-        raise UnsupportedFileError("The DICOM object holds no image. Send a CT image object.")
+        raise no_image(ds)
     if modality != "CT":
         # Two letters (PS3.3 C.7.3.1.1.1: MR, US, PT ...) name no person; anything longer may, in a wrong place.
-        shown = modality if modality.isalpha() and len(modality) == 2 else "not stated"
+        known = modality in _MODALITIES or (modality.isalpha() and len(modality) == 2)
+        shown = modality if known else "not one that is known" if modality else "not stated"
         raise NotCTError(f"The DICOM object's modality is {shown}; accepted is CT.")
     rows, columns = (positive_int(ds, name) for name in ("Rows", "Columns"))
     frames = ds.NumberOfFrames = positive_int(ds, "NumberOfFrames", 1) if ds.get("NumberOfFrames") else 1
@@ -161,8 +183,16 @@ def check_ct(ds) -> int:
             f"The DICOM object claims {frames} frames of {rows} x {columns} pixels; "
             f"accepted are up to {MAX_PIXELS >> 20} megapixels a frame and {MAX_FRAMES} frames."
         )
-    if positive_int(ds, "SamplesPerPixel", 1) != 1:
-        raise UnsupportedFileError("The DICOM image is in colour; accepted are CT images with one sample a pixel.")
+    colours = _term(ds, "PhotometricInterpretation")
+    if positive_int(ds, "SamplesPerPixel", 1) != 1 or colours in _COLOURS or colours.startswith("YBR_"):
+        raise UnsupportedFileError(
+            "The DICOM image is in colour; accepted are CT images with one sample a pixel, of grey levels."
+        )
+    if ds.get("ModalityLUTSequence") and ds.get("RescaleSlope") is None:
+        raise UnsupportedFileError(
+            "The DICOM object states its values by a table (Modality LUT). Accepted are CT images with rescale slope "
+            "and intercept. Export the slice again."
+        )
     return frames
 
 

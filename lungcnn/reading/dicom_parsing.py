@@ -7,7 +7,7 @@ import logging
 import warnings
 from functools import cache
 
-from lungcnn.errors import LungCNNError, UnreadableFileError
+from lungcnn.errors import LungCNNError, UnreadableFileError, UnsupportedFileError
 from lungcnn.reading.limits import ElementCounter
 
 TAGS = [
@@ -35,6 +35,7 @@ TAGS = [
     "PixelRepresentation",
     "PixelPaddingValue",
     "PixelPaddingRangeLimit",
+    "ModalityLUTSequence",
     "RescaleIntercept",
     "RescaleSlope",
     "RescaleType",
@@ -44,8 +45,11 @@ TAGS = [
     "PerFrameFunctionalGroupsSequence",
     "ExtendedOffsetTable",
     "ExtendedOffsetTableLengths",
+    "FloatPixelData",
+    "DoubleFloatPixelData",
     "PixelData",
 ]
+_MEDIA_DIRECTORY = "1.2.840.10008.1.3.10"
 DAMAGED = "The file begins like DICOM but is damaged or cut short. Export the slice again."
 
 
@@ -91,3 +95,15 @@ def parse_dicom(stream, tags: list[str] = TAGS, stop_before_pixels: bool = False
         raise
     except Exception:  # noqa: BLE001 - pydicom raises anything on damaged bytes
         raise UnreadableFileError(DAMAGED) from None
+
+
+def no_image(ds) -> UnsupportedFileError:
+    """The error for a data set without the pixels of an image."""
+    meta = getattr(ds, "file_meta", {})
+    if str(meta.get("MediaStorageSOPClassUID", "")) == _MEDIA_DIRECTORY:
+        return UnsupportedFileError("This is a DICOMDIR, the index of a disc. Give the folder that it lies in.")
+    if "FloatPixelData" in ds or "DoubleFloatPixelData" in ds:
+        return UnsupportedFileError(
+            "The DICOM object's pixels are floating-point numbers, as of a parametric map. Send a CT image object."
+        )
+    return UnsupportedFileError("The DICOM object holds no image. Send a CT image object.")

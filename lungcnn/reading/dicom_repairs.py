@@ -4,8 +4,8 @@ import io
 from collections.abc import Iterator
 from itertools import chain
 
-from lungcnn.errors import LungCNNError, Reason, UnreadableFileError, UnsupportedFileError
-from lungcnn.reading.dicom_parsing import parse_dicom
+from lungcnn.errors import LungCNNError, Reason, UnreadableFileError
+from lungcnn.reading.dicom_parsing import no_image, parse_dicom
 
 ICON = b"\x88\x00\x00\x02"
 PIXEL_DATA = b"\xe0\x7f\x10\x00"
@@ -14,23 +14,24 @@ SIGN_ASSUMED = Reason(
     "sign_assumed", "The file states no PixelRepresentation; its values were read as signed only where they must be."
 )
 POLARITY_ASSUMED = Reason(
-    "polarity_assumed", "The file states no PhotometricInterpretation; low values were taken as dark."
+    "polarity_assumed", "The file states no known PhotometricInterpretation; low values were taken as dark."
 )
 
 
 def parse_image(data: bytes):
     """The Dataset of an image object with pixels; raises what `load_slice` does for any other."""
-    damage: LungCNNError = UnsupportedFileError("The DICOM object holds no image. Send a CT image object.")
+    damage: list[LungCNNError] = []
     for meant in chain([data], as_meant(data)):
         try:
             ds = parse_dicom(io.BytesIO(meant))
         except UnreadableFileError as error:
-            damage = error
+            damage.append(error)
             continue
         if "PixelData" in ds:
             break
+        damage.append(no_image(ds))
     else:
-        raise damage
+        raise damage[0]
     if not ds.PixelData:
         raise UnreadableFileError("The DICOM object holds no pixels: its PixelData is empty. Export the slice again.")
     if not isinstance(ds.PixelData, bytes):
@@ -56,9 +57,11 @@ def assume_missing(ds) -> list[Reason]:
     if ds.get("PixelRepresentation") not in (0, 1):
         ds.PixelRepresentation = 0
         notes.append(SIGN_ASSUMED)
-    if not ds.get("PhotometricInterpretation"):
-        ds.PhotometricInterpretation = "MONOCHROME2"
+    polarity = str(ds.get("PhotometricInterpretation") or "").strip("\0 ").upper()
+    if polarity not in ("MONOCHROME1", "MONOCHROME2"):
+        polarity = "MONOCHROME2"
         notes.append(POLARITY_ASSUMED)
+    ds.PhotometricInterpretation = polarity
     ds.SamplesPerPixel = 1
     return notes
 

@@ -24,8 +24,8 @@ DEFLATED = b"1.2.840.10008.1.2.1.99"
 _UNDEFINED = 0xFFFFFFFF
 _CHARACTER_SET = 0x00080005
 _PIXELS = {0x7FE00008, 0x7FE00009, 0x7FE00010}
-# Pixels and the tables of where they lie; the functional groups.
-_BULK = _PIXELS | {0x7FE00001, 0x7FE00002, 0x52009229, 0x52009230}
+# Pixels and the tables of where they lie; the table of a Modality LUT; the functional groups.
+_BULK = _PIXELS | {0x7FE00001, 0x7FE00002, 0x00283000, 0x52009229, 0x52009230}
 
 
 class ElementCounter:
@@ -52,7 +52,7 @@ class ElementCounter:
 
 def check_value(tag: int, vr: str | None, length: int) -> None:
     """Raises `UnsupportedFileError` for a number or text that takes long to convert: one of millions of values."""
-    bulk = tag in _BULK and vr in (None, "OB", "OW", "OV", "UN", "SQ")
+    bulk = tag in _BULK and vr in (None, "OB", "OD", "OF", "OW", "OV", "UN", "SQ")
     if MAX_VALUE < length < _UNDEFINED and not bulk:
         raise UnsupportedFileError(
             f"The DICOM header holds a value of {length} bytes where a few numbers or a text belong; send a CT image "

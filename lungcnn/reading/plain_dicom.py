@@ -49,7 +49,7 @@ _KNOWN = {
 }
 _SYNTAX = 0x00020010
 _OF_META = {0x00020000: b"UL", _SYNTAX: b"UI"}
-_UNUSUAL = {0x52009229, 0x52009230}
+_UNUSUAL = {0x00283000, 0x52009229, 0x52009230}  # left to pydicom
 _IMPLICIT = b"1.2.840.10008.1.2"
 _PADDING_AT_END = b"\xfc\xff\xfc\xff"
 _DECIMAL = re.compile(rb" *[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)? *")

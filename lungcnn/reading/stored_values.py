@@ -11,12 +11,27 @@ from lungcnn.windowing import AIR_HU
 # Above lung's: a value that stands for more is met inside bodies.
 DENSEST_PADDING_HU = -900.0
 LOWEST_POSSIBLE_HU = -1500.0
+# Metal on an extended scale.
+HIGHEST_POSSIBLE_HU = 30_800.0
+SIGN_READ = Reason(
+    "sign_assumed", "The file calls its values unsigned, as which they stand for no density; they were read as signed."
+)
 
 
 def from_high_bits(pixels: np.ndarray, stored: int, high: int) -> np.ndarray:
     """Values of `stored` bits, of which the highest is bit `high` (PS3.5 8.1.1), from words of any integer type."""
     allocated = pixels.dtype.itemsize * 8
     return pixels << (allocated - 1 - high) >> (allocated - stored)
+
+
+def as_signed(stored: np.ndarray, slope: float, intercept: float, notes: list[Reason]) -> np.ndarray:
+    """16-bit values of a file that calls them unsigned, or doesn't say, but whose higher half stands for no HU."""
+    highest = stored.max() if stored.dtype.kind == "u" else 0
+    if highest <= 0x7FFF or 0x8000 * slope + intercept <= HIGHEST_POSSIBLE_HU:
+        return stored
+    if all(note.code != SIGN_READ.code for note in notes):
+        notes.append(SIGN_READ)
+    return stored.view(stored.dtype.str.replace("u", "i"))
 
 
 def padding_mask(ds, stored: np.ndarray, slope: float, intercept: float, notes: list[Reason]) -> np.ndarray:

@@ -13,7 +13,7 @@ import pytest
 from conftest import dicom_bytes
 from pydicom.encaps import encapsulate, generate_frames
 
-from lungcnn.errors import UnreadableFileError, UnsupportedFileError
+from lungcnn.errors import NotCTError, UnreadableFileError, UnsupportedFileError
 from lungcnn.reading import reader_process
 from lungcnn.reading.damage import told_as_damage
 from lungcnn.reading.loading import iter_slices, load_slice
@@ -296,3 +296,88 @@ def test_an_icon_of_another_length_than_it_states_hides_no_image(compressed, und
     np.testing.assert_array_equal(load_slice(bytes(raw)).hu, HU)
     (series,) = read_series(bytes(raw)).series
     np.testing.assert_array_equal(series.slices[0].read().hu, HU)
+
+
+@pytest.mark.parametrize("syntax", ["1.2.840.10008.1.2", "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.2"])
+def test_values_that_are_called_unsigned_and_can_not_be(syntax):
+    stored = RAMP.astype(np.int16) - np.int16(1500)
+    loaded = load_slice(dicom_bytes(stored, syntax, PixelRepresentation=0))
+    np.testing.assert_array_equal(loaded.hu, stored.astype(np.float32) - 1024)
+    assert codes(loaded) == ["sign_assumed"]
+    loaded = load_slice(changed(dicom_bytes(stored, syntax), lambda ds: ds.pop("PixelRepresentation")))
+    np.testing.assert_array_equal(loaded.hu, stored.astype(np.float32) - 1024)
+    high = (RAMP.astype(np.int32) - 1024 + 32768).astype(np.uint16)  # HU counted from 32768 are none of these
+    loaded = load_slice(dicom_bytes(high, syntax, intercept=-32768))
+    np.testing.assert_array_equal(loaded.hu, HU)
+    assert codes(loaded) == []
+
+
+@pytest.mark.parametrize("stated", ["monochrome2", "MONOCHROME2\0", "MONOCHROME", "GREY"])
+def test_polarity_in_other_words(stated):
+    loaded = load_slice(dicom_bytes(RAMP, photometric=stated))
+    np.testing.assert_array_equal(loaded.hu, HU)
+    assert codes(loaded) == ([] if "2" in stated else ["polarity_assumed"])
+    inverted = load_slice(dicom_bytes(np.int16(-1) - BODY, photometric="monochrome1"))
+    assert codes(inverted) == ["inverted_values"]
+
+
+def floats(ds):
+    ds.FloatPixelData = RAMP.astype("<f4").tobytes()
+    ds.BitsAllocated = 32
+    del ds.PixelData
+
+
+def table(ds):
+    from pydicom.dataset import Dataset
+
+    item = Dataset()
+    item.LUTDescriptor = [30_000, 0, 16]
+    item.add_new("LUTData", "US", list(range(30_000)))
+    ds.ModalityLUTSequence = [item]
+    del ds.RescaleSlope, ds.RescaleIntercept
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (dicom_bytes(RAMP, photometric="PALETTE COLOR"), "in colour"),
+        (dicom_bytes(RAMP, photometric="RGB"), "in colour"),
+        (dicom_bytes(RAMP, photometric="YBR_FULL_422"), "in colour"),
+        (changed(dicom_bytes(RAMP), floats), "floating-point numbers"),
+        (changed(dicom_bytes(RAMP), table), "by a table"),
+        (dicom_bytes(RAMP, Modality="SEG"), "modality is SEG; accepted is CT"),
+        (dicom_bytes(RAMP, Modality="MARKER"), "modality is not one that is known; accepted is CT"),
+        (dicom_bytes(RAMP, Modality=""), "modality is not stated"),
+    ],
+)
+def test_objects_that_are_no_grey_ct_image_are_named(content, said):
+    with pytest.raises((UnsupportedFileError, NotCTError), match=said):
+        load_slice(content)
+    reading = read_series([content])
+    if reading.series:  # what its pixels are is not asked of a header
+        with pytest.raises(UnsupportedFileError, match=said):
+            reading.series[0].slices[0].read()
+    else:
+        assert said in reading.set_aside[0].reason.message
+
+
+def test_a_modality_in_small_letters_is_ct():
+    np.testing.assert_array_equal(load_slice(dicom_bytes(RAMP, Modality="ct")).hu, HU)
+
+
+def test_the_index_of_a_disc_is_named():
+    from pydicom.dataset import Dataset, FileMetaDataset
+    from pydicom.uid import ExplicitVRLittleEndian, MediaStorageDirectoryStorage
+
+    index, record = Dataset(), Dataset()
+    index.file_meta = FileMetaDataset()
+    index.file_meta.MediaStorageSOPClassUID = MediaStorageDirectoryStorage
+    index.file_meta.MediaStorageSOPInstanceUID = "1.2.3"
+    index.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    record.DirectoryRecordType, record.PatientName = "PATIENT", "MARKER"
+    index.DirectoryRecordSequence = [record]
+    stream = io.BytesIO()
+    index.save_as(stream, enforce_file_format=True)
+    with pytest.raises(UnsupportedFileError, match="a DICOMDIR, the index of a disc"):
+        load_slice(stream.getvalue())
+    assert "Give the folder" in read_series([stream.getvalue()]).set_aside[0].reason.message

@@ -220,7 +220,7 @@ def test_file_window_is_kept():
     ("change", "message"),
     [
         ({"Modality": "MR"}, "modality is MR; accepted is CT"),
-        ({"Modality": "<b>MARKER"}, "modality is not stated"),
+        ({"Modality": "<b>MARKER"}, "modality is not one that is known"),
         ({"Rows": 60000, "Columns": 60000}, "60000 x 60000"),
         ({"NumberOfFrames": 2000000000}, "2000000000 frames"),
         ({"SamplesPerPixel": 3}, "in colour"),

@@ -11,7 +11,7 @@ from lungcnn.errors import LungCNNError
 from lungcnn.reading import dicom
 from lungcnn.reading.dicom_parsing import TAGS
 from lungcnn.reading.loading import load_slice
-from lungcnn.reading.plain_dicom import _KNOWN, read_plain
+from lungcnn.reading.plain_dicom import _KNOWN, _UNUSUAL, read_plain
 
 RAMP = (np.arange(40 * 48).reshape(40, 48) % 3000).astype(np.uint16)
 SIGNED = RAMP.astype(np.int16) - 1500
@@ -84,9 +84,11 @@ def test_whatever_is_unusual_is_left_to_pydicom():
 
 
 def test_the_table_is_that_of_the_standard():
-    groups = {"SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence"}
-    offsets = {"ExtendedOffsetTable", "ExtendedOffsetTableLengths", "PixelData"}
-    assert {keyword for keyword, _ in _KNOWN.values()} == set(TAGS) - groups - offsets
+    sequences = {"SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence", "ModalityLUTSequence"}
+    offsets = {"ExtendedOffsetTable", "ExtendedOffsetTableLengths"}
+    pixels = {"FloatPixelData", "DoubleFloatPixelData", "PixelData"}
+    assert {keyword for keyword, _ in _KNOWN.values()} == set(TAGS) - sequences - offsets - pixels
+    assert {pydicom.datadict.tag_for_keyword(keyword) for keyword in sequences} == _UNUSUAL
     for tag, (keyword, vr) in _KNOWN.items():
         assert pydicom.datadict.tag_for_keyword(keyword) == tag
         assert pydicom.datadict.dictionary_VR(tag) == vr.decode()
