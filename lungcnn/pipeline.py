@@ -81,8 +81,12 @@ class Pipeline:
             slice as it was judged.
 
         Raises:
-            UsageError: an unknown class or method.
+            UsageError: an unknown class or method, or anything but a slice.
         """
+        if not isinstance(ct_slice, CTSlice):
+            raise UsageError(
+                f"Pipeline.run takes a CTSlice, as load_slice(path) gives it; received {type(ct_slice).__name__}."
+            )
         wanted = None if explain_class is None else class_index(explain_class, self.card.classes)
         chosen = explanation_method(method)
         prepared = prepare_slice(ct_slice)

@@ -416,3 +416,18 @@ def test_a_name_that_is_too_long_is_a_record(run):
     result = run("predict", "--series", "--json", "--no-checks", "x" * 300, good)
     assert (result.exit_code, len(records(result))) == (3, 1)
     assert "File name too long" in result.stderr
+
+
+def test_files_of_one_name_in_two_archives_have_their_own_uids(run, tmp_path):
+    import zipfile
+
+    place = {"ImageOrientationPatient": [1, 0, 0, 0, 1, 0], "SeriesInstanceUID": "1.2.3"}
+    for z in (0, 5):
+        content = dicom_bytes(np.full((64, 64), z, np.uint16), ImagePositionPatient=[0, 0, z], **place)
+        with zipfile.ZipFile(tmp_path / f"{z}.zip", "w") as archive:
+            archive.writestr("IM1", content)
+        (tmp_path / f"{z}.dcm").write_bytes(content)
+    expected = [stated_uids(tmp_path / f"{z}.dcm")[1] for z in (0, 5)]
+    assert len(set(expected)) == 2
+    (record,) = records(run("predict", "--series", "--json", tmp_path / "0.zip", tmp_path / "5.zip"))
+    assert [one["sop_instance_uid"] for one in record["slices"]] == expected

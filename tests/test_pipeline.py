@@ -161,6 +161,12 @@ def test_unknown_class_and_method(pipeline, phantom_slice):
         pipeline.run(phantom_slice, method="gradcam")
 
 
+@pytest.mark.parametrize("given", [None, "slice.dcm", np.zeros((64, 64))])
+def test_what_is_no_slice_is_told(pipeline, given):
+    with pytest.raises(UsageError, match=f"takes a CTSlice.*received {type(given).__name__}"):
+        pipeline.run(given)
+
+
 def test_report_is_immutable_and_carries_no_file(pipeline):
     fields = {field.name for field in dataclasses.fields(SliceReport)}
     assert not fields & {"file", "path", "patient", "uid"}

@@ -6,12 +6,18 @@ import numpy as np
 
 from lungcnn.errors import Reason, UnsupportedFileError
 from lungcnn.reading.acquisition import SliceFacts
+from lungcnn.reading.dicom_values import finite_numbers
 from lungcnn.windowing import Window
 
 ACCEPTED = (
     "Accepted are CT slices as DICOM files, and PNG, JPEG, TIFF, BMP or WebP pictures exported with a lung window"
 )
 MIN_SIDE = 32
+
+
+def _is_spacing(spacing) -> bool:
+    values = finite_numbers(spacing)
+    return len(values) == 2 and min(values) > 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,6 +54,10 @@ class CTSlice:
             shape = " x ".join(map(str, hu.shape))
             raise UnsupportedFileError(
                 f"The image is {shape} pixels; accepted are slices of at least {MIN_SIDE} x {MIN_SIDE}."
+            )
+        if self.spacing is not None and not _is_spacing(self.spacing):
+            raise UnsupportedFileError(
+                "The spacing of a slice is two positive numbers, the distances of rows and of columns in mm, or None."
             )
         hu.setflags(write=False)
         object.__setattr__(self, "hu", hu)

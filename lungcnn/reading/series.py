@@ -30,6 +30,11 @@ class SeriesSlice:
         """Decode it. Raises as `load_slice`."""
         return self._file.read(self.frame)
 
+    @property
+    def file_id(self) -> int:
+        """The same for frames of one file alone; names may be given twice."""
+        return id(self._file)
+
     def content(self) -> bytes | Path:
         """Its file, for those who must copy identity from it (DICOM results): bytes, or a path."""
         return self._file.content()

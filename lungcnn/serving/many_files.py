@@ -85,12 +85,12 @@ def series_record(series: Series, report: SeriesReport, written: Iterable[Path] 
     """The record of `predict --series --json`: the report, names and UIDs of its files, and what was written."""
     record = report.to_json()
     record["written"] = [printable_name(str(path)) for path in written]
-    uids: dict[str, tuple[str | None, str | None]] = {}  # frames share a file
+    uids: dict[int, tuple[str | None, str | None]] = {}  # frames share a file
     for one, given in zip(record["slices"], series.slices, strict=True):
         one["file"] = printable_name(given.name)
-        if given.name not in uids:
-            uids[given.name] = stated_uids(given.content())
-        record["series_instance_uid"], one["sop_instance_uid"] = uids[given.name]
+        if given.file_id not in uids:
+            uids[given.file_id] = stated_uids(given.content())
+        record["series_instance_uid"], one["sop_instance_uid"] = uids[given.file_id]
     record["set_aside"] = aside_records(series.set_aside)
     return record
 

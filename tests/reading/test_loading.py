@@ -436,3 +436,9 @@ def test_sniff_reads_bytes_not_names():
     assert sniff(png(GREY)) == "png"
     assert sniff(b"RIFF\0\0\0\0WEBPVP8 ") == "webp"
     assert sniff(b"just text") is None
+
+
+@pytest.mark.parametrize("spacing", [(0, 0), (-1, 1), (1,), (float("nan"), 1), ("a", "b"), 1.0])
+def test_a_spacing_that_is_none_is_told(spacing):
+    with pytest.raises(UnsupportedFileError, match="two positive numbers"):
+        CTSlice(hu=HU, spacing=spacing)
