@@ -133,14 +133,12 @@ class DicomFile:
         return decode_alone(ds, codestream)
 
     def _rescale(self, frame: int, notes: list[Reason]) -> tuple[float, float, bool]:
-        slope, intercept = (
-            finite_number(functional(self._dataset, frame, keyword, "PixelValueTransformationSequence"))
-            for keyword in ("RescaleSlope", "RescaleIntercept")
-        )
+        stated = partial(functional, self._dataset, frame, sequence="PixelValueTransformationSequence")
+        slope, intercept = (finite_number(stated(keyword)) for keyword in ("RescaleSlope", "RescaleIntercept"))
         if slope is None or intercept is None or slope == 0:
             notes.append(Reason("no_rescale", "The file has no usable rescale; stored values were read as HU."))
             return 1.0, 0.0, False
-        unit = str(self._dataset.get("RescaleType", "") or "HU").strip().upper()
+        unit = str(stated("RescaleType") or "HU").strip().upper()
         if unit != "HU":
             notes.append(Reason("not_hu", "The file's rescale type is not HU; the values may not be calibrated."))
         return slope, intercept, unit == "HU"

@@ -9,7 +9,7 @@ import io
 from dataclasses import dataclass
 from functools import partial
 
-from lungcnn.errors import NotCTError, UnreadableFileError, UnsupportedFileError
+from lungcnn.errors import LungCNNError, NotCTError, UnreadableFileError, UnsupportedFileError
 from lungcnn.reading.acquisition import SliceFacts, read_facts
 from lungcnn.reading.damage import told_as_damage
 from lungcnn.reading.dicom_parsing import DAMAGED, TAGS, import_pydicom, no_image, parse_dicom
@@ -197,7 +197,19 @@ def check_ct(ds) -> int:
 
 
 def functional(ds, frame: int, keyword: str, sequence: str = ""):
-    """An attribute of the frame: own functional group, shared one, or the top level (PS3.3 C.7.6.16)."""
+    """An attribute of the frame: own functional group, shared one, or the top level (PS3.3 C.7.6.16).
+
+    Groups are parsed when they are asked for: raises `UnreadableFileError` for a damaged one.
+    """
+    try:
+        return _functional(ds, frame, keyword, sequence)
+    except LungCNNError:
+        raise
+    except Exception:  # noqa: BLE001 - pydicom raises anything on damaged bytes
+        raise UnreadableFileError(DAMAGED) from None
+
+
+def _functional(ds, frame: int, keyword: str, sequence: str):
     per_frame, shared = ds.get("PerFrameFunctionalGroupsSequence"), ds.get("SharedFunctionalGroupsSequence")
     groups = []
     if per_frame and frame < len(per_frame):

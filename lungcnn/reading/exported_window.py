@@ -70,9 +70,10 @@ def correct_levels(ct_slice: CTSlice) -> CTSlice:
     if clipped or not _as_assumed(found):
         if ct_slice.kind == "dicom":
             return _with_offset(ct_slice, hu, found, notes)
-        window = _window_of(found)
-        if not (least <= window.lower <= LOWER[1] and UPPER[0] <= window.upper <= UPPER[1]):
+        lower, upper = _ends_of(found)
+        if not (least <= lower <= LOWER[1] and UPPER[0] <= upper <= UPPER[1]):
             return ct_slice
+        window = Window((lower + upper) / 2, upper - lower)
         hu = from_grey(to_unit_unclipped(hu), 1.0, window)
         notes.append(
             Reason(
@@ -146,10 +147,13 @@ def _as_assumed(found: TissueLevels) -> bool:
     return found.air < DENSEST_LUNG and nearest(FAT_HU) <= SAME_PAIR and nearest(SOFT_TISSUE_HU) <= SAME_PAIR
 
 
-def _window_of(found: TissueLevels) -> Window:
-    """The window, in steps of 10 HU, under which the levels (HU of the dataset's window) show air and tissue."""
+def _ends_of(found: TissueLevels) -> tuple[int, int]:
+    """Of the window, in steps of 10 HU, under which the levels (HU of the dataset's window) show air and tissue.
+
+    The first is the higher one where what was taken for tissue is darker than the air.
+    """
     lower, upper = (round(float(found.to_hu(end)) / 10) * 10 for end in (DATASET.lower, DATASET.upper))
-    return Window((lower + upper) / 2, upper - lower)
+    return lower, upper
 
 
 def _wrong_window(found: str) -> WrongWindowError:

@@ -2,6 +2,7 @@ import csv
 import dataclasses
 import itertools
 
+import cv2
 import numpy as np
 import pytest
 import strangers
@@ -430,3 +431,9 @@ def test_strangers_are_refused_or_corrected(data):
     files = itertools.chain(strangers.drawn(), strangers.photographs(), strangers.from_data(data))
     share, missed = share_caught(itertools.islice(files, 0, None, 3))
     assert share >= 0.99, missed
+
+
+def test_a_picture_whose_tissue_would_be_darker_than_air_is_no_body():
+    ramp = (np.arange(64 * 64).reshape(64, 64) % 3000 % 256).astype(np.uint8)
+    refusal = examine(load_slice(cv2.imencode(".png", ramp)[1].tobytes())).refusal
+    assert refusal.code == "no_body"

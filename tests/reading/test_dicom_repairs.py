@@ -381,3 +381,17 @@ def test_the_index_of_a_disc_is_named():
     with pytest.raises(UnsupportedFileError, match="a DICOMDIR, the index of a disc"):
         load_slice(stream.getvalue())
     assert "Give the folder" in read_series([stream.getvalue()]).set_aside[0].reason.message
+
+
+def test_a_damaged_functional_group_is_told(caplog):
+    from pydicom.dataset import Dataset
+
+    group, measures = Dataset(), Dataset()
+    measures.PixelSpacing = ["0.5", "0.5"]
+    group.PixelMeasuresSequence = [measures]
+    raw = dicom_bytes(RAMP, spacing=None, SharedFunctionalGroupsSequence=[group])
+    assert load_slice(raw).spacing == (0.5, 0.5)
+    damaged = raw.replace(b"\x28\0\x30\0DS", b"\x28\0\x30\0ZZ")
+    with pytest.raises(UnreadableFileError, match="damaged or cut short"):
+        load_slice(damaged)
+    assert caplog.text == ""  # the last net logs what it catches

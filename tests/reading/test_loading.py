@@ -140,6 +140,21 @@ def test_frames_of_an_enhanced_object_have_their_own_rescale_and_spacing():
         load_slice(raw, frame=2)
 
 
+@pytest.mark.parametrize(
+    ("of_group", "of_file", "calibrated"), [("HU", "US", True), ("US", "HU", False), ("US", None, False)]
+)
+def test_the_unit_of_a_frame_is_that_of_its_functional_group(of_group, of_file, calibrated):
+    from pydicom.dataset import Dataset
+
+    group, transform = Dataset(), Dataset()
+    transform.RescaleSlope, transform.RescaleIntercept, transform.RescaleType = 1, -1024, of_group
+    group.PixelValueTransformationSequence = [transform]
+    unit = {} if of_file is None else {"RescaleType": of_file}
+    loaded = load_slice(dicom_bytes(RAMP, slope=None, SharedFunctionalGroupsSequence=[group], **unit))
+    np.testing.assert_array_equal(loaded.hu, HU)
+    assert (loaded.calibrated, [w.code for w in loaded.warnings]) == (calibrated, [] if calibrated else ["not_hu"])
+
+
 def test_facts_of_a_slice_as_the_file_states_them():
     raw = dicom_bytes(
         RAMP,
