@@ -18,7 +18,7 @@ from .login import Tries
 from .shares import Shares
 
 _OWN = ("localhost", "127.0.0.1", "::1")
-_FORWARDED_HOST = b"x-forwarded-host"
+_FORWARDED_HOST, _FORWARDED_PROTO = b"x-forwarded-host", b"x-forwarded-proto"
 
 
 @dataclass
@@ -80,11 +80,14 @@ class Rules:
     def clean_headers(self, headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
         """Without what claims that a proxy of another name forwarded it: Gradio would build addresses of it."""
         given = dict(headers)
-        kept = [b"x-forwarded-proto"] if self._behind(given) else []
+        kept = []
+        scheme = given.get(_FORWARDED_PROTO, b"").partition(b",")[0].strip().lower()  # of the first of several proxies
+        if scheme in (b"http", b"https") and self._behind(given):
+            kept.append((_FORWARDED_PROTO, scheme))
         if self._is_given(_name("//" + given.get(_FORWARDED_HOST, b"").decode("latin-1"))):
-            kept.append(_FORWARDED_HOST)
+            kept.append((_FORWARDED_HOST, given[_FORWARDED_HOST]))
         others = [item for item in headers if not (item[0].startswith(b"x-forwarded-") or item[0] == b"forwarded")]
-        return others + [(name, given[name]) for name in kept if name in given]  # each once: the one that was checked
+        return others + kept  # each once: what was checked
 
     def headers(self, nonce: str) -> dict[str, str]:
         """Of every answer."""

@@ -159,6 +159,9 @@ def test_what_a_proxy_says_is_believed_where_its_name_was_given():
     for headers in (said, [(b"x-forwarded-host", b"evil.example"), *said]):
         assert sorted(named.clean_headers(headers)) == sorted(said)
     assert make_rules("127.0.0.1", trusted=["other.example"]).clean_headers(said) == said[:1]
+    for scheme, taken in ((b"HTTPS, http", b"https"), (b"javascript", None), (b'"><script>', None)):
+        kept = dict(named.clean_headers([*said[:2], (b"x-forwarded-proto", scheme)]))
+        assert (kept.get(b"x-forwarded-proto"), kept[b"x-forwarded-host"]) == (taken, b"ct.example"), scheme
 
 
 def test_no_route_fetches_serves_or_deletes_what_it_is_told_to(served):
