@@ -51,8 +51,10 @@ def test_it_gives_what_the_pipeline_gives(there, pipeline, phantom_slice):
     assert (one.ct_slice.hu == other.ct_slice.hu).all()
     with pytest.raises(LungCNNError, match="tumour"):
         there.run(phantom_slice, "tumour")
-    with pytest.raises(RuntimeError, match=r"TypeError|AttributeError"):
+    with pytest.raises(LungCNNError, match="takes a CTSlice"):
         there.run("no slice")
+    with pytest.raises(RuntimeError, match="TypeError"):
+        there.run(phantom_slice, method=["no method"])
 
 
 def test_a_stopped_process_is_noticed_by_its_silence_and_its_work_done_again(there, phantom_slice):
