@@ -3,6 +3,7 @@
 import codecs
 import glob
 import os
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import BinaryIO
@@ -14,12 +15,14 @@ from lungcnn.reading.limits import check_regular
 from lungcnn.reading.sniffing import sniff
 
 _SNIFFED_BYTES = 512
+_NO_NAME = re.compile(rb"[\x01-\x08\x0e-\x1f]")
 
 
 def given_paths(paths: Iterable[Path], listed: BinaryIO) -> list[Path]:
     """Paths with globs filled in, and "-" by the paths that stand in `listed`: one a line, or parted by NUL.
 
-    A pattern that fits nothing is kept, for a record that says so. Raises `UsageError` where no path is left.
+    A pattern that fits nothing is kept, for a record that says so. Raises `UsageError` where no path is left, and for
+    `listed` that holds no paths.
     """
     given: list[Path] = []
     for path in paths:
@@ -35,10 +38,15 @@ def given_paths(paths: Iterable[Path], listed: BinaryIO) -> list[Path]:
 
 
 def listed_names(content: bytes) -> list[str]:
-    """The names in a list as `find` prints it, with `-print0` too (no name holds a NUL), or as Windows writes text."""
+    """The names in a list as `find` prints it, with `-print0` too (no name holds a NUL), or as Windows writes text.
+
+    Raises `UsageError` for the bytes of a file: names made of them may be anything, the whole disc among them.
+    """
     if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         content = content.decode("utf-16", "replace").encode("utf-8", "replace")
     content = content.removeprefix(codecs.BOM_UTF8)
+    if _NO_NAME.search(content[:_SNIFFED_BYTES]):
+        raise UsageError("This is no list of paths, but the bytes of a file. Save it as a file, and give its path.")
     names = content.split(b"\0") if b"\0" in content else content.splitlines()
     return [os.fsdecode(name) for name in names if name.strip()]
 

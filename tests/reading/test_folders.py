@@ -1,17 +1,18 @@
 """What is found in folders as people hand them over: discs, Macs, and places that may not be read."""
 
+import io
 import os
 from pathlib import Path
 
 import pytest
 from conftest import dicom_bytes
 
-from lungcnn.errors import UnreadableFileError
+from lungcnn.errors import UnreadableFileError, UsageError
 from lungcnn.reading.folders import files_below
 from lungcnn.reading.loading import load_slice
 from lungcnn.reading.series_reader import read_series
 from lungcnn.serving.archive.listing import list_files, read_file
-from lungcnn.serving.inputs import find_files, listed_names
+from lungcnn.serving.inputs import find_files, given_paths, listed_names
 
 
 def names_in(folder: Path) -> list[str]:
@@ -113,3 +114,15 @@ def test_lists_as_windows_and_find_write_them(content, tmp_path):
 
 def test_names_may_hold_what_parts_lines_elsewhere():
     assert listed_names("a\u2028b\x0bc\x85.dcm\n".encode()) == ["a\u2028b\x0bc\x85.dcm"]
+
+
+@pytest.mark.parametrize(
+    "begins", [bytes(128) + b"DICM\x02\0\0\0UL", b"\x89PNG\r\n\x1a\n", b"PK\x03\x04\n/\n", b"\xff\xd8\xff\xe0\0\x10"]
+)
+def test_the_bytes_of_a_file_are_no_list(begins, tmp_path):
+    content = begins + b"\0/\0.\0"  # taken for names, these would be the whole disc
+    with pytest.raises(UsageError, match="the bytes of a file"):
+        given_paths([Path("-")], io.BytesIO(content))
+    (tmp_path / "list.txt").write_bytes(content)
+    with pytest.raises(UsageError, match="the bytes of a file"):
+        list_files(str(tmp_path / "list.txt"))
