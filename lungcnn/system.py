@@ -1,6 +1,7 @@
 """What the machine is asked for: cores, files that are whole or not there, and names of files as text."""
 
 import os
+import unicodedata
 from collections.abc import Callable
 from pathlib import Path
 
@@ -35,3 +36,12 @@ def printable_name(name: str) -> str:
     """
     shown = (f"\\x{ord(sign) - 0xDC00:02x}" if "\udc80" <= sign <= "\udcff" else sign for sign in name)
     return "".join(shown).encode("utf-8", "backslashreplace").decode()
+
+
+def name_on_a_line(name: str) -> str:
+    """A file's name for a terminal: as `printable_name`, without signs that end a line or steer the terminal."""
+    moving = {"Cc", "Zl", "Zp"}
+    return "".join(
+        sign.encode("unicode_escape").decode() if unicodedata.category(sign) in moving else sign
+        for sign in printable_name(name)
+    )

@@ -431,3 +431,14 @@ def test_files_of_one_name_in_two_archives_have_their_own_uids(run, tmp_path):
     assert len(set(expected)) == 2
     (record,) = records(run("predict", "--series", "--json", tmp_path / "0.zip", tmp_path / "5.zip"))
     assert [one["sop_instance_uid"] for one in record["slices"]] == expected
+
+
+def test_names_steer_no_terminal_and_stay_on_a_line(run, tmp_path):
+    file = tmp_path / "a\nb\x1b[31m ü\u2028.dcm"
+    file.write_bytes((EXAMPLES / "apex-normal.dcm").read_bytes())
+    shown = f"{tmp_path}/a\\nb\\x1b[31m ü\\u2028.dcm"
+    for more in ([], ["--series"]):
+        text = run("predict", "--no-checks", "--quiet", *more, file).stdout
+        assert text.count("\n") == 1
+        assert shown in text
+    assert json.loads(run("predict", "--no-checks", "--json", file).stdout)["file"] == str(file)

@@ -11,7 +11,7 @@ from lungcnn.cli.progress import progress_bar
 from lungcnn.cli.sentences import series_sentence, slice_sentence
 from lungcnn.errors import UnreadableFileError
 from lungcnn.explaining.methods import DEFAULT_METHOD, METHODS
-from lungcnn.system import printable_name
+from lungcnn.system import name_on_a_line, printable_name
 
 
 @click.command()
@@ -125,7 +125,7 @@ def _predict_series(given, outputs, options, model, layer, as_json: bool, quiet:
                 click.echo(line)
     every &= not any(one.reason.code == UnreadableFileError.code for one in reading.set_aside)
     for one in aside_records(reading.set_aside):
-        note(f"set aside: {one['file']}: {one['message']}", quiet)
+        note(f"set aside: {name_on_a_line(one['file'])}: {one['message']}", quiet)
     return every
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lungcnn.system import printable_name
+from lungcnn.system import name_on_a_line
 
 if TYPE_CHECKING:
     from lungcnn.results.series_report import SeriesReport
@@ -17,7 +17,7 @@ SHOWN = 3  # findings, of those that there are
 
 def slice_sentence(file: Path, report: SliceReport) -> str:
     """The file, then the verdict, the probabilities and the warnings, or why there are none; tabs part the columns."""
-    name, warnings = printable_name(str(file)), [warning.message for warning in report.warnings]
+    name, warnings = name_on_a_line(str(file)), [warning.message for warning in report.warnings]
     if report.status != "ok":
         return f"{name}\t{report.status}\t" + " ".join([*(reason.message for reason in report.reasons), *warnings])
     shares = ", ".join(f"{kind} {share:.2f}" for kind, share in (report.probabilities or {}).items())
@@ -38,7 +38,7 @@ def series_sentence(name: str, report: SeriesReport, names: Sequence[str]) -> st
         words += [f"The first: {reason.message}" for reason in report.slices[0].reasons[:1]]
     words += [finding.sentence for finding in report.findings[:SHOWN]]
     if report.suspicious:
-        first = ", ".join(printable_name(names[index]) for index in report.suspicious)
+        first = ", ".join(name_on_a_line(names[index]) for index in report.suspicious)
         words.append(f"Look first at {first}.")
     words += [note.message for note in report.notes]
     count = len(report.slices)

@@ -99,11 +99,17 @@ def parse_dicom(stream, tags: list[str] = TAGS, stop_before_pixels: bool = False
 
 def no_image(ds) -> UnsupportedFileError:
     """The error for a data set without the pixels of an image."""
-    meta = getattr(ds, "file_meta", {})
-    if str(meta.get("MediaStorageSOPClassUID", "")) == _MEDIA_DIRECTORY:
+    if _is_index(ds):
         return UnsupportedFileError("This is a DICOMDIR, the index of a disc. Give the folder that it lies in.")
     if "FloatPixelData" in ds or "DoubleFloatPixelData" in ds:
         return UnsupportedFileError(
             "The DICOM object's pixels are floating-point numbers, as of a parametric map. Send a CT image object."
         )
     return UnsupportedFileError("The DICOM object holds no image. Send a CT image object.")
+
+
+def _is_index(ds) -> bool:
+    try:
+        return ds.file_meta.MediaStorageSOPClassUID == _MEDIA_DIRECTORY
+    except Exception:  # noqa: BLE001 - missing, or damaged: pydicom raises anything
+        return False

@@ -14,7 +14,7 @@ from lungcnn.results.series_report import SeriesReport
 from lungcnn.results.slice_report import SliceReport, failed
 from lungcnn.serving.inputs import is_archive
 from lungcnn.serving.outputs import Outputs
-from lungcnn.system import printable_name
+from lungcnn.system import name_on_a_line, printable_name
 
 UID = re.compile(r"[0-9]+(\.[0-9]+)*")
 _ZIP = failed(UnsupportedFileError("This is a zip archive: with --series its slices are judged, as series."))
@@ -78,7 +78,7 @@ def series_name(series: Series) -> str:
     """What a series is called in text: its SeriesInstanceUID, or the first file where none is stated."""
     first = series.slices[0]
     uid, _ = stated_uids(first.content())
-    return uid if uid and UID.fullmatch(uid) else printable_name(first.name)
+    return uid if uid and UID.fullmatch(uid) else name_on_a_line(first.name)
 
 
 def series_record(series: Series, report: SeriesReport, written: Iterable[Path] = ()) -> dict:

@@ -395,3 +395,12 @@ def test_a_damaged_functional_group_is_told(caplog):
     with pytest.raises(UnreadableFileError, match="damaged or cut short"):
         load_slice(damaged)
     assert caplog.text == ""  # the last net logs what it catches
+
+
+def test_an_image_without_pixels_and_with_a_damaged_head_is_told(caplog):
+    raw = changed(dicom_bytes(RAMP), lambda ds: ds.pop("PixelData"))
+    damaged = raw.replace(b"\x02\0\x02\0UI", b"\x02\0\x02\0UG")
+    assert damaged != raw
+    with pytest.raises((UnsupportedFileError, UnreadableFileError)):
+        load_slice(damaged)
+    assert caplog.text == ""  # the last net logs what it catches
