@@ -70,6 +70,9 @@ def _seeds() -> dict[str, bytes]:
     place = {"ImageOrientationPatient": [1, 0, 0, 0, 1, 0], "SeriesInstanceUID": "1.2"}
     stack = {f"{z}.dcm": dicom_bytes(stored, ImagePositionPatient=[0, 0, z], **place) for z in (0, 5, 10)}
     found["tiff pages"] = _pages([grey, 255 - grey])
+    found["dicom functional groups"] = dicom_bytes(
+        np.stack([stored] * 2), slope=None, spacing=None, SharedFunctionalGroupsSequence=[_group()]
+    )
     for name, syntax, options in (
         ("rle", pydicom.uid.RLELossless, {}),
         ("jpeg 2000", pydicom.uid.JPEG2000Lossless, {"encoding_plugin": "pylibjpeg"}),
@@ -84,6 +87,17 @@ def _seeds() -> dict[str, bytes]:
     # Stored, so that mutations reach the members.
     found["zip of a series"] = _zipped(stack, zipfile.ZIP_STORED)
     return found
+
+
+def _group():
+    """A functional group with what frames need to become HU, and the size of their pixels."""
+    from pydicom import Dataset
+
+    group, transform, measures = Dataset(), Dataset(), Dataset()
+    transform.RescaleSlope, transform.RescaleIntercept, transform.RescaleType = 1, -1024, "HU"
+    measures.PixelSpacing, measures.SliceThickness = [0.7, 0.7], 2
+    group.PixelValueTransformationSequence, group.PixelMeasuresSequence = [transform], [measures]
+    return group
 
 
 def _pages(pages: list[np.ndarray]) -> bytes:
