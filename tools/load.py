@@ -32,7 +32,7 @@ from measurements import publish
 API = "/gradio_api/"
 FULL = "Queue is full"
 CALM_SECONDS = 240  # in which what nobody came for is forgotten, and processes that read files end
-BACK_MIB = 48  # over what there was before, which Python and the C library keep: memory is back
+BACK_MIB = 96  # over what there was, which Python, the C library and the network keep: memory is back
 
 
 @dataclass
