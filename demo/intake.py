@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from lungcnn import UnreadableFileError
 
 from . import texts
+from .arrival import IDLE_SECONDS, Arrival
 from .gradio_internals import forget_progress
 
 MAX_FILE = 512 * 2**20  # a zip of a thin-slice chest CT: 700 slices of 512 x 512 in 16 bits are 350 MiB
@@ -26,38 +27,9 @@ MAX_TICKETS = 20_000
 UNASKED = 120  # seconds that an upload may wait for a call that asks for it
 EXPIRY = 900  # seconds that one may wait which was named, while its visitor has calls under way: the line may be long
 FORMS = 2**20  # bytes of an upload that aren't its files
-# An upload that stands still, or comes in so slowly that it is there to hold a place, is given up.
-IDLE_SECONDS, GRACE_SECONDS, SLOWEST = 15.0, 30.0, 16 * 2**10
 TOLD_SECONDS = 5  # in which who listens is told that it is over
 _OVERHEAD = 1024  # bytes that each upload costs besides its own
 TICKET = re.compile(r"upload-[0-9a-f]{32}")
-
-
-class Arrival:
-    """An upload on its way in. Attributes: received: bytes so far; since, last: times; ousted: give it up."""
-
-    def __init__(self, visitor: str, now: float) -> None:
-        self.visitor, self.received, self.ousted = visitor, 0, False
-        self.since = self.last = now
-        self._mark = now, 0  # when its pace was looked at last, and what had come by then
-        self._paced = True
-
-    def note(self, size: int, now: float) -> None:
-        """So many bytes of it came."""
-        self.received += size
-        self.last = now
-        before, received = self._mark
-        if now - before > GRACE_SECONDS:
-            self._paced = self.received - received >= SLOWEST * (now - before)
-            self._mark = now, self.received
-
-    def is_slow(self, now: float) -> bool:
-        """Whether it only holds a place."""
-        return now - self.last > IDLE_SECONDS or not self._paced
-
-    def in_the_way(self, now: float) -> bool:
-        """Whether it goes first where there is no room for others."""
-        return now - self.last > 2 or (now - self.since > 10 and self.received < 16 * SLOWEST * (now - self.since))
 
 
 @dataclass

@@ -5,8 +5,9 @@ import asyncio
 import pytest
 
 from demo import intake as intake_module
+from demo.arrival import GRACE_SECONDS, IDLE_SECONDS, SLOWEST
 from demo.gradio_internals import forget_progress
-from demo.intake import _OVERHEAD, GRACE_SECONDS, IDLE_SECONDS, SLOWEST, Intake
+from demo.intake import _OVERHEAD, Intake
 from lungcnn import LungCNNError
 
 
