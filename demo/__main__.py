@@ -199,11 +199,13 @@ def _serve(
 
     with without_pyarrow():
         from .page import build_demo, look
+    from .gradio_internals import let_streams_end
     from .rules import make_rules
     from .server import keep_tidy, launch_settings, open_tunnel
 
     page = build_demo(waiting, find_examples(), card, dicom_results)
     page.queue(default_concurrency_limit=max_concurrency)
+    let_streams_end(page)
     appearance = look(card)
     rules = make_rules(host, root_path, trust_host, embed_in, page, appearance.get("head", ""))
     rules.trouble, rules.ready = waiting.trouble, lambda: waiting.ready

@@ -7,9 +7,10 @@ import asyncio
 import contextlib
 import os
 import socket
-from collections import Counter
 
 from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from .fair import making_way
 
 HEAD_SECONDS = 10  # for the head of a request to come
 READ_SECONDS, SLOWEST_READER = 60, 4096  # after which a reader who took fewer bytes a second has stopped to read
@@ -92,15 +93,10 @@ class Connection(H11Protocol):
 
 
 def _keep_unread_small() -> None:
-    """Slow readers make way where too much waits for them all: of who has most before him, the one with most."""
-    sizes = {one: one.transport.get_write_buffer_size() for one in _behind}
-    while len(sizes) > 1 and sum(sizes.values()) > MOST_UNREAD:
-        of = Counter[str]()
-        for one, size in sizes.items():
-            of[one.visitor] += size
-        slowest = max(sizes, key=lambda one: (of[one.visitor], sizes[one]))
-        del sizes[slowest]
-        slowest.give_up()
+    """Slow readers make way where too much waits for them all."""
+    waiting = {one: (one.visitor, one.transport.get_write_buffer_size()) for one in _behind}
+    for slow in making_way(waiting, MOST_UNREAD):
+        slow.give_up()
 
 
 class Knocks:

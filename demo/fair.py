@@ -6,12 +6,36 @@ import contextvars
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from typing import TypeVar
 
+T = TypeVar("T")
 # Whom the work at hand is for, as `Rules.visitor` tells them apart.
 VISITOR: contextvars.ContextVar[str] = contextvars.ContextVar("visitor", default="")
 
 _LONG = 1.0  # seconds, of work at a gate
+
+
+def making_way(held: Mapping[T, tuple[str, int]], limit: int, spared: T | None = None) -> list[T]:
+    """Who goes, so that the rest is no larger than `limit`: of the visitor who holds most the largest, of those of a
+    size the first. The last one stays.
+
+    Args:
+        held: visitor and size of each. spared: one that stays in any case.
+    """
+    total, of = sum(size for _, size in held.values()), Counter[str]()
+    for visitor, size in held.values():
+        of[visitor] += size
+    gone: list[T] = []
+    others = [one for one in held if one is not spared]
+    while total > limit and others and len(gone) + 1 < len(held):
+        one = max(others, key=lambda one: (of[held[one][0]], held[one][1]))
+        visitor, size = held[one]
+        of[visitor] -= size
+        total -= size
+        others.remove(one)
+        gone.append(one)
+    return gone
 
 
 class Gate:

@@ -146,9 +146,8 @@ def events_of(page) -> tuple[set[str], set[str]]:
 
 def let_streams_end(page) -> None:
     """Have several streams of one session end without an error. The second one's would leave a task of Gradio's behind
-    for ever, which says that the stream is alive.
+    for ever, which says that the stream is alive. Call this after `queue()` and before `launch()`.
     """
-
     from gradio.utils import LRUCache
 
     class Results(LRUCache):

@@ -64,9 +64,11 @@ class Guard:
         scheme = dict(scope["headers"]).get(b"x-forwarded-proto", scope["scheme"].encode()).decode("latin-1")
         answer.address = f"{scheme}://{host}{(scope.get('root_path') or '').rstrip('/')}"
         answer.stranger = not logged_in(scope["app"], given.get(b"cookie", b"").decode("latin-1"))
-        with self.rules.shares.request(scope["client"][0]) as has_room:
+        shares = self.rules.shares
+        shares.loop = asyncio.get_running_loop()
+        with shares.request(scope["client"][0]) as has_room:
             if not has_room:
-                raise Unacceptable(429, texts.TOO_MUCH.format(count=self.rules.shares.requests))
+                raise Unacceptable(429, texts.TOO_MUCH.format(count=shares.requests))
             await self._answer(scope, receive, answer, route, path)
 
     async def _answer(self, scope, receive, answer: Answer, route: str, path: str) -> None:
@@ -122,7 +124,6 @@ class Guard:
     async def _ask(self, scope, receive, answer: Answer) -> None:
         """A call that will stand in line, if its visitor hasn't filled his part of that."""
         shares, visitor = self.rules.shares, scope["client"][0]
-        shares.loop = asyncio.get_running_loop()
         at_work, live = events_of(scope["app"].get_blocks())
         his = shares.under_way(visitor, live)
         if his >= shares.most:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import threading
 import weakref
-from collections import Counter
 from typing import TYPE_CHECKING
 
-from .fair import VISITOR
+from .fair import VISITOR, making_way
 
 if TYPE_CHECKING:
     from .visit import Visit
@@ -30,27 +29,11 @@ class Holding:
         with self._lock:
             self._sizes.pop(visit, None)
             self._sizes[visit] = VISITOR.get(), size
-            gone = self._too_much(visit)
+            gone = making_way(dict(self._sizes), self._limit, spared=visit)  # in the order of their use
             for other in gone:
                 del self._sizes[other]
         for other in gone:
             other.drop()
-
-    def _too_much(self, newest: Visit) -> list[Visit]:
-        sizes = dict(self._sizes)
-        total, of = sum(size for _, size in sizes.values()), Counter[str]()
-        for visitor, size in sizes.values():
-            of[visitor] += size
-        gone: list[Visit] = []
-        others = [other for other in sizes if other is not newest]  # in the order of their use
-        while total > self._limit and others:
-            one = max(others, key=lambda other: (of[sizes[other][0]], sizes[other][1]))  # the first of those
-            visitor, size = sizes[one]
-            of[visitor] -= size
-            total -= size
-            others.remove(one)
-            gone.append(one)
-        return gone
 
 
 holding = Holding()

@@ -76,8 +76,6 @@ def keep_tidy(page, rules: Rules, every: float = 5, age: float = 10) -> None:
     """
     from .outgoing import outgoing
 
-    gradio_internals.let_streams_end(page)
-
     def look_at_calls():
         _, live = gradio_internals.events_of(page)
         intake.drop_expired(rules.shares.asking(live))
@@ -93,7 +91,6 @@ def keep_tidy(page, rules: Rules, every: float = 5, age: float = 10) -> None:
             memory.give_back()
 
     chores = (
-        intake.drop_expired,
         outgoing.drop_expired,
         lambda: gradio_internals.drop_sessions(page, age, lambda visit: visit.empty, UNREAD, rules.shares.has_page),
         lambda: rules.shares.forget_pages(page.state_holder.session_data),

@@ -9,12 +9,12 @@ import io
 from dataclasses import dataclass
 from functools import partial
 
-from lungcnn.errors import LungCNNError, NotCTError, UnreadableFileError, UnsupportedFileError
+from lungcnn.errors import NotCTError, UnreadableFileError, UnsupportedFileError
 from lungcnn.reading.acquisition import SliceFacts, read_facts
 from lungcnn.reading.damage import told_as_damage
-from lungcnn.reading.dicom_parsing import DAMAGED, TAGS, import_pydicom, no_image, parse_dicom
+from lungcnn.reading.dicom_parsing import DAMAGED, TAGS, damage_told, import_pydicom, no_image, parse_dicom
 from lungcnn.reading.dicom_repairs import as_meant
-from lungcnn.reading.dicom_values import finite_number, positive_int
+from lungcnn.reading.dicom_values import finite_number, positive_int, term
 from lungcnn.reading.limits import (
     MAX_BYTES,
     MAX_FRAMES,
@@ -138,11 +138,6 @@ def _alike(ds, facts: SliceFacts) -> list:
     return [*(_text(ds, name) for name in names), facts.kernel, orientation]
 
 
-def _term(ds, keyword: str) -> str:
-    """A defined term, which some write in small letters, or end with a NUL."""
-    return str(ds.get(keyword, "") or "").strip("\0 ").upper()
-
-
 def _text(ds, keyword: str) -> str:
     return str(ds.get(keyword, "") or "").strip()
 
@@ -168,7 +163,7 @@ def parse_identity(path_or_bytes):
 
 def check_ct(ds) -> int:
     """The number of frames of an object that is a CT image; raises what `load_slice` does for any other."""
-    modality = _term(ds, "Modality")
+    modality = term(ds.get("Modality"))
     if not any(keyword in ds for keyword in ("Rows", "Columns", "NumberOfFrames")):
         raise no_image(ds)
     if modality != "CT":
@@ -183,7 +178,7 @@ def check_ct(ds) -> int:
             f"The DICOM object claims {frames} frames of {rows} x {columns} pixels; "
             f"accepted are up to {MAX_PIXELS >> 20} megapixels a frame and {MAX_FRAMES} frames."
         )
-    colours = _term(ds, "PhotometricInterpretation")
+    colours = term(ds.get("PhotometricInterpretation"))
     if positive_int(ds, "SamplesPerPixel", 1) != 1 or colours in _COLOURS or colours.startswith("YBR_"):
         raise UnsupportedFileError(
             "The DICOM image is in colour; accepted are CT images with one sample a pixel, of grey levels."
@@ -196,20 +191,12 @@ def check_ct(ds) -> int:
     return frames
 
 
+@damage_told()
 def functional(ds, frame: int, keyword: str, sequence: str = ""):
     """An attribute of the frame: own functional group, shared one, or the top level (PS3.3 C.7.6.16).
 
     Groups are parsed when they are asked for: raises `UnreadableFileError` for a damaged one.
     """
-    try:
-        return _functional(ds, frame, keyword, sequence)
-    except LungCNNError:
-        raise
-    except Exception:  # noqa: BLE001 - pydicom raises anything on damaged bytes
-        raise UnreadableFileError(DAMAGED) from None
-
-
-def _functional(ds, frame: int, keyword: str, sequence: str):
     per_frame, shared = ds.get("PerFrameFunctionalGroupsSequence"), ds.get("SharedFunctionalGroupsSequence")
     groups = []
     if per_frame and frame < len(per_frame):

@@ -5,6 +5,8 @@ So nothing that names a patient is ever held in memory as a value.
 
 import logging
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 
 from lungcnn.errors import LungCNNError, UnreadableFileError, UnsupportedFileError
@@ -72,13 +74,24 @@ def _numbers(keywords: tuple[str, ...]) -> dict[int, None]:
     return dict.fromkeys(Tag(keyword) for keyword in keywords)
 
 
+@contextmanager
+def damage_told() -> Iterator[None]:
+    """Raise `UnreadableFileError` for whatever pydicom raises on damaged bytes: anything."""
+    try:
+        yield
+    except LungCNNError:
+        raise
+    except Exception:  # noqa: BLE001
+        raise UnreadableFileError(DAMAGED) from None
+
+
 def parse_dicom(stream, tags: list[str] = TAGS, stop_before_pixels: bool = False):
     """The attributes in `tags` of a DICOM stream, as a Dataset. Raises as `load_slice`."""
     import_pydicom()
     from pydicom.filereader import read_partial
     from pydicom.uid import UID, ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
-    try:
+    with damage_told():
         kept = _numbers(tuple(tags))
         counter = ElementCounter(kept, stop_before_pixels)
         ds = read_partial(stream, counter, force=True, specific_tags=list(kept))
@@ -91,10 +104,6 @@ def parse_dicom(stream, tags: list[str] = TAGS, stop_before_pixels: bool = False
         for element in ds:  # parse every value now: damage shows here, not halfway through a batch
             element.value  # noqa: B018
         return ds
-    except LungCNNError:
-        raise
-    except Exception:  # noqa: BLE001 - pydicom raises anything on damaged bytes
-        raise UnreadableFileError(DAMAGED) from None
 
 
 def no_image(ds) -> UnsupportedFileError:

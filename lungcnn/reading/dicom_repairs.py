@@ -6,6 +6,7 @@ from itertools import chain
 
 from lungcnn.errors import LungCNNError, Reason, UnreadableFileError
 from lungcnn.reading.dicom_parsing import no_image, parse_dicom
+from lungcnn.reading.dicom_values import term
 
 ICON = b"\x88\x00\x00\x02"
 PIXEL_DATA = b"\xe0\x7f\x10\x00"
@@ -57,7 +58,7 @@ def assume_missing(ds) -> list[Reason]:
     if ds.get("PixelRepresentation") not in (0, 1):
         ds.PixelRepresentation = 0
         notes.append(SIGN_ASSUMED)
-    polarity = str(ds.get("PhotometricInterpretation") or "").strip("\0 ").upper()
+    polarity = term(ds.get("PhotometricInterpretation"))
     if polarity not in ("MONOCHROME1", "MONOCHROME2"):
         polarity = "MONOCHROME2"
         notes.append(POLARITY_ASSUMED)

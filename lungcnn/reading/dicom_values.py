@@ -26,6 +26,11 @@ def texts(value) -> list[str]:
     return [str(one).strip() for one in _several(value)]
 
 
+def term(value) -> str:
+    """A defined term, which some write in small letters, or end with a NUL."""
+    return str(value or "").strip("\0 ").upper()
+
+
 def positive_int(ds, keyword: str, default: int | None = None) -> int:
     """The attribute `keyword` of a Dataset; raises `UnreadableFileError`, which names it, for anything else."""
     value = finite_number(ds.get(keyword, default))

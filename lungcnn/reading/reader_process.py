@@ -137,8 +137,7 @@ class _Reader:
         except (OSError, EOFError):
             raise _why_it_died(self._stop()) from None
         except BaseException:  # interrupted: the next answer would be that of this request
-            process.kill()
-            self._stop()
+            self._kill()
             raise
         finally:
             timer.cancel()
@@ -157,8 +156,7 @@ class _Reader:
                 if self._process is not process:
                     return
                 if time.monotonic() - self._asked >= IDLE_S:
-                    process.kill()
-                    self._stop()
+                    self._kill()
                     return
 
     def _alive(self) -> bool:
@@ -178,12 +176,15 @@ class _Reader:
             for pipe in filter(None, (process.stdin, process.stdout)):
                 pipe.close()
 
+    def _kill(self) -> None:
+        if self._process is not None:
+            self._process.kill()
+        self._stop()
+
     def end(self) -> None:
         """Let the process go."""
         with self._lock:
-            if self._process is not None:
-                self._process.kill()
-            self._stop()
+            self._kill()
 
 
 def _why_it_died(code: int) -> LungCNNError:
