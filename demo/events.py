@@ -14,7 +14,6 @@ from lungcnn import (
     LungCNNError,
     ModelCard,
     Reading,
-    RefusalError,
     SliceReport,
     UnsupportedFileError,
 )
@@ -131,8 +130,7 @@ class Events:
         except Superseded:
             return
         except LungCNNError as error:
-            title = texts.REFUSED if isinstance(error, RefusalError) else texts.ERROR
-            yield from _failed(visit, turn, views.stopped(title, error))
+            yield from _failed(visit, turn, views.stopped(error))
         except Exception as error:  # noqa: BLE001 - the last line of defence: no traceback reaches a visitor
             log.error("unexpected %s while judging a slice", type(error).__name__)
             yield from _failed(visit, turn, views.message(texts.FAILED_TITLE, texts.FAILED))
@@ -195,7 +193,7 @@ class Events:
         except LungCNNError as error:
             where = texts.WHICH_SLICE.format(number=index + 1, count=len(stack.series))
             visit.show(turn, Shown(index=index, stack=stack))
-            said: Changes = {"outcome": views.stopped(texts.ERROR, error, where)}
+            said: Changes = {"outcome": views.stopped(error, where)}
             yield said | changes.UNJUDGED | {"slice": viewer.slice_data(visit.shown, method)}
             return
         visit.show(turn, Shown(ct_slice, None, index, stack, self._source(ct_slice, content)))

@@ -58,7 +58,7 @@ class SliceFeed:
             given, _ = self._waiting.reader.read_slice(self._upload, self._number, index)
             report = self._waiting.get().run(given, None, method=_quick(method), checks=False)
         except LungCNNError as error:
-            message = views.stopped(texts.ERROR, error, where)
+            message = views.stopped(error, where)
             return _framed({"slice": None, "map": None, "result": message, "trust": ""})
         shown = Shown(given, report, index)
         name = viewer.name_in(self.name, index)

@@ -14,10 +14,9 @@ import time
 from collections.abc import Callable, Container
 from dataclasses import dataclass, field
 
-from lungcnn import UnreadableFileError
-
 from . import texts
 from .arrival import IDLE_SECONDS, Arrival
+from .gone import GoneError
 from .gradio_internals import forget_progress
 
 MAX_FILE = 512 * 2**20  # a zip of a thin-slice chest CT: 700 slices of 512 x 512 in 16 bits are 350 MiB
@@ -109,11 +108,11 @@ class Intake:
     def take(self, ticket: str) -> bytes:
         """The bytes of an upload, once.
 
-        Raises `UnreadableFileError` where it was taken before, has expired, or never was.
+        Raises `GoneError` where it was taken before, has expired, or never was.
         """
         with self._lock:
             if ticket not in self._waiting:
-                raise UnreadableFileError(texts.UPLOAD_GONE)
+                raise GoneError(texts.UPLOAD_GONE)
             return self._forget(ticket)
 
     def drop_expired(self, asking: Container[str] | None = None) -> None:

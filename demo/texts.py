@@ -116,6 +116,7 @@ PEAK_ON = "The strongest evidence for {name} lies on it."
 PEAK_OFF = "The strongest evidence for {name} lies elsewhere."
 REFUSED = "This image was not judged"
 ERROR = "The file could not be read"
+GONE = "This is no longer here"
 FAILED_TITLE = "Something went wrong here"
 FAILED = "It is not your file's fault. Try again; if it happens again, tell the people who run this demo."
 

@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from html import escape
 
 import lungcnn
-from lungcnn import CLASSES, FLAGGED, UNDECIDED, LungCNNError, Reason, SliceReport, Verdict
+from lungcnn import CLASSES, FLAGGED, UNDECIDED, LungCNNError, Reason, RefusalError, SliceReport, Verdict
 
 from . import texts
 from .examples import Truth
+from .gone import GoneError
 from .say import Text, say
 
 
@@ -149,8 +150,10 @@ def message(title: str, text: str, where: str = "") -> str:
     return _box((f"{say(where)}: " if where else "") + say(title), f"<p>{say(text)}</p>")
 
 
-def stopped(title: str, error: LungCNNError, where: str = "") -> str:
+def stopped(error: LungCNNError, where: str = "") -> str:
     """A box for an error: the page's own sentence as it is, lungcnn's in a clinician's words."""
+    titles = ((GoneError, texts.GONE), (RefusalError, texts.REFUSED), (LungCNNError, texts.ERROR))
+    title = next(text for kind, text in titles if isinstance(error, kind))
     own = error.args[0] if error.args and isinstance(error.args[0], Text) else None
     if own is not None:
         return message(title, own, where)

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lungcnn import CTSlice, Reading, Series, SeriesReport, SliceReport, UnreadableFileError
+from lungcnn import CTSlice, Reading, Series, SeriesReport, SliceReport
 
 if TYPE_CHECKING:
     from .feed import SliceFeed
 from . import texts
 from .examples import Truth
+from .gone import GoneError
 from .holding import holding
 from .worker.deposits import Upload, size_of
 
@@ -173,6 +174,6 @@ class Visit:
             self.shown, self.dropped = Shown(), True
 
     def check_held(self) -> None:
-        """Raises `UnreadableFileError` where what he asks about is no longer held."""
+        """Raises `GoneError` where what he asks about is no longer held."""
         if self.dropped:
-            raise UnreadableFileError(texts.DROPPED)
+            raise GoneError(texts.DROPPED)

@@ -83,7 +83,7 @@ def predict(
     options = {"explain_class": explain_class, "method": method, "checks": checks}
     if by_series:
         every = _predict_series(given, outputs, options, model, layer, as_json, quiet)
-        _end_of_predict(outputs, every, quiet or as_json)
+        _end_of_predict(outputs, every, quiet, as_json)
         return
     files = find_files(given)
     pipeline = Pipeline.load(model, layer)
@@ -97,7 +97,7 @@ def predict(
                 line = json.dumps(record, ensure_ascii=False)
             with bar.external_write_mode():
                 click.echo(line)
-    _end_of_predict(outputs, every, quiet or as_json)
+    _end_of_predict(outputs, every, quiet, as_json)
 
 
 def _predict_series(given, outputs, options, model, layer, as_json: bool, quiet: bool) -> bool:
@@ -129,12 +129,12 @@ def _predict_series(given, outputs, options, model, layer, as_json: bool, quiet:
     return every
 
 
-def _end_of_predict(outputs, every: bool, silent: bool) -> None:
+def _end_of_predict(outputs, every: bool, quiet: bool, as_json: bool) -> None:
     from lungcnn.results.slice_report import DISCLAIMER
 
     for name, message in outputs.left_out:
-        note(f"no DICOM result: {name}: {message}", silent)
-    note(DISCLAIMER, silent)
+        note(f"no DICOM result: {name}: {message}", quiet)
+    note(DISCLAIMER, quiet or as_json)  # each result holds it
     for name, message in outputs.unwritten:
         note(f"not written: {name}: {message}", quiet=False)
     if not every or outputs.unwritten:

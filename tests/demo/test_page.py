@@ -465,6 +465,7 @@ def test_a_page_whose_session_has_gone_is_told_and_goes_on(events, phantom, name
     visit = Visit()  # as Gradio makes one where it has none (any more)
     steps = ask(events, visit, name, *values)
     assert "What you had open is no longer here" in last(steps)["outcome"]
+    assert "This is no longer here" in last(steps)["outcome"]
     assert "prediction" in last(ask(events, visit, "upload", uploaded(phantom_bytes(phantom))))["outcome"]
 
 

@@ -1,6 +1,7 @@
 """DICOM results: valid by dciodvfy, filed with their source, and with the values that went in."""
 
 import io
+import json
 import shutil
 import subprocess
 from dataclasses import replace
@@ -434,6 +435,9 @@ def test_the_command_writes_them(untrained, tmp_path):
         "arch-spiculated-mass-pm.dcm", "arch-spiculated-mass-sc.dcm", "arch-spiculated-mass-sr.dcm",
     ]  # fmt: skip
     assert "no DICOM result: carina-normal" in result.stderr
+    told = CliRunner().invoke(main, [*arguments, "--json"], env={"LUNGCNN_MODEL": str(untrained)})
+    assert "no DICOM result: carina-normal" in told.stderr
+    assert all(json.loads(line)["status"] == "ok" for line in told.stdout.splitlines())
     result = CliRunner().invoke(main, [*arguments, "--dicom-kinds", "seg"])
     assert result.exit_code == 2
     assert "no DICOM result 'seg'" in result.output
