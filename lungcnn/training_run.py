@@ -8,6 +8,7 @@ from datetime import date
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -35,9 +36,10 @@ from lungcnn.model.card import IQ_OTH_NCCD, load_card, save_model
 from lungcnn.model.classifier import Classifier
 from lungcnn.system import write_whole
 from lungcnn.training.additional import Additional
-from lungcnn.training.folds import case_folds, cross_validate, kept_network, random_folds, run_key
+from lungcnn.training.folds import case_folds, cross_validate, kept_at, kept_network, random_folds, run_key
 from lungcnn.training.history import OnEpoch
 from lungcnn.training.output_folder import check_output_folder
+from lungcnn.training.teaching import of_teachers
 from lungcnn.training.train import Recipe
 
 # What is written of the folds, beside the model.
@@ -72,7 +74,8 @@ class Plan:
 
     def epochs(self, recipe: Recipe) -> int:
         """How many epochs there are in all."""
-        return recipe.epochs * (1 + self.folds * (len(self.seeds) + self.leaky))
+        networks = (1 + recipe.teachers) * (1 + self.folds * len(self.seeds)) + self.folds * self.leaky
+        return recipe.epochs * networks
 
 
 def run_training(
@@ -107,11 +110,13 @@ def run_training(
     check_output_folder(out, force)
     if checkpoints:
         check_output_folder(checkpoints)
+    elif recipe.teachers and len(plan.seeds) > 1:  # networks of all seeds have the same teachers
+        with TemporaryDirectory() as folder:
+            return run_training(crop_set, out, recipe, plan, on_epoch, Path(folder), force, also)
     found = _out_of_fold(crop_set, recipe, plan, on_epoch, checkpoints, also) if plan.folds else _OutOfFold()
     joined, one_fold, learnable = also.join(crop_set, np.zeros(len(crop_set.slices), int))
     learnt = joined.take(learnable)
-    key = run_key(learnt, one_fold[learnable], recipe.as_dict(), plan.seeds[0], also.nodules)
-    kept = checkpoints and checkpoints / f"{key}-all.keras"
+    kept = kept_at(checkpoints, learnt, one_fold[learnable], "all", also.nodules)
     network = kept_network(learnt, recipe, plan.seeds[0], on_epoch, kept, "all slices", nodules=also.nodules)
     classifier = Classifier.of(network, found.calibration, classes=crop_set.classes)
     familiarity = None
@@ -179,6 +184,7 @@ def _out_of_fold(
     # Home and elsewhere count alike, whatever their numbers.
     weights = 1 / np.where(at_home, at_home.sum(), (~at_home).sum())
     seen = ~at_home | np.logical_or.reduce(list(joined.sure_lesions.values()))
+    known = labels, cases, blocked, crop_set.classes, weights, seen
     features, findings = [], []
 
     def explain(held_out, network):
@@ -188,10 +194,12 @@ def _out_of_fold(
         if plan.localization:
             findings.extend(locate(Explainer(classifier), dataset_targets(joined.take(held_out))))
 
-    def logits_of(slices, folds, mask, seed, name="", on_network=lambda held_out, network: None) -> np.ndarray:
+    def logits_of(
+        slices, folds, mask, seed, how=recipe, name="", on_network=lambda held_out, network: None
+    ) -> np.ndarray:
         name += f"seed {seed}, " if count > 1 else ""
         return cross_validate(
-            slices, folds, recipe, seed, on_epoch, checkpoints, name, on_network, learnable=mask, nodules=also.nodules
+            slices, folds, how, seed, on_epoch, checkpoints, name, on_network, learnable=mask, nodules=also.nodules
         )
 
     # The first seed's networks explain: a slice counts once.
@@ -199,7 +207,7 @@ def _out_of_fold(
         logits_of(joined, blocked, learnable, plan.seeds[0], on_network=explain),
         *(logits_of(joined, blocked, learnable, seed) for seed in plan.seeds[1:]),
     ]
-    runs = [cross_calibrated(part, labels, cases, blocked, crop_set.classes, weights, seen) for part in logits]
+    runs = [cross_calibrated(part, *known) for part in logits]
     at_home_runs = [run.take(at_home) for run in runs]
     figures = {"blocked": summarise(at_home_runs, crop_set.sure_lesions, plan.resamples)}
     called = runs[0].p.argmax(axis=1)
@@ -211,9 +219,10 @@ def _out_of_fold(
         figures["localization"] = summarise_findings(findings, plan.resamples)
     if plan.leaky:
         leaky_set, leaky_folds, leaky_mask = also.join(crop_set, mixed)
-        found = logits_of(leaky_set, leaky_folds, leaky_mask, plan.seeds[0], "random folds, ")
-        known = leaky_set.labels, leaky_set.cases, leaky_folds, crop_set.classes
-        leaky = cross_calibrated(found, *known, weights, seen)
+        plain = of_teachers(recipe)  # as others train; teachers would take three times as long for a comparison
+        found = logits_of(leaky_set, leaky_folds, leaky_mask, plan.seeds[0], plain, "random folds, ")
+        told = leaky_set.labels, leaky_set.cases, leaky_folds, crop_set.classes
+        leaky = cross_calibrated(found, *told, weights, seen)
         figures["random_leaky"] = summarise([leaky.take(at_home)], crop_set.sure_lesions, plan.resamples)
     if plan.baselines:
         folds = {"blocked": blocked[at_home], "random_leaky": mixed}
@@ -226,7 +235,7 @@ def _out_of_fold(
         np.tile(weights, count),
         np.tile(seen, count),
     )
-    key = run_key(joined, blocked, recipe.as_dict(), plan.seeds[0], also.nodules)
+    key = run_key(joined, blocked, recipe, plan.seeds[0], also.nodules)
     return _OutOfFold(calibration, figures, features, key)
 
 

@@ -31,6 +31,10 @@ WEIGH_ALIKE = "The\n  classes weigh alike."
 NO_LESION_EDITING = (
     "Slices were shown as they are: lesions are drawn and erased only between the classes normal and malignant."
 )
+TEACHERS = (
+    "It learns {teaching:.0%} from the mean of {teachers} networks of other seeds, trained likewise on the same\n"
+    "  slices, and the rest from the labels (Hinton 2015).\n  "
+)
 ALSO = "`--also` names a folder with the slices and nodules that are listed above ([how](../docs/training.md))."
 # As the release unpacks.
 DATASET_FOLDER = "The IQ-OTHNCCD lung cancer dataset"
@@ -54,6 +58,7 @@ def model_card(card: ModelCard) -> str:
         "confusion": confusion_table(figures["blocked"]).markdown,
         "operating_point": _operating_point(card),
         "lesion_editing": LESION_EDITING if card.classes.lesions else NO_LESION_EDITING,
+        "teachers": TEACHERS.format(**recipe) if recipe.get("teachers") else "",
         "weights": BENIGN_WEIGHS_LESS if "benign" in card.classes else WEIGH_ALIKE,
         "whole_series": _whole_series(card),
     }
@@ -82,6 +87,8 @@ def model_card(card: ModelCard) -> str:
         shape=" x ".join(map(str, card.input_shape)),
         classes=", ".join(card.classes),
         command=reproduce_command(card),
+        scaling=_scaling(card),
+        prevalence=_prevalence(card),
         beside=beside_in_words(training) or "nothing.",
         sources=", in which home and elsewhere count alike" if "elsewhere" in figures else "",
         **_data_sections(card),
@@ -89,6 +96,26 @@ def model_card(card: ModelCard) -> str:
         **sections,
     )
     return re.sub(r"\n{3,}", "\n\n", text)
+
+
+def _scaling(card: ModelCard) -> str:
+    found = card.calibration
+    text = f"Logits are divided by {found.temperature:.2f} (temperature scaling, Guo 2017)"
+    if found.offsets is None:
+        return text + "."
+    offset = sum(found.offsets)
+    moved = f"{abs(offset):.2f} is {'taken from' if offset < 0 else 'added to'} that of {card.classes.suspicious}"
+    return f"{text}; then {moved}, which counted as much as other classes in training."
+
+
+def _prevalence(card: ModelCard) -> str:
+    found = card.calibration.prevalence
+    if found is None:
+        return "The probabilities hold where the classes are as frequent as among these slices."
+    return (
+        f"The probabilities hold where {found:.0%} of the slices are {card.classes.suspicious}, as of these; where\n"
+        "fewer are, fewer of those that are called so are."
+    )
 
 
 def _operating_point(card: ModelCard) -> str:

@@ -16,6 +16,10 @@ class Calibration:
 
     Attributes:
         temperature: logits are divided by it before the softmax (Guo 2017).
+        offsets: per class, what is added to them then; None: nothing. That of the suspicious class alone is fitted: in
+            training it counts as much as others, whatever its share of the slices is.
+        prevalence: share of the suspicious class among the slices that these were fitted on, as they counted there;
+            None where there is none.
         set_thresholds: per class, the largest `1 - probability` at which the class stays in the prediction set.
         coverage: the nominal share of cases whose class is in the set.
         malignant_threshold: probability of the suspicious class (usually "malignant", hence the name) from which, out
@@ -29,6 +33,8 @@ class Calibration:
     malignant_threshold: float | None = None
     malignant_sensitivity: float | None = None
     malignant_specificity: float | None = None
+    offsets: tuple[float, ...] | None = None
+    prevalence: float | None = None
 
     @property
     def fitted(self) -> bool:
@@ -37,9 +43,11 @@ class Calibration:
 
 
 def calibrate(logits: np.ndarray, calibration: Calibration) -> np.ndarray:
-    """Probabilities float32 `[n, classes]` of logits: softmax after division by the temperature."""
+    """Probabilities float32 `[n, classes]` of logits: softmax after division by the temperature and the offsets."""
     # Not SciPy's: on the way to a first answer its import would take longer than the network.
     scaled = np.asarray(logits, np.float64) / calibration.temperature
+    if calibration.offsets is not None:
+        scaled = scaled + calibration.offsets
     odds = np.exp(scaled - scaled.max(axis=-1, keepdims=True))
     return (odds / odds.sum(axis=-1, keepdims=True)).astype(np.float32)
 
@@ -77,46 +85,64 @@ def fit_calibration(
     weights: np.ndarray | None = None,
     seen: np.ndarray | None = None,
 ) -> Calibration:
-    """Fit temperature, conformal thresholds and operating point on slices the network has not seen.
+    """Fit temperature, offset, conformal thresholds and operating point on slices the network has not seen.
 
-    The temperature minimises the negative log-likelihood (Guo 2017). The thresholds are class-conditional split
-    conformal quantiles (Vovk 2012); slices of one case are not exchangeable, cases are, so each case
-    weighs one and the number of cases, not of slices, sets the finite-sample correction.
+    Temperature and the suspicious class's offset minimise the negative log-likelihood (Guo 2017). The thresholds are
+    class-conditional split conformal quantiles (Vovk 2012); slices of one case are not exchangeable, cases are, so
+    each case weighs one and the number of cases, not of slices, sets the finite-sample correction.
 
     Args:
         logits: float `[n, classes]`. labels: int `[n]`; of slices below 0 it is known that they aren't of the
-            suspicious class, and nothing else: they count for the operating point alone. cases: str `[n]`.
+            suspicious class, and nothing else. cases: str `[n]`.
         weights: float `[n]`, by how much each slice counts; None: all alike.
         seen: bool `[n]`, slices on which it is seen what their case is; the operating point finds `SENSITIVITY` of
             those of the suspicious class. None: all.
     """
-    from scipy.optimize import minimize_scalar
-    from scipy.special import log_softmax
-
     weights = np.ones(len(labels)) if weights is None else weights
-    known = labels >= 0
-    rows, right, counts = logits[known], labels[known], weights[known] / weights[known].sum()
-
-    def loss(log_temperature):
-        return -counts @ log_softmax(rows / np.exp(log_temperature), axis=1)[np.arange(len(right)), right]
-
-    fitted = minimize_scalar(loss, bounds=(np.log(0.2), np.log(10)), method="bounded")
-    temperature = float(np.exp(fitted.x))
-    p = calibrate(logits, Calibration(temperature=temperature))
-    sets = conformal_thresholds(p[known], labels[known], cases[known])
-    fitted_sets = Calibration(temperature, sets, COVERAGE)
-    suspect = classes.suspect
+    known, suspect = labels >= 0, classes.suspect
+    temperature, offset = _fit_scaling(logits, labels, weights, suspect)
+    offsets = None if suspect is None else tuple(offset if one == suspect else 0.0 for one in range(len(classes)))
+    scaling = Calibration(temperature, offsets=offsets)
+    p = calibrate(logits, scaling)
+    fitted = replace(
+        scaling, set_thresholds=conformal_thresholds(p[known], labels[known], cases[known]), coverage=COVERAGE
+    )
     if suspect is None:
-        return fitted_sets
+        return fitted
     sick, others, suspicion = labels == suspect, labels != suspect, p[:, suspect]
     sick = sick & seen if seen is not None and (sick & seen).any() else sick
     threshold = float(np.quantile(suspicion[sick], 1 - SENSITIVITY, weights=weights[sick], method="inverted_cdf"))
     return replace(
-        fitted_sets,
+        fitted,
         malignant_threshold=threshold,
         malignant_sensitivity=float(np.average(suspicion[sick] >= threshold, weights=weights[sick])),
         malignant_specificity=float(np.average(suspicion[others] < threshold, weights=weights[others])),
+        prevalence=float(np.average(labels == suspect, weights=weights)),
     )
+
+
+def _fit_scaling(logits, labels, weights, suspect: int | None) -> tuple[float, float]:
+    """Temperature, and the offset of the suspicious class (0 where there is none), of the largest likelihood."""
+    from scipy.optimize import minimize
+    from scipy.special import log_softmax, logsumexp
+
+    known = labels >= 0
+    told = known if suspect is None else np.ones(len(labels), bool)
+    rows, right, counts = logits[told].astype(float), labels[told], weights[told] / weights[told].sum()
+    # Where several classes would be right, their probabilities add up.
+    possible = np.eye(rows.shape[1], dtype=bool)[right]
+    possible[right < 0] = np.arange(rows.shape[1]) != suspect
+
+    def loss(values):
+        log_temperature, offset = values
+        scaled = rows / np.exp(log_temperature)
+        if suspect is not None:
+            scaled[:, suspect] += offset
+        return -counts @ logsumexp(log_softmax(scaled, axis=1), axis=1, b=possible)
+
+    free = (-3.0, 3.0) if suspect is not None else (0.0, 0.0)
+    fitted = minimize(loss, (0.0, 0.0), bounds=[(np.log(0.2), np.log(10)), free], method="L-BFGS-B")
+    return float(np.exp(fitted.x[0])), float(fitted.x[1])
 
 
 def conformal_thresholds(p: np.ndarray, labels: np.ndarray, cases: np.ndarray, coverage: float = COVERAGE):

@@ -116,23 +116,23 @@ def card_path(model: Path) -> Path:
     return model.with_suffix(".json")
 
 
+def _with_tuples(fields: dict[str, Any]) -> dict[str, Any]:
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in fields.items()}
+
+
 def load_card(model: Path) -> ModelCard:
     """Read a model's card. Raises `ModelFileError` when it is missing, damaged, or of another kind of model."""
     path = card_path(model)
     try:
         fields = json.loads(path.read_text(encoding="utf-8"))
-        calibration = dict(fields.pop("calibration"))
-        thresholds = calibration.pop("set_thresholds")
+        calibration = Calibration(**_with_tuples(fields.pop("calibration")))
         familiarity = fields.pop("familiarity", None)
         classes = parse_classes(",".join(fields.pop("classes")), fields.pop("suspicious", None))
         fields.pop("series", None)  # a rule for whole series, of cards before version 0.5
-        plain: dict[str, Any] = {
-            name: tuple(value) if isinstance(value, list) else value for name, value in fields.items()
-        }
         card = ModelCard(
-            **plain,
+            **_with_tuples(fields),
             classes=classes,
-            calibration=Calibration(set_thresholds=tuple(thresholds) if thresholds else None, **calibration),
+            calibration=calibration,
             familiarity=Familiarity(**familiarity) if familiarity else None,
         )
     except FileNotFoundError:

@@ -15,8 +15,10 @@ from lungcnn.model.card import ModelCard
 from lungcnn.system import write_whole
 from lungcnn.training.history import Epoch, History, OnEpoch, read_history
 from lungcnn.training.nodules import NodulePatches
+from lungcnn.training.predicting import predict_logits
 from lungcnn.training.state import TrainingState
-from lungcnn.training.train import Recipe, predict_logits, train_network
+from lungcnn.training.teaching import of_teachers
+from lungcnn.training.train import Recipe, train_network
 
 
 def case_folds(crop_set: CropSet, count: int) -> np.ndarray:
@@ -66,16 +68,16 @@ def cross_validate(
         learnable: bool `[n]`, which slices may be learnt from; None: all.
         nodules: as `train_network`.
     """
-    key = run_key(crop_set, folds, recipe.as_dict(), seed, nodules)
     logits, count = np.zeros((len(folds), len(crop_set.classes)), np.float32), len(np.unique(folds))
     for fold in np.unique(folds):
         held_out = folds == fold
-        kept = checkpoints and checkpoints / f"{key}-fold{fold}.npy"
+        place = kept_at(checkpoints, crop_set, folds, f"fold{fold}", nodules)
+        kept = place and place(recipe, seed).with_suffix(".npy")
         learnt = crop_set.take(~held_out if learnable is None else ~held_out & learnable)
         # The loss is told of slices whose class is known.
         rest = crop_set.take(held_out & (crop_set.labels >= 0))
         title = f"{name}fold {fold + 1} of {count}"
-        network = kept_network(learnt, recipe, seed, on_epoch, kept, title, rest, nodules)
+        network = kept_network(learnt, recipe, seed, on_epoch, place, title, rest, nodules)
         if kept and kept.exists():
             logits[held_out] = np.load(kept)
         else:
@@ -106,34 +108,54 @@ def fold_networks(crop_set: CropSet, card: ModelCard, checkpoints: Path):
         yield folds == fold, _saved_network(kept)
 
 
+Place = Callable[[Recipe, int], Path]
+
+
+def kept_at(checkpoints: Path | None, crop_set: CropSet, folds: np.ndarray, name: str, nodules=None) -> Place | None:
+    """Where the network of a recipe and a seed is kept; None where `checkpoints` is None.
+
+    Args:
+        folds: int `[n]`, of the slices of `crop_set`. name: of the slices that it learns from.
+    """
+    if checkpoints is None:
+        return None
+    return lambda recipe, seed: checkpoints / f"{run_key(crop_set, folds, recipe, seed, nodules)}-{name}.keras"
+
+
 def kept_network(
     crop_set: CropSet,
     recipe: Recipe,
     seed: int,
     on_epoch: OnEpoch | None,
-    kept: Path | None,
+    kept: Place | None,
     name: str = "",
     held_out: CropSet | None = None,
     nodules: dict[str, NodulePatches] | None = None,
 ):
-    """A network trained on these slices, or the one that an earlier run kept.
+    """A network trained on these slices, or the one that an earlier run kept; its teachers likewise.
 
     Args:
-        kept: beside it lie the network, as `.keras`, its history, as `.csv`, and until it is finished its state after
-            the last epoch, as `.npz`, from which it goes on; None keeps nothing.
+        kept: gives the file of a network, as `.keras`; beside it lie its history, as `.csv`, and until it is finished
+            its state after the last epoch, as `.npz`, from which it goes on. None keeps nothing.
         name, held_out, nodules: as `train_network`.
     """
-    file = kept and kept.with_suffix(".keras")
-    log = kept and kept.with_suffix(".csv")
+    file = kept and kept(recipe, seed)
+    log = file and file.with_suffix(".csv")
+    titles = [f"{name}, teacher {number}" for number in range(1, recipe.teachers + 1)]
     if file and log and file.exists():
         if on_epoch:
-            for epoch in _kept_epochs(log, recipe, name):
+            taught = [epoch for title in titles for epoch in _untold(recipe, title)]
+            for epoch in taught + _kept_epochs(log, recipe, name):
                 on_epoch(epoch)
         return _saved_network(file)
-    state = TrainingState(kept.with_suffix(".npz")) if kept else None
+    teachers = [
+        kept_network(crop_set, of_teachers(recipe), other, on_epoch, kept, title, held_out, nodules)
+        for other, title in enumerate(titles)  # networks of all seeds learn from the same
+    ]
+    state = TrainingState(file.with_suffix(".npz")) if file else None
     earlier = read_history(log)[: state.done] if state and log else []
     history = History(log, on_epoch, earlier) if log or on_epoch else None
-    network = train_network(crop_set, recipe, seed, history, name, held_out, state, nodules)
+    network = train_network(crop_set, recipe, seed, history, name, held_out, state, nodules, teachers)
     if file:
         write_whole(file, lambda draft: network.save(draft, include_optimizer=False))
     if state:
@@ -145,7 +167,11 @@ def _kept_epochs(log: Path, recipe: Recipe, name: str) -> list[Epoch]:
     epochs = read_history(log)
     if len(epochs) == recipe.epochs:
         return epochs
-    # Checkpoints of version 0.1 have no history.
+    return _untold(recipe, name)  # checkpoints of version 0.1 have no history
+
+
+def _untold(recipe: Recipe, name: str) -> list[Epoch]:
+    """Epochs of a network that was kept, of which no more is known."""
     return [Epoch(name, number, recipe.epochs, float("nan"), kept=True) for number in range(1, recipe.epochs + 1)]
 
 
@@ -155,10 +181,13 @@ def _saved_network(kept: Path):
     return keras.saving.load_model(kept.with_suffix(".keras"), compile=False, safe_mode=True)
 
 
-def run_key(crop_set: CropSet, folds: np.ndarray, what: dict | str, seed: int, nodules=None) -> str:
+def run_key(crop_set: CropSet, folds: np.ndarray, what: Recipe | str, seed: int, nodules=None) -> str:
     """What a run's checkpoints are called: other slices, folds, recipe, seed or nodules give another name."""
+    told = what if isinstance(what, str) else what.as_dict()
+    if isinstance(told, dict) and not told["teachers"]:  # what was trained before recipes had any is the same
+        del told["teachers"], told["teaching"]
     files = [item.sha256 for item in crop_set.slices]
     others = [] if crop_set.classes == CLASSES else [crop_set.classes]
     patches = [hashlib.sha256(kind.levels.tobytes()).hexdigest() for kind in (nodules or {}).values()]
-    text = json.dumps([what, seed, files, folds.tolist(), patches, *others])
+    text = json.dumps([told, seed, files, folds.tolist(), patches, *others])
     return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -9,8 +9,8 @@ from typing import Any
 from lungcnn.errors import UsageError
 from lungcnn.training.train import Recipe
 
-_WHOLE = {"epochs", "batch", "width"}
-_POSITIVE = {*_WHOLE, "learning_rate"}
+_POSITIVE = {"epochs", "batch", "width", "learning_rate"}
+_WHOLE = {"epochs", "batch", "width", "teachers"}
 _SHARES = {
     "smoothing",
     "dropout",
@@ -25,6 +25,7 @@ _SHARES = {
     "benign_nodule",
     "disease",
     "insert_diseased",
+    "teaching",
 }
 _SWITCHES = {"half_precision"}
 
@@ -42,6 +43,8 @@ def read_recipe(path: Path) -> Recipe:
         raise UsageError(f"The recipe {path} is not JSON: {error}.") from None
     if isinstance(content, dict) and isinstance(content.get("training"), dict):
         content = content["training"].get("recipe")
+        if isinstance(content, dict):
+            content = {"teachers": 0, **content}  # cards of before there were any don't tell
     if not isinstance(content, dict):
         raise UsageError(
             f'{path} holds no recipe. Give a model\'s card, or a file such as {{"epochs": 40, "width": 16}}.'
@@ -72,10 +75,11 @@ def _checked(name: str, value: Any, path: Path) -> int | float | bool:
     if name in _SWITCHES and isinstance(value, bool):
         return value
     number = isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value)
-    if number and name in _WHOLE and value == int(value) and value >= 1:
+    least = 1 if name in _POSITIVE else 0
+    if number and name in _WHOLE and value == int(value) and value >= least:
         return int(value)
     if name in _WHOLE:
-        wanted = "a whole number of at least 1"
+        wanted = f"a whole number of at least {least}"
     elif name in _SWITCHES:
         wanted = "true or false"
     elif name in _POSITIVE:

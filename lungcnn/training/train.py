@@ -2,7 +2,9 @@
 
 import time
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from itertools import count
 
 import numpy as np
@@ -16,7 +18,9 @@ from lungcnn.training.augmentation import Augmentation, augment
 from lungcnn.training.history import Epoch, OnEpoch
 from lungcnn.training.lesion_editing import LesionEditing, Lesions
 from lungcnn.training.nodules import NodulePatches
+from lungcnn.training.predicting import forward_of, in_batches, mean_loss
 from lungcnn.training.state import TrainingState
+from lungcnn.training.teaching import mean_logits
 
 
 @dataclass(frozen=True)
@@ -31,6 +35,8 @@ class Recipe:
         benign_home, benign_elsewhere: weight of the benign class, where normal and malignant have 1 each. Benign
             slices look much like normal ones; counted alike, they would take whatever isn't sure.
         elsewhere: weight of all slices of other scanners together, where those of the dataset have 1.
+        teachers: networks of other seeds that this one learns from beside the labels. teaching: the share that their
+            mean has in what it learns.
         half_precision: convolutions in bfloat16, which takes two thirds of the time where the processor knows it.
         lesion_editing: lesions put in and taken out.
     """
@@ -47,6 +53,8 @@ class Recipe:
     elsewhere: float = 0.5
     width: int = 24
     dropout: float = 0.2
+    teachers: int = 3
+    teaching: float = 0.7
     half_precision: bool = True
     lesion_editing: LesionEditing = field(default_factory=LesionEditing)
     augmentation: Augmentation = field(default_factory=Augmentation)
@@ -100,6 +108,7 @@ def train_network(
     held_out: CropSet | None = None,
     state: TrainingState | None = None,
     nodules: dict[str, NodulePatches] | None = None,
+    teachers: Sequence = (),
 ):
     """Train a new network; the same arguments on the same machine give the same weights.
 
@@ -108,6 +117,7 @@ def train_network(
         held_out: slices whose loss is told with each epoch; they have no part in the training.
         state: kept after each epoch, and gone on from.
         nodules: as `read_nodules` gives them, to be put into slices.
+        teachers: networks of the same recipe.
 
     Returns:
         `keras.Model` as `build_network` makes it.
@@ -117,7 +127,8 @@ def train_network(
 
     keras.utils.set_random_seed(seed)
     precision = "mixed_bfloat16" if recipe.half_precision else "float32"
-    network = build_network(recipe.width, recipe.dropout, len(crop_set.classes), precision)
+    build = partial(build_network, recipe.width, recipe.dropout, len(crop_set.classes), precision)
+    network = build()
     steps = -(-len(crop_set.slices) // recipe.batch)
     schedule = keras.optimizers.schedules.CosineDecay(
         recipe.learning_rate / 20,
@@ -127,13 +138,14 @@ def train_network(
         warmup_steps=steps,
     )
     optimizer = keras.optimizers.AdamW(schedule, weight_decay=recipe.weight_decay)
-    step = _compile_step(network, optimizer, recipe, crop_set.classes)
+    teach = mean_logits(teachers, build) if teachers else None
+    step = _compile_step(network, optimizer, recipe, crop_set.classes, teach)
     done = 0
     if state:
         state.restore(network, optimizer)
         done = state.done
     batches = _batches(crop_set, recipe, seed, done, nodules)
-    forward = _forward(network) if on_epoch and held_out else None
+    forward = forward_of(network) if on_epoch and held_out else None
     for number in range(done + 1, recipe.epochs + 1):
         begun = time.monotonic()
         losses = [step(*batch) for batch in batches]
@@ -141,20 +153,13 @@ def train_network(
             loss = float(tf.reduce_mean(losses))
             validation = None
             if held_out and forward:
-                validation = mean_loss(_in_batches(forward, held_out.crops), held_out.labels)
+                validation = mean_loss(in_batches(forward, held_out.crops), held_out.labels)
             on_epoch(Epoch(name, number, recipe.epochs, loss, validation, round(time.monotonic() - begun, 2)))
         if state:
             state.save(network, optimizer, number)
     trained = build_network(recipe.width, recipe.dropout, len(crop_set.classes))
     trained.set_weights(network.get_weights())
     return trained
-
-
-def mean_loss(logits: np.ndarray, labels: np.ndarray) -> float:
-    """Mean cross-entropy of logits float `[n, classes]` and labels int `[n]`."""
-    from scipy.special import log_softmax
-
-    return float(-log_softmax(logits, axis=1)[np.arange(len(labels)), labels].mean())
 
 
 def _batches(crop_set: CropSet, recipe: Recipe, seed: int, done: int = 0, nodules=None):
@@ -187,7 +192,7 @@ def _batches(crop_set: CropSet, recipe: Recipe, seed: int, done: int = 0, nodule
     return tf.data.Dataset.from_generator(one_epoch, output_signature=signature).prefetch(8)
 
 
-def _compile_step(network, optimizer, recipe: Recipe, classes: Classes):
+def _compile_step(network, optimizer, recipe: Recipe, classes: Classes, teach=None):
     import keras
     import tensorflow as tf
 
@@ -212,7 +217,11 @@ def _compile_step(network, optimizer, recipe: Recipe, classes: Classes):
             # Where several classes would be right, their probabilities add up.
             right = tf.reduce_logsumexp(tf.where(targets > 0, logs, -1e9), axis=1)
             spread = tf.reduce_mean(logs, axis=1)
-            loss = -tf.reduce_mean(weights * ((1 - recipe.smoothing) * right + recipe.smoothing * spread))
+            right = (1 - recipe.smoothing) * right + recipe.smoothing * spread
+            if teach:
+                taught = tf.reduce_sum(tf.nn.softmax(teach(images)) * logs, axis=1)
+                right = (1 - recipe.teaching) * right + recipe.teaching * taught
+            loss = -tf.reduce_mean(weights * right)
             if recipe.map_weight and classes.lesions:
                 cells = masks.shape[1] // maps.shape[1]
                 covered = tf.reshape(tf.nn.avg_pool2d(masks, cells, cells, "VALID"), [tf.shape(masks)[0], -1])
@@ -226,23 +235,3 @@ def _compile_step(network, optimizer, recipe: Recipe, classes: Classes):
         return loss
 
     return step
-
-
-def predict_logits(network, crops: np.ndarray, batch: int = 64) -> np.ndarray:
-    """Logits float32 `[n, classes]` of crops float32 `[n, 128, 128]`."""
-    return _in_batches(_forward(network), crops, batch)
-
-
-def _forward(network):
-    """The network's logits as a compiled function."""
-    import keras
-    import tensorflow as tf
-
-    model = keras.Model(network.input, network.get_layer(LOGITS).output)
-    return tf.function(
-        lambda x: model(x, training=False), input_signature=[tf.TensorSpec((None, *model.input_shape[1:]))]
-    )
-
-
-def _in_batches(forward, crops: np.ndarray, batch: int = 64) -> np.ndarray:
-    return np.concatenate([forward(crops[i : i + batch, ..., None]).numpy() for i in range(0, len(crops), batch)])

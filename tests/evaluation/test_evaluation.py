@@ -208,7 +208,7 @@ def test_localization_on_the_command_line(untrained, miniature, tmp_path, phanto
 
 @pytest.mark.slow
 def test_localization_out_of_fold_needs_the_folds_networks(crop_set, tmp_path):
-    recipe = Recipe(epochs=1, batch=9, width=4)
+    recipe = Recipe(epochs=1, batch=9, width=4, teachers=0)
     folder = tmp_path / "folds"
     path, _ = run_training(crop_set, tmp_path, recipe, Plan(folds=3, resamples=5), checkpoints=folder)
     pipeline = Pipeline.load(path)

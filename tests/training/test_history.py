@@ -10,9 +10,10 @@ from lungcnn.cli.training_progress import TrainingProgress, stopped
 from lungcnn.dataset.crops import crop_dataset
 from lungcnn.dataset.folder import read_dataset
 from lungcnn.training.history import Epoch, History, best_epoch, read_history
-from lungcnn.training.train import Recipe, mean_loss, predict_logits, train_network
+from lungcnn.training.predicting import mean_loss, predict_logits
+from lungcnn.training.train import Recipe, train_network
 
-QUICK = Recipe(epochs=2, batch=8, width=4)
+QUICK = Recipe(epochs=2, batch=8, width=4, teachers=0)
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +66,7 @@ def test_checkpoints_without_a_history_count_all_the_same(crop_set, tmp_path, mo
     monkeypatch.setattr(folds, "_saved_network", lambda _: "network")
     (tmp_path / "key.keras").write_bytes(b"")
     told = []
-    found = folds.kept_network(crop_set, QUICK, 0, told.append, tmp_path / "key.npy", "all slices")
+    found = folds.kept_network(crop_set, QUICK, 0, told.append, lambda *_: tmp_path / "key.keras", "all slices")
     assert found == "network"
     assert [(epoch.number, epoch.kept, np.isnan(epoch.loss)) for epoch in told] == [(1, True, True), (2, True, True)]
 
@@ -122,15 +123,18 @@ def test_a_network_that_was_stopped_goes_on_where_it_was(crop_set, tmp_path):
     whole, parts = [], []
     straight = folds.kept_network(crop_set, recipe, 1, whole.append, None, "all slices")
 
+    def place(*_):
+        return tmp_path / "key.keras"
+
     def stop_in_the_third(epoch):
         parts.append(epoch)
         if epoch.number == 3:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        folds.kept_network(crop_set, recipe, 1, stop_in_the_third, tmp_path / "key.npy", "all slices")
+        folds.kept_network(crop_set, recipe, 1, stop_in_the_third, place, "all slices")
     again = []
-    resumed = folds.kept_network(crop_set, recipe, 1, again.append, tmp_path / "key.npy", "all slices")
+    resumed = folds.kept_network(crop_set, recipe, 1, again.append, place, "all slices")
     assert [(epoch.number, epoch.kept) for epoch in again] == [(1, True), (2, True), (3, False), (4, False)]
     assert [epoch.loss for epoch in again] == pytest.approx([epoch.loss for epoch in whole], abs=1e-3)
     for one, other in zip(straight.get_weights(), resumed.get_weights(), strict=True):

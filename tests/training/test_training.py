@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from test_localization import write_series
 
-from lungcnn.classes import BENIGN, MALIGNANT, NORMAL
+from lungcnn.classes import BENIGN, MALIGNANT, NORMAL, Classes
 from lungcnn.dataset.crops import crop_dataset
 from lungcnn.dataset.elsewhere import DISEASED
 from lungcnn.dataset.folder import read_dataset
@@ -22,17 +22,23 @@ from lungcnn.evaluation.metrics import (
     with_intervals,
 )
 from lungcnn.evaluation.model_card import model_card
-from lungcnn.model.calibration import conformal_thresholds, fit_calibration, set_membership
+from lungcnn.model.calibration import (
+    calibrate,
+    conformal_thresholds,
+    fit_calibration,
+    set_membership,
+)
 from lungcnn.model.card import load_model
 from lungcnn.phantoms.bundled import draw
 from lungcnn.training.augmentation import Augmentation, augment
 from lungcnn.training.folds import case_folds, cross_validate, random_folds
 from lungcnn.training.lesion_editing import LesionEditing
 from lungcnn.training.lesions import insert_lesion
-from lungcnn.training.train import Recipe, balanced, predict_logits, targets_of, train_network
+from lungcnn.training.predicting import predict_logits
+from lungcnn.training.train import Recipe, balanced, targets_of, train_network
 from lungcnn.training_run import Plan, run_training
 
-QUICK = Recipe(epochs=2, batch=8, width=4)
+QUICK = Recipe(epochs=2, batch=8, width=4, teachers=0)
 STILL = Augmentation(flip=0, rotation=0, shift=0, zoom=0, contrast=0, brightness=0, noise=0, restyle=0)
 
 
@@ -146,7 +152,7 @@ def test_the_same_seed_trains_the_same_network(crop_set):
 def test_training_lowers_the_loss_and_tells_each_epoch(crop_set):
     losses = []
     still = {"lesion_editing": LesionEditing(insert=0, erase=0, decoy=0), "augmentation": STILL}
-    recipe = Recipe(epochs=6, batch=6, width=4, map_weight=0.0, dropout=0.0, **still)
+    recipe = Recipe(epochs=6, batch=6, width=4, teachers=0, map_weight=0.0, dropout=0.0, **still)
     train_network(crop_set, recipe, on_epoch=lambda epoch: losses.append(epoch.loss))
     assert len(losses) == 6
     assert losses[-1] < 0.95 * losses[0]
@@ -177,7 +183,8 @@ def test_out_of_fold_logits_come_from_networks_that_did_not_see_the_slice(crop_s
 
     seen = []
 
-    def spy(crop_set, recipe, seed, on_epoch, name, held_out, state, nodules):
+    def spy(crop_set, recipe, seed, on_epoch, name, held_out, state, nodules, teachers):
+        assert teachers == []
         assert not set(crop_set.cases) & set(held_out.cases)
         seen.append(set(crop_set.cases))
         return len(seen) - 1
@@ -337,13 +344,28 @@ def test_temperature_is_found_and_mends_the_calibration():
     after = expected_calibration_error(calibrate(logits, fitted), labels)
     assert after < 0.03 < before
     assert fitted.malignant_sensitivity >= 0.9
+    assert fitted.offsets[:2] == (0, 0)
+    assert fitted.offsets[2] == pytest.approx(0, abs=0.15)
+    assert fitted.prevalence == pytest.approx((labels == MALIGNANT).mean())
+
+
+def test_the_suspicious_class_is_as_frequent_as_it_is():
+    logits, labels, cases = made_up(n=20_000)
+    logits[:, MALIGNANT] += 2.5 * 0.7  # as a network that was shown more malignant slices than there are
+    fitted = fit_calibration(logits, labels, cases)
+    assert fitted.temperature == pytest.approx(2.5, rel=0.08)
+    assert fitted.offsets == pytest.approx((0, 0, -0.7), abs=0.08)
+    # Of a third of the slices it is known that they aren't malignant alone: the same is found.
+    known_less = np.where((labels != MALIGNANT) & (np.arange(len(labels)) % 2 == 0), -1, labels)
+    again = fit_calibration(logits, known_less, cases)
+    assert again.offsets == pytest.approx((0, 0, -0.7), abs=0.12)
+    assert fit_calibration(logits, labels, cases, Classes(("a", "b", "c"))).offsets is None
 
 
 def test_prediction_sets_cover_their_share():
     logits, labels, cases = made_up(n=6000)
     half = np.arange(len(labels)) < 3000
     fitted = fit_calibration(logits[half], labels[half], cases[half])
-    from lungcnn.model.calibration import calibrate
 
     inside = set_membership(calibrate(logits[~half], fitted), fitted.set_thresholds)
     for label in range(3):
@@ -451,7 +473,6 @@ def test_each_fold_is_calibrated_on_the_others():
     logits[folds == 2] *= 4  # a fold that is far too sure doesn't set its own temperature
     found = cross_calibrated(logits, labels, cases, folds)
     others = fit_calibration(logits[folds != 2], labels[folds != 2], cases[folds != 2])
-    from lungcnn.model.calibration import calibrate
 
     np.testing.assert_allclose(found.p[folds == 2], calibrate(logits[folds == 2], others), atol=1e-6)
     assert len(set(found.threshold)) == 3
