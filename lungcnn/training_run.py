@@ -184,7 +184,6 @@ def _out_of_fold(
     # Home and elsewhere count alike, whatever their numbers.
     weights = 1 / np.where(at_home, at_home.sum(), (~at_home).sum())
     seen = ~at_home | np.logical_or.reduce(list(joined.sure_lesions.values()))
-    known = labels, cases, blocked, crop_set.classes, weights, seen
     features, findings = [], []
 
     def explain(held_out, network):
@@ -207,7 +206,7 @@ def _out_of_fold(
         logits_of(joined, blocked, learnable, plan.seeds[0], on_network=explain),
         *(logits_of(joined, blocked, learnable, seed) for seed in plan.seeds[1:]),
     ]
-    runs = [cross_calibrated(part, *known) for part in logits]
+    runs = [cross_calibrated(part, labels, cases, blocked, crop_set.classes, weights, seen) for part in logits]
     at_home_runs = [run.take(at_home) for run in runs]
     figures = {"blocked": summarise(at_home_runs, crop_set.sure_lesions, plan.resamples)}
     called = runs[0].p.argmax(axis=1)
@@ -221,8 +220,8 @@ def _out_of_fold(
         leaky_set, leaky_folds, leaky_mask = also.join(crop_set, mixed)
         plain = of_teachers(recipe)  # as others train; teachers would take three times as long for a comparison
         found = logits_of(leaky_set, leaky_folds, leaky_mask, plan.seeds[0], plain, "random folds, ")
-        told = leaky_set.labels, leaky_set.cases, leaky_folds, crop_set.classes
-        leaky = cross_calibrated(found, *told, weights, seen)
+        known = leaky_set.labels, leaky_set.cases, leaky_folds, crop_set.classes
+        leaky = cross_calibrated(found, *known, weights, seen)
         figures["random_leaky"] = summarise([leaky.take(at_home)], crop_set.sure_lesions, plan.resamples)
     if plan.baselines:
         folds = {"blocked": blocked[at_home], "random_leaky": mixed}
