@@ -3,12 +3,11 @@
 import json
 import platform
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -39,7 +38,6 @@ from lungcnn.training.additional import Additional
 from lungcnn.training.folds import case_folds, cross_validate, kept_at, kept_network, random_folds, run_key
 from lungcnn.training.history import OnEpoch
 from lungcnn.training.output_folder import check_output_folder
-from lungcnn.training.teaching import of_teachers
 from lungcnn.training.train import Recipe
 
 # What is written of the folds, beside the model.
@@ -74,7 +72,7 @@ class Plan:
 
     def epochs(self, recipe: Recipe) -> int:
         """How many epochs there are in all."""
-        networks = (1 + recipe.teachers) * (1 + self.folds * len(self.seeds)) + self.folds * self.leaky
+        networks = recipe.members * (1 + self.folds * len(self.seeds)) + self.folds * self.leaky
         return recipe.epochs * networks
 
 
@@ -110,9 +108,6 @@ def run_training(
     check_output_folder(out, force)
     if checkpoints:
         check_output_folder(checkpoints)
-    elif recipe.teachers and len(plan.seeds) > 1:  # networks of all seeds have the same teachers
-        with TemporaryDirectory() as folder:
-            return run_training(crop_set, out, recipe, plan, on_epoch, Path(folder), force, also)
     found = _out_of_fold(crop_set, recipe, plan, on_epoch, checkpoints, also) if plan.folds else _OutOfFold()
     joined, one_fold, learnable = also.join(crop_set, np.zeros(len(crop_set.slices), int))
     learnt = joined.take(learnable)
@@ -184,6 +179,7 @@ def _out_of_fold(
     # Home and elsewhere count alike, whatever their numbers.
     weights = 1 / np.where(at_home, at_home.sum(), (~at_home).sum())
     seen = ~at_home | np.logical_or.reduce(list(joined.sure_lesions.values()))
+    shown = joined.shown
     features, findings = [], []
 
     def explain(held_out, network):
@@ -206,9 +202,12 @@ def _out_of_fold(
         logits_of(joined, blocked, learnable, plan.seeds[0], on_network=explain),
         *(logits_of(joined, blocked, learnable, seed) for seed in plan.seeds[1:]),
     ]
-    runs = [cross_calibrated(part, labels, cases, blocked, crop_set.classes, weights, seen) for part in logits]
+    runs = [cross_calibrated(part, labels, cases, blocked, crop_set.classes, weights, seen, shown) for part in logits]
     at_home_runs = [run.take(at_home) for run in runs]
     figures = {"blocked": summarise(at_home_runs, crop_set.sure_lesions, plan.resamples)}
+    if nothing := int((shown != labels).sum()):
+        by_sight = [replace(run, labels=shown[at_home]) for run in at_home_runs]
+        figures["blocked"]["shown"] = {**with_intervals(by_sight, resamples=plan.resamples), "nothing": nothing}
     called = runs[0].p.argmax(axis=1)
     answered = np.where(labels == DISEASED, called != MALIGNANT, called == labels)
     figures["unlike_training"] = rates_out_of_fold(features, [answered[blocked == fold] for fold in np.unique(blocked)])
@@ -218,10 +217,10 @@ def _out_of_fold(
         figures["localization"] = summarise_findings(findings, plan.resamples)
     if plan.leaky:
         leaky_set, leaky_folds, leaky_mask = also.join(crop_set, mixed)
-        plain = of_teachers(recipe)  # as others train; teachers would take three times as long for a comparison
-        found = logits_of(leaky_set, leaky_folds, leaky_mask, plan.seeds[0], plain, "random folds, ")
+        # One member, as others train: several would take as many times as long for a comparison.
+        found = logits_of(leaky_set, leaky_folds, leaky_mask, plan.seeds[0], recipe.of_member, "random folds, ")
         known = leaky_set.labels, leaky_set.cases, leaky_folds, crop_set.classes
-        leaky = cross_calibrated(found, *known, weights, seen)
+        leaky = cross_calibrated(found, *known, weights, seen, leaky_set.shown)
         figures["random_leaky"] = summarise([leaky.take(at_home)], crop_set.sure_lesions, plan.resamples)
     if plan.baselines:
         folds = {"blocked": blocked[at_home], "random_leaky": mixed}
@@ -233,6 +232,7 @@ def _out_of_fold(
         crop_set.classes,
         np.tile(weights, count),
         np.tile(seen, count),
+        np.tile(shown, count),
     )
     key = run_key(joined, blocked, recipe, plan.seeds[0], also.nodules)
     return _OutOfFold(calibration, figures, features, key)

@@ -18,6 +18,7 @@ from lungcnn.evaluation.sentences import (
     elsewhere_sentence,
     other_scanner_sentence,
     shortcut_sentence,
+    shown_sentence,
     split_in_words,
     sure_lesions_sentence,
     warning_sentence,
@@ -72,7 +73,8 @@ def shortcut() -> str:
 
 
 def sure_lesions() -> str:
-    return sure_lesions_sentence(evaluation()["blocked"])
+    blocked = evaluation()["blocked"]
+    return "\n\n".join(filter(None, [sure_lesions_sentence(blocked), shown_sentence(blocked)]))
 
 
 def elsewhere() -> str:
@@ -111,7 +113,8 @@ def speed() -> str:
         f"{ratios['explain_over_forward']:.1f} times a bare forward pass, the checks "
         f"{ratios['checks_over_forward']:.0f} times ({medians['checks']:.0f} ms); tf-keras-vis takes "
         f"{ratios['tf_keras_vis_over_explain']:.0f} times as long for one map. The forward pass itself takes "
-        f"{ratios['forward_over_tensorflow']:.2f} times TensorFlow's. In a fresh process the overlay of a slice is "
+        f"{ratios['forward_over_tensorflow']:.2f} times TensorFlow's, which multiplies the zeros between the network's "
+        "members, too. In a fresh process the overlay of a slice is "
         f"there after {fresh['first_answer_s']:.1f} s: {ratios['first_answer_over_tensorflow']:.2f} times what "
         "importing TensorFlow and opening the model takes, and "
         f"{ratios['memory_over_tensorflow']:.2f} times its memory. The demo's page takes "

@@ -54,6 +54,16 @@ class CropSet:
         )
 
     @property
+    def shown(self) -> np.ndarray:
+        """What each slice shows by itself, int64 `[n]`: its label, or normal where nothing malignant was seen on it."""
+        labels = self.labels
+        if self.classes.lesions:
+            normal, malignant = self.classes.lesions
+            nothing = np.array([found is not None and not len(found[0]) for found in self.seen], bool)
+            labels[(labels == malignant) & nothing] = normal
+        return labels
+
+    @property
     def sure_lesions(self) -> dict[str, np.ndarray]:
         """Malignant slices on which a lesion is surely seen, bool `[n]`, by the first list and by the second look."""
         malignant = np.isin(self.labels, (self.classes.lesions or ())[1:])

@@ -56,22 +56,24 @@ def cross_calibrated(
     classes: Classes = CLASSES,
     weights: np.ndarray | None = None,
     seen: np.ndarray | None = None,
+    shown: np.ndarray | None = None,
 ) -> Predictions:
     """Predictions out of fold, each fold calibrated on the others: neither weights nor calibration saw its slices.
 
     Args:
         logits: float `[n, classes]`, out of fold. labels, folds: int `[n]`. cases: str `[n]`.
-        weights, seen: as `fit_calibration`.
+        weights, seen, shown: as `fit_calibration`.
     """
     weights = np.ones(len(labels)) if weights is None else weights
     seen = np.ones(len(labels), bool) if seen is None else seen
+    shown = labels if shown is None else shown
     p = np.zeros_like(logits, dtype=float)
     threshold, limits = np.zeros(len(labels)), np.zeros(logits.shape)
     for fold in np.unique(folds):
         inside = folds == fold
         others = ~inside
         known = logits[others], labels[others], cases[others]
-        fitted = fit_calibration(*known, classes, weights[others], seen[others])
+        fitted = fit_calibration(*known, classes, weights[others], seen[others], shown[others])
         p[inside] = calibrate(logits[inside], fitted)
         unset = np.nan if fitted.malignant_threshold is None else fitted.malignant_threshold
         threshold[inside], limits[inside] = unset, fitted.set_thresholds

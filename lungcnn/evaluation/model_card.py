@@ -11,6 +11,7 @@ from lungcnn.evaluation.sentences import (
     other_scanner_sentence,
     sanity_sentence,
     shortcut_sentence,
+    shown_sentence,
     split_in_words,
     sure_lesions_sentence,
     warning_sentence,
@@ -31,9 +32,9 @@ WEIGH_ALIKE = "The\n  classes weigh alike."
 NO_LESION_EDITING = (
     "Slices were shown as they are: lesions are drawn and erased only between the classes normal and malignant."
 )
-TEACHERS = (
-    "It learns {teaching:.0%} from the mean of {teachers} networks of other seeds, trained likewise on the same\n"
-    "  slices, and the rest from the labels (Hinton 2015).\n  "
+MEMBERS = (
+    "It is {members} networks of different seeds, each trained by itself, whose logits are averaged\n"
+    "  (Lakshminarayanan 2017); joined they are one network of {members} times the width.\n  "
 )
 ALSO = "`--also` names a folder with the slices and nodules that are listed above ([how](../docs/training.md))."
 # As the release unpacks.
@@ -47,6 +48,7 @@ def model_card(card: ModelCard) -> str:
     training, figures, recipe = card.training, card.figures, card.training["recipe"]
     sections = {
         "sure_lesions": sure_lesions_sentence(figures["blocked"]),
+        "shown": shown_sentence(figures["blocked"]),
         "baselines": "",
         "localization": "",
         "sanity": "",
@@ -58,7 +60,7 @@ def model_card(card: ModelCard) -> str:
         "confusion": confusion_table(figures["blocked"]).markdown,
         "operating_point": _operating_point(card),
         "lesion_editing": LESION_EDITING if card.classes.lesions else NO_LESION_EDITING,
-        "teachers": TEACHERS.format(**recipe) if recipe.get("teachers") else "",
+        "members": MEMBERS.format(**recipe) if recipe.get("members", 1) > 1 else "",
         "weights": BENIGN_WEIGHS_LESS if "benign" in card.classes else WEIGH_ALIKE,
         "whole_series": _whole_series(card),
     }

@@ -90,6 +90,18 @@ def sure_lesions_sentence(blocked: dict) -> str:
     )
 
 
+def shown_sentence(blocked: dict) -> str:
+    """The figures by what each slice shows by itself, which the probabilities are calibrated to; "" without any."""
+    if "shown" not in blocked:
+        return ""
+    found = blocked["shown"]
+    return (
+        f"Probabilities are calibrated to what a slice shows by itself: on {found['nothing']} slices of malignant "
+        "cases nothing is seen, and they are normal then. Counted so, the expected calibration error is "
+        f"{with_interval(found['ece'])} and balanced accuracy {with_interval(found['balanced_accuracy'])}."
+    )
+
+
 def warning_sentence(figures: dict) -> str:
     """How often the warning "unlike the training slices" falls, by right and wrong answers; empty if not measured."""
     parts = [

@@ -18,8 +18,8 @@ class Calibration:
         temperature: logits are divided by it before the softmax (Guo 2017).
         offsets: per class, what is added to them then; None: nothing. That of the suspicious class alone is fitted: in
             training it counts as much as others, whatever its share of the slices is.
-        prevalence: share of the suspicious class among the slices that these were fitted on, as they counted there;
-            None where there is none.
+        prevalence: share that shows the suspicious class of the slices that these were fitted on, as they counted
+            there; None where there is none.
         set_thresholds: per class, the largest `1 - probability` at which the class stays in the prediction set.
         coverage: the nominal share of cases whose class is in the set.
         malignant_threshold: probability of the suspicious class (usually "malignant", hence the name) from which, out
@@ -84,6 +84,7 @@ def fit_calibration(
     classes: Classes = CLASSES,
     weights: np.ndarray | None = None,
     seen: np.ndarray | None = None,
+    shown: np.ndarray | None = None,
 ) -> Calibration:
     """Fit temperature, offset, conformal thresholds and operating point on slices the network has not seen.
 
@@ -97,10 +98,12 @@ def fit_calibration(
         weights: float `[n]`, by how much each slice counts; None: all alike.
         seen: bool `[n]`, slices on which it is seen what their case is; the operating point finds `SENSITIVITY` of
             those of the suspicious class. None: all.
+        shown: int `[n]`, as `CropSet.shown`: what temperature and offset are fitted to. None: the labels.
     """
     weights = np.ones(len(labels)) if weights is None else weights
+    shown = labels if shown is None else shown
     known, suspect = labels >= 0, classes.suspect
-    temperature, offset = _fit_scaling(logits, labels, weights, suspect)
+    temperature, offset = _fit_scaling(logits, shown, weights, suspect)
     offsets = None if suspect is None else tuple(offset if one == suspect else 0.0 for one in range(len(classes)))
     scaling = Calibration(temperature, offsets=offsets)
     p = calibrate(logits, scaling)
@@ -117,7 +120,7 @@ def fit_calibration(
         malignant_threshold=threshold,
         malignant_sensitivity=float(np.average(suspicion[sick] >= threshold, weights=weights[sick])),
         malignant_specificity=float(np.average(suspicion[others] < threshold, weights=weights[others])),
-        prevalence=float(np.average(labels == suspect, weights=weights)),
+        prevalence=float(np.average(shown == suspect, weights=weights)),
     )
 
 

@@ -10,6 +10,7 @@ import os
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
+from zipfile import ZIP_DEFLATED, ZipFile
 
 import numpy as np
 
@@ -95,7 +96,7 @@ def save_model(network, folder: Path, card: dict, crops: np.ndarray | None = Non
 
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{MODEL_NAME}.keras"
-    write_whole(path, lambda draft: network.save(draft, include_optimizer=False))
+    write_whole(path, lambda draft: _save_packed(network, draft))
     onnx_sha256 = None
     onnx_path(path).unlink(missing_ok=True)
     if crops is not None:
@@ -104,6 +105,16 @@ def save_model(network, folder: Path, card: dict, crops: np.ndarray | None = Non
     text = ModelCard(sha256_of(path), onnx_sha256=onnx_sha256, **card).to_json()
     write_whole(card_path(path), lambda draft: draft.write_text(text, encoding="utf-8"))
     return path
+
+
+def _save_packed(network, path: Path) -> None:
+    """Save as `.keras` with its parts deflated, which Keras leaves out: joined networks are zeros for the most part."""
+    network.save(path, include_optimizer=False)
+    with ZipFile(path) as archive:
+        parts = [(part.filename, archive.read(part)) for part in archive.infolist()]
+    with ZipFile(path, "w", ZIP_DEFLATED) as archive:
+        for name, content in parts:
+            archive.writestr(name, content)
 
 
 def onnx_path(model: Path) -> Path:

@@ -6,6 +6,7 @@ import numpy as np
 import onnx
 
 from lungcnn.errors import ModelStructureError
+from lungcnn.model.committee import members
 from lungcnn.model.linear_head import linear_head
 from lungcnn.model.network import LAST_CONVOLUTION, LOGITS
 from lungcnn.model.onnx_engine import BIAS, LOGITS as LOGITS_OUTPUT, MAP, WEIGHTS, OnnxEngine
@@ -44,14 +45,20 @@ def _written(network, weights: np.ndarray, bias: np.ndarray) -> onnx.ModelProto:
     """The network's graph; weights and bias as `linear_head`."""
     graph = Graph()
     name, shape = network.inputs[0].name, network.inputs[0].shape[1:]
-    even, odd = _to_last_map(graph, network, graph.node("Reshape", name, graph.constant([-1, 1, *shape[:2]])))
-    # Columns side by side again; onnxruntime leaves this out where nobody asks for the map.
+    crop = graph.node("Reshape", name, graph.constant([-1, 1, *shape[:2]]))
     last = network.get_layer(LAST_CONVOLUTION).output.shape[1:]
-    between = [graph.node("Unsqueeze", _channels_last(graph, one), graph.constant([3])) for one in (even, odd)]
-    graph.node("Reshape", graph.node("Concat", *between, axis=3), graph.constant([-1, *last]), output=MAP)
-    maxima = graph.node("Max", *(graph.node("GlobalMaxPool", one) for one in (even, odd)))
+    maps, maxima = [], []
+    for one in members(network):  # each by itself: what lies between them is nothing but zeros
+        even, odd = _to_last_map(graph, one, crop)
+        # Columns side by side again; onnxruntime leaves this out where nobody asks for the map.
+        between = [graph.node("Unsqueeze", _channels_last(graph, part), graph.constant([3])) for part in (even, odd)]
+        whole = graph.constant([-1, *last[:2], one.get_layer(LAST_CONVOLUTION).filters])
+        maps.append(graph.node("Reshape", graph.node("Concat", *between, axis=3), whole))
+        maxima.append(graph.node("Max", *(graph.node("GlobalMaxPool", part) for part in (even, odd))))
+    graph.node("Concat", *maps, axis=3, output=MAP)
     head = graph.constant(weights, "weights"), graph.constant(bias, "bias")
-    graph.node("Gemm", graph.node("Flatten", maxima), *head, output=LOGITS_OUTPUT)
+    read = graph.node("Flatten", graph.node("Concat", *maxima, axis=1))
+    graph.node("Gemm", read, *head, output=LOGITS_OUTPUT)
     for value, output in zip(head, (WEIGHTS, BIAS), strict=True):
         graph.node("Identity", value, output=output)
     outputs = {MAP: ("n", *last), LOGITS_OUTPUT: ("n", len(bias)), WEIGHTS: weights.shape, BIAS: bias.shape}

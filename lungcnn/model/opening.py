@@ -1,12 +1,14 @@
 """A model file becomes an engine: onnxruntime's where the model has an ONNX file, Keras' for all others."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from lungcnn.errors import ModelStructureError
 from lungcnn.model.card import ModelCard, default_model_path, onnx_path, open_keras, verify_model
+from lungcnn.model.committee import mean_of_members, members
 from lungcnn.model.engine import Engine
 from lungcnn.model.keras_engine import KerasEngine
-from lungcnn.model.keras_graph import lay_flat
+from lungcnn.model.keras_graph import Structure, lay_flat
 from lungcnn.model.onnx_engine import OnnxEngine
 from lungcnn.system import usable_cores
 
@@ -27,10 +29,16 @@ def open_engine(
     path = Path(path) if path else default_model_path()
     card = verify_model(path)
     if card.onnx_sha256 and onnx_path(path).is_file():
-        engine = OnnxEngine(onnx_path(path), threads or usable_cores(), lambda: lay_flat(open_keras(path)))
+        engine = OnnxEngine(onnx_path(path), threads or usable_cores(), lambda: _keras_graph(path))
         if layer in (None, engine.layer):
             return _as_the_card_says(engine, card), card
     return _as_the_card_says(KerasEngine(open_keras(path), layer), card), card
+
+
+def _keras_graph(path: Path) -> Structure:
+    network = open_keras(path)
+    structure = lay_flat(network)
+    return replace(structure, model=mean_of_members(network)) if len(members(network)) > 1 else structure
 
 
 def _as_the_card_says(engine: Engine, card: ModelCard) -> Engine:

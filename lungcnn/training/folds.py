@@ -12,12 +12,12 @@ from lungcnn.classes import CLASSES
 from lungcnn.dataset.crops import CropSet
 from lungcnn.errors import DatasetError, UsageError
 from lungcnn.model.card import ModelCard
+from lungcnn.model.committee import join
 from lungcnn.system import write_whole
 from lungcnn.training.history import Epoch, History, OnEpoch, read_history
 from lungcnn.training.nodules import NodulePatches
 from lungcnn.training.predicting import predict_logits
 from lungcnn.training.state import TrainingState
-from lungcnn.training.teaching import of_teachers
 from lungcnn.training.train import Recipe, train_network
 
 
@@ -132,30 +132,43 @@ def kept_network(
     held_out: CropSet | None = None,
     nodules: dict[str, NodulePatches] | None = None,
 ):
-    """A network trained on these slices, or the one that an earlier run kept; its teachers likewise.
+    """A network trained on these slices, or the one that an earlier run kept; its members likewise.
 
     Args:
-        kept: gives the file of a network, as `.keras`; beside it lie its history, as `.csv`, and until it is finished
-            its state after the last epoch, as `.npz`, from which it goes on. None keeps nothing.
+        kept: gives the file of a network, as `.keras`; beside that of a member lie its history, as `.csv`, and until
+            it is finished its state after the last epoch, as `.npz`, from which it goes on. None keeps nothing.
         name, held_out, nodules: as `train_network`.
     """
+    if recipe.members > 1:
+        first = seed * recipe.members  # no two seeds have a member in common
+        found = [
+            kept_network(
+                crop_set,
+                recipe.of_member,
+                first + number,
+                on_epoch,
+                kept,
+                f"{name}, member {number + 1}",
+                held_out,
+                nodules,
+            )
+            for number in range(recipe.members)
+        ]
+        network = join(found)
+        if kept:
+            write_whole(kept(recipe, seed), lambda draft: network.save(draft, include_optimizer=False))
+        return network
     file = kept and kept(recipe, seed)
     log = file and file.with_suffix(".csv")
-    titles = [f"{name}, teacher {number}" for number in range(1, recipe.teachers + 1)]
     if file and log and file.exists():
         if on_epoch:
-            taught = [epoch for title in titles for epoch in _untold(recipe, title)]
-            for epoch in taught + _kept_epochs(log, recipe, name):
+            for epoch in _kept_epochs(log, recipe, name):
                 on_epoch(epoch)
         return _saved_network(file)
-    teachers = [
-        kept_network(crop_set, of_teachers(recipe), other, on_epoch, kept, title, held_out, nodules)
-        for other, title in enumerate(titles)  # networks of all seeds learn from the same
-    ]
     state = TrainingState(file.with_suffix(".npz")) if file else None
     earlier = read_history(log)[: state.done] if state and log else []
     history = History(log, on_epoch, earlier) if log or on_epoch else None
-    network = train_network(crop_set, recipe, seed, history, name, held_out, state, nodules, teachers)
+    network = train_network(crop_set, recipe, seed, history, name, held_out, state, nodules)
     if file:
         write_whole(file, lambda draft: network.save(draft, include_optimizer=False))
     if state:
@@ -164,14 +177,10 @@ def kept_network(
 
 
 def _kept_epochs(log: Path, recipe: Recipe, name: str) -> list[Epoch]:
+    """Those of a network that an earlier run trained; of checkpoints of version 0.1 no more is known."""
     epochs = read_history(log)
     if len(epochs) == recipe.epochs:
         return epochs
-    return _untold(recipe, name)  # checkpoints of version 0.1 have no history
-
-
-def _untold(recipe: Recipe, name: str) -> list[Epoch]:
-    """Epochs of a network that was kept, of which no more is known."""
     return [Epoch(name, number, recipe.epochs, float("nan"), kept=True) for number in range(1, recipe.epochs + 1)]
 
 
@@ -184,8 +193,8 @@ def _saved_network(kept: Path):
 def run_key(crop_set: CropSet, folds: np.ndarray, what: Recipe | str, seed: int, nodules=None) -> str:
     """What a run's checkpoints are called: other slices, folds, recipe, seed or nodules give another name."""
     told = what if isinstance(what, str) else what.as_dict()
-    if isinstance(told, dict) and not told["teachers"]:  # what was trained before recipes had any is the same
-        del told["teachers"], told["teaching"]
+    if isinstance(told, dict) and told["members"] == 1:  # what was trained before recipes had several is the same
+        del told["members"]
     files = [item.sha256 for item in crop_set.slices]
     others = [] if crop_set.classes == CLASSES else [crop_set.classes]
     patches = [hashlib.sha256(kind.levels.tobytes()).hexdigest() for kind in (nodules or {}).values()]

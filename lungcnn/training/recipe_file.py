@@ -9,8 +9,8 @@ from typing import Any
 from lungcnn.errors import UsageError
 from lungcnn.training.train import Recipe
 
-_POSITIVE = {"epochs", "batch", "width", "learning_rate"}
-_WHOLE = {"epochs", "batch", "width", "teachers"}
+_POSITIVE = {"epochs", "batch", "width", "learning_rate", "members"}
+_WHOLE = {"epochs", "batch", "width", "members"}
 _SHARES = {
     "smoothing",
     "dropout",
@@ -25,7 +25,6 @@ _SHARES = {
     "benign_nodule",
     "disease",
     "insert_diseased",
-    "teaching",
 }
 _SWITCHES = {"half_precision"}
 
@@ -44,7 +43,7 @@ def read_recipe(path: Path) -> Recipe:
     if isinstance(content, dict) and isinstance(content.get("training"), dict):
         content = content["training"].get("recipe")
         if isinstance(content, dict):
-            content = {"teachers": 0, **content}  # cards of before there were any don't tell
+            content = {"members": 1, **content}  # cards of before there were several don't tell
     if not isinstance(content, dict):
         raise UsageError(
             f'{path} holds no recipe. Give a model\'s card, or a file such as {{"epochs": 40, "width": 16}}.'

@@ -1,10 +1,10 @@
 """From lung crops to a trained network: weights by class, case and source; lesions put in; one compiled step."""
 
+from __future__ import annotations
+
 import time
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
-from functools import partial
+from dataclasses import asdict, dataclass, field, replace
 from itertools import count
 
 import numpy as np
@@ -13,6 +13,7 @@ from lungcnn.classes import CLASSES, Classes
 from lungcnn.dataset.crops import CropSet
 from lungcnn.dataset.elsewhere import DISEASED
 from lungcnn.dataset.folder import HOME
+from lungcnn.errors import UsageError
 from lungcnn.model.network import LAST_CONVOLUTION, LOGITS, build_network
 from lungcnn.training.augmentation import Augmentation, augment
 from lungcnn.training.history import Epoch, OnEpoch
@@ -20,7 +21,6 @@ from lungcnn.training.lesion_editing import LesionEditing, Lesions
 from lungcnn.training.nodules import NodulePatches
 from lungcnn.training.predicting import forward_of, in_batches, mean_loss
 from lungcnn.training.state import TrainingState
-from lungcnn.training.teaching import mean_logits
 
 
 @dataclass(frozen=True)
@@ -35,8 +35,7 @@ class Recipe:
         benign_home, benign_elsewhere: weight of the benign class, where normal and malignant have 1 each. Benign
             slices look much like normal ones; counted alike, they would take whatever isn't sure.
         elsewhere: weight of all slices of other scanners together, where those of the dataset have 1.
-        teachers: networks of other seeds that this one learns from beside the labels. teaching: the share that their
-            mean has in what it learns.
+        members: networks of different seeds, each trained by itself, that are joined to one (`committee.join`).
         half_precision: convolutions in bfloat16, which takes two thirds of the time where the processor knows it.
         lesion_editing: lesions put in and taken out.
     """
@@ -53,11 +52,19 @@ class Recipe:
     elsewhere: float = 0.5
     width: int = 24
     dropout: float = 0.2
-    teachers: int = 3
-    teaching: float = 0.7
+    members: int = 3
     half_precision: bool = True
     lesion_editing: LesionEditing = field(default_factory=LesionEditing)
     augmentation: Augmentation = field(default_factory=Augmentation)
+
+    def __post_init__(self) -> None:
+        if self.members > 1 and self.width % 2:
+            raise UsageError(f"Networks that are joined have an even width; the recipe's is {self.width}.")
+
+    @property
+    def of_member(self) -> Recipe:
+        """How each member is trained."""
+        return replace(self, members=1)
 
     def as_dict(self) -> dict:
         """Plain numbers for the card."""
@@ -108,16 +115,14 @@ def train_network(
     held_out: CropSet | None = None,
     state: TrainingState | None = None,
     nodules: dict[str, NodulePatches] | None = None,
-    teachers: Sequence = (),
 ):
-    """Train a new network; the same arguments on the same machine give the same weights.
+    """Train a new network, one member; the same arguments on the same machine give the same weights.
 
     Args:
         on_epoch: called after each epoch. name: of the network, for that.
         held_out: slices whose loss is told with each epoch; they have no part in the training.
         state: kept after each epoch, and gone on from.
         nodules: as `read_nodules` gives them, to be put into slices.
-        teachers: networks of the same recipe.
 
     Returns:
         `keras.Model` as `build_network` makes it.
@@ -127,8 +132,7 @@ def train_network(
 
     keras.utils.set_random_seed(seed)
     precision = "mixed_bfloat16" if recipe.half_precision else "float32"
-    build = partial(build_network, recipe.width, recipe.dropout, len(crop_set.classes), precision)
-    network = build()
+    network = build_network(recipe.width, recipe.dropout, len(crop_set.classes), precision)
     steps = -(-len(crop_set.slices) // recipe.batch)
     schedule = keras.optimizers.schedules.CosineDecay(
         recipe.learning_rate / 20,
@@ -138,8 +142,7 @@ def train_network(
         warmup_steps=steps,
     )
     optimizer = keras.optimizers.AdamW(schedule, weight_decay=recipe.weight_decay)
-    teach = mean_logits(teachers, build) if teachers else None
-    step = _compile_step(network, optimizer, recipe, crop_set.classes, teach)
+    step = _compile_step(network, optimizer, recipe, crop_set.classes)
     done = 0
     if state:
         state.restore(network, optimizer)
@@ -192,7 +195,7 @@ def _batches(crop_set: CropSet, recipe: Recipe, seed: int, done: int = 0, nodule
     return tf.data.Dataset.from_generator(one_epoch, output_signature=signature).prefetch(8)
 
 
-def _compile_step(network, optimizer, recipe: Recipe, classes: Classes, teach=None):
+def _compile_step(network, optimizer, recipe: Recipe, classes: Classes):
     import keras
     import tensorflow as tf
 
@@ -218,9 +221,6 @@ def _compile_step(network, optimizer, recipe: Recipe, classes: Classes, teach=No
             right = tf.reduce_logsumexp(tf.where(targets > 0, logs, -1e9), axis=1)
             spread = tf.reduce_mean(logs, axis=1)
             right = (1 - recipe.smoothing) * right + recipe.smoothing * spread
-            if teach:
-                taught = tf.reduce_sum(tf.nn.softmax(teach(images)) * logs, axis=1)
-                right = (1 - recipe.teaching) * right + recipe.teaching * taught
             loss = -tf.reduce_mean(weights * right)
             if recipe.map_weight and classes.lesions:
                 cells = masks.shape[1] // maps.shape[1]

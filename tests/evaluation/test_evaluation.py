@@ -168,7 +168,7 @@ def test_the_cards_command_runs_as_printed(tmp_path, monkeypatch):
     (tmp_path / "other-scanners").mkdir()  # what is learnt from beside the dataset
     monkeypatch.chdir(tmp_path)
     options = train.make_context("train", words[4:]).params
-    assert (options["seeds"], options["folds"], str(options["out"])) == (3, 5, "my-model")
+    assert (options["seeds"], options["folds"], str(options["out"])) == (1, 5, "my-model")
     assert options["recipe"] is None, "the shipped model's recipe is the built-in one"
 
 
@@ -208,7 +208,7 @@ def test_localization_on_the_command_line(untrained, miniature, tmp_path, phanto
 
 @pytest.mark.slow
 def test_localization_out_of_fold_needs_the_folds_networks(crop_set, tmp_path):
-    recipe = Recipe(epochs=1, batch=9, width=4, teachers=0)
+    recipe = Recipe(epochs=1, batch=9, width=4, members=1)
     folder = tmp_path / "folds"
     path, _ = run_training(crop_set, tmp_path, recipe, Plan(folds=3, resamples=5), checkpoints=folder)
     pipeline = Pipeline.load(path)

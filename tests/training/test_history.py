@@ -13,7 +13,7 @@ from lungcnn.training.history import Epoch, History, best_epoch, read_history
 from lungcnn.training.predicting import mean_loss, predict_logits
 from lungcnn.training.train import Recipe, train_network
 
-QUICK = Recipe(epochs=2, batch=8, width=4, teachers=0)
+QUICK = Recipe(epochs=2, batch=8, width=4, members=1)
 
 
 @pytest.fixture(scope="module")

@@ -22,8 +22,13 @@ def test_a_card_gives_the_recipe_that_made_it():
 
 
 def test_a_recipe_comes_back_as_it_was_written(tmp_path):
-    recipe = replace(Recipe(), epochs=60, width=24, teachers=0, augmentation=replace(Augmentation(), rotation=5.0))
+    recipe = replace(Recipe(), epochs=60, width=24, members=2, augmentation=replace(Augmentation(), rotation=5.0))
     assert read_recipe(written(tmp_path, recipe.as_dict())) == recipe
+
+
+def test_a_card_of_before_there_were_members_has_one(tmp_path):
+    card = {"training": {"recipe": {"epochs": 60}}}
+    assert read_recipe(written(tmp_path, card)) == replace(Recipe(), epochs=60, members=1)
 
 
 def test_what_is_left_out_is_the_built_in_recipes(tmp_path):
@@ -44,7 +49,9 @@ def test_what_is_left_out_is_the_built_in_recipes(tmp_path):
         ({"augmentation": 3}, "'augmentation' is an object"),
         ({"epochs": 2.5}, "'epochs' is 2.5; accepted is a whole number of at least 1"),
         ({"epochs": 0}, "a whole number of at least 1"),
-        ({"teachers": -1}, "'teachers' is -1; accepted is a whole number of at least 0"),
+        ({"members": 0}, "'members' is 0; accepted is a whole number of at least 1"),
+        ({"members": 2, "width": 5}, "have an even width; the recipe's is 5"),
+        ({"teachers": 3}, "names 'teachers', which there is none of"),
         ({"learning_rate": 0}, "a number above 0"),
         ({"dropout": 1.5}, "a share from 0 to 1"),
         ({"weight_decay": -1}, "a number of at least 0"),

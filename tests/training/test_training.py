@@ -38,7 +38,7 @@ from lungcnn.training.predicting import predict_logits
 from lungcnn.training.train import Recipe, balanced, targets_of, train_network
 from lungcnn.training_run import Plan, run_training
 
-QUICK = Recipe(epochs=2, batch=8, width=4, teachers=0)
+QUICK = Recipe(epochs=2, batch=8, width=4, members=1)
 STILL = Augmentation(flip=0, rotation=0, shift=0, zoom=0, contrast=0, brightness=0, noise=0, restyle=0)
 
 
@@ -152,7 +152,7 @@ def test_the_same_seed_trains_the_same_network(crop_set):
 def test_training_lowers_the_loss_and_tells_each_epoch(crop_set):
     losses = []
     still = {"lesion_editing": LesionEditing(insert=0, erase=0, decoy=0), "augmentation": STILL}
-    recipe = Recipe(epochs=6, batch=6, width=4, teachers=0, map_weight=0.0, dropout=0.0, **still)
+    recipe = Recipe(epochs=6, batch=6, width=4, members=1, map_weight=0.0, dropout=0.0, **still)
     train_network(crop_set, recipe, on_epoch=lambda epoch: losses.append(epoch.loss))
     assert len(losses) == 6
     assert losses[-1] < 0.95 * losses[0]
@@ -183,8 +183,7 @@ def test_out_of_fold_logits_come_from_networks_that_did_not_see_the_slice(crop_s
 
     seen = []
 
-    def spy(crop_set, recipe, seed, on_epoch, name, held_out, state, nodules, teachers):
-        assert teachers == []
+    def spy(crop_set, recipe, seed, on_epoch, name, held_out, state, nodules):
         assert not set(crop_set.cases) & set(held_out.cases)
         seen.append(set(crop_set.cases))
         return len(seen) - 1
@@ -465,6 +464,33 @@ def test_by_case_is_the_mean_of_its_slices():
     cases = perfect().by_case()
     assert len(cases.labels) == 36
     np.testing.assert_allclose(cases.p.max(axis=1), 0.96)
+
+
+def test_what_a_slice_shows_is_its_label_unless_nothing_malignant_was_seen(crop_set):
+    nothing, something = (np.zeros((0, 4)), np.zeros(0, bool)), (np.ones((1, 4)), np.ones(1, bool))
+    looked = replace(crop_set, boxes=(nothing, something, None) * 6, second_look=(None,) * 18)
+    expected = crop_set.labels
+    expected[(expected == MALIGNANT) & (np.arange(18) % 3 == 0)] = NORMAL
+    np.testing.assert_array_equal(looked.shown, expected)
+    assert (expected != crop_set.labels).any()
+    other = replace(looked, classes=Classes(("a", "b", "c")))
+    np.testing.assert_array_equal(other.shown, crop_set.labels)
+
+
+def test_temperature_and_offset_are_fitted_to_what_is_shown_and_the_rest_to_labels():
+    logits, labels, cases = made_up()
+    shown = labels.copy()
+    shown[np.flatnonzero(labels == MALIGNANT)[::2]] = NORMAL
+    by_label = fit_calibration(logits, labels, cases)
+    by_sight = fit_calibration(logits, labels, cases, shown=shown)
+    assert by_sight.offsets[MALIGNANT] < by_label.offsets[MALIGNANT] - 0.3
+    assert by_sight.prevalence == pytest.approx((shown == MALIGNANT).mean())
+    p = calibrate(logits, by_sight)
+    assert p[:, MALIGNANT].mean() == pytest.approx((shown == MALIGNANT).mean(), abs=0.01)
+    assert by_sight.malignant_sensitivity == pytest.approx(
+        (p[labels == MALIGNANT, MALIGNANT] >= by_sight.malignant_threshold).mean()
+    )
+    assert by_sight.malignant_sensitivity >= 0.9
 
 
 def test_each_fold_is_calibrated_on_the_others():
