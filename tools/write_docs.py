@@ -51,6 +51,7 @@ def headlines() -> str:
         f"{figures_table(few).markdown}\n\nAt the operating point {found:.0%} of the malignant slices of unseen "
         f"patients are found, and {1 - spared:.0%} of the other slices are called malignant too. Of the "
         f"{seen['slices']} on which a lesion is surely seen {seen['malignant']['value']:.0%} are called malignant."
+        f"\n\n{shown_sentence(every['blocked'])}"
     )
 
 

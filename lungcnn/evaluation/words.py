@@ -12,7 +12,7 @@ FIGURE_WORDS = {
     "pooled": "pooled",
     "pooled_seeds": "pooled, mean of {seeds} seeds",
     "split_and_leaky": (
-        "{split} The last column is such a network with slices split at random, as in most published work: it "
+        "{split} The last column is one such network with slices split at random, as in most published work: it "
         "measures how well patients are recognised, and no figure in it will hold for a new one."
     ),
     "elsewhere": (
