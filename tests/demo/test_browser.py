@@ -253,6 +253,10 @@ def test_a_link_opens_an_example_and_loading_again_keeps_it(chromium, demo):
     page.get_by_label("benign", exact=True).check()
     page.check("input[name=ct-window][value=bone]", force=True)
     page.wait_for_function("() => location.search === '?example=heart-chest-wall-mass&class=benign&window=bone'")
+    page.wait_for_function(
+        "() => document.querySelector('#ct-caption')?.textContent === 'Evidence for benign · Grad-CAM'"
+    )
+    checked(page)  # Gradio complains of a call that loading again cuts off
     page.reload()
     page.wait_for_function(
         "() => document.querySelector('#ct-caption')?.textContent === 'Evidence for benign · Grad-CAM' && "
