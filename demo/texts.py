@@ -172,7 +172,8 @@ CONFIDENCE_FEW = (
 CONFIDENCE_NONE = "How often the model is right at this confidence was not measured."
 CONFIDENCE_WHAT = (
     "Slices of patients that the network was not trained on were sorted by the probability of the called class, "
-    "and in each range the right calls were counted. A probability can be believed as a share only if that count "
+    "and in each range the right calls were counted. What counts is what a slice shows: one of a malignant case on "
+    "which nothing is seen counts as normal. A probability can be believed as a share only if that count "
     "comes near it. The tick asks for 30 slices and for an interval that begins at 80 %. Slices of one "
     "patient are alike, so "
     "the intervals are rather too narrow. Source: out-of-fold predictions in training; reliability after Guo 2017."
