@@ -3,7 +3,7 @@
 import json
 import platform
 from collections import Counter
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date
 from functools import partial
 from importlib.metadata import version
@@ -22,7 +22,7 @@ from lungcnn.errors import UsageError
 from lungcnn.evaluation.baselines import BASELINES, Material, probabilities
 from lungcnn.evaluation.elsewhere import calls_by_collection
 from lungcnn.evaluation.localization import locate, summarise_findings
-from lungcnn.evaluation.metrics import RESAMPLES, Predictions, cross_calibrated, reliability, summarise, with_intervals
+from lungcnn.evaluation.metrics import RESAMPLES, Predictions, cross_calibrated, summarise, with_intervals
 from lungcnn.evaluation.model_card import model_card
 from lungcnn.evaluation.targets import dataset_targets, outline_targets, phantom_targets, series_calls
 from lungcnn.evaluation.warning_rates import rates_out_of_fold
@@ -204,11 +204,7 @@ def _out_of_fold(
     ]
     runs = [cross_calibrated(part, labels, cases, blocked, crop_set.classes, weights, seen, shown) for part in logits]
     at_home_runs = [run.take(at_home) for run in runs]
-    figures = {"blocked": summarise(at_home_runs, crop_set.sure_lesions, plan.resamples)}
-    if nothing := int((shown != labels).sum()):
-        by_sight = [replace(run, labels=shown[at_home]) for run in at_home_runs]
-        figures["blocked"]["shown"] = {**with_intervals(by_sight, resamples=plan.resamples), "nothing": nothing}
-        figures["blocked"]["reliability"] = reliability(by_sight)  # what the probabilities are calibrated to
+    figures = {"blocked": summarise(at_home_runs, crop_set.sure_lesions, plan.resamples, crop_set.shown)}
     called = runs[0].p.argmax(axis=1)
     answered = np.where(labels == DISEASED, called != MALIGNANT, called == labels)
     figures["unlike_training"] = rates_out_of_fold(features, [answered[blocked == fold] for fold in np.unique(blocked)])

@@ -224,7 +224,10 @@ def confusion(runs: Sequence[Predictions]) -> list[list[int]]:
 
 
 def summarise(
-    runs: Sequence[Predictions], sure_lesions: dict[str, np.ndarray] | None = None, resamples: int = RESAMPLES
+    runs: Sequence[Predictions],
+    sure_lesions: dict[str, np.ndarray] | None = None,
+    resamples: int = RESAMPLES,
+    shown: np.ndarray | None = None,
 ) -> dict:
     """Figures by slice and by case with their confusion matrices: one entry of `evaluation.json`.
 
@@ -232,20 +235,25 @@ def summarise(
         runs: as `with_intervals`.
         sure_lesions: by name, malignant slices on which a lesion is surely seen, bool `[n]`. Under each name that has
             such slices stands their AUC against all normal ones.
+        shown: int `[n]`, as `CropSet.shown`; None: the labels. Where they differ, "shown" has the figures by slice
+            against these, with the number of such slices as "nothing". Reliability is by what is shown.
     """
+    by_sight = runs if shown is None else [replace(run, labels=shown) for run in runs]
     by_case = [run.by_case() for run in runs]
     summary: dict[str, Any] = {
         "slice": with_intervals(runs, resamples=resamples),
         "case": with_intervals(by_case, resamples=resamples),
         "confusion_slice": confusion(runs),
         "confusion_case": confusion(by_case),
-        "reliability": reliability(runs),
+        "reliability": reliability(by_sight),
         "roc": roc_curves(runs),
         "classes": runs[0].classes,
         "suspicious": runs[0].classes.suspicious,
         "slices": len(runs[0].labels),
         "cases": len(by_case[0].labels),
     }
+    if nothing := int((by_sight[0].labels != runs[0].labels).sum()):
+        summary["shown"] = {**with_intervals(by_sight, resamples=resamples), "nothing": nothing}
     for name, sure in (sure_lesions or {}).items():
         if sure.any() and runs[0].classes.lesions:
             normal, _ = runs[0].classes.lesions

@@ -33,10 +33,9 @@ def members(network) -> list:
     if [layer.name for layer in network.layers] != [layer.name for layer in build_network(2).layers]:
         return [network]
     width, dropout, classes = _width(network), network.get_layer(_DROPOUT).rate, network.get_layer(LOGITS).units
-    for count in range(width // 2, 1, -1):
-        if width % (2 * count) == 0 and _falls_into(network, count):
-            break
-    else:
+    counts = (count for count in range(width // 2, 1, -1) if width % (2 * count) == 0)
+    count = next((count for count in counts if _falls_into(network, count)), 1)
+    if count == 1:
         return [network]
     found = [build_network(width // count, dropout, classes) for _ in range(count)]
     for layer in network.layers:
@@ -46,14 +45,13 @@ def members(network) -> list:
     return found
 
 
-def mean_of_members(network) -> Any:
-    """A `keras.Model` with the same logits from the members side by side: no zeros between them are multiplied."""
+def side_by_side(networks: Sequence[Any]) -> Any:
+    """A `keras.Model` that gives the logits of two or more joined networks, and multiplies no zeros between them."""
     import keras
 
-    found = members(network)
-    images = keras.Input(network.input.shape[1:])
-    said = [keras.Model(one.input, one.get_layer(LOGITS).output)(images) for one in found]
-    return keras.Model(images, keras.layers.average(said) if len(said) > 1 else said[0])
+    images = keras.Input(networks[0].input.shape[1:])
+    said = [keras.Model(one.input, one.get_layer(LOGITS).output)(images) for one in networks]
+    return keras.Model(images, keras.layers.average(said))
 
 
 def _width(network) -> int:

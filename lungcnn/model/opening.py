@@ -5,7 +5,7 @@ from pathlib import Path
 
 from lungcnn.errors import ModelStructureError
 from lungcnn.model.card import ModelCard, default_model_path, onnx_path, open_keras, verify_model
-from lungcnn.model.committee import mean_of_members, members
+from lungcnn.model.committee import members, side_by_side
 from lungcnn.model.engine import Engine
 from lungcnn.model.keras_engine import KerasEngine
 from lungcnn.model.keras_graph import Structure, lay_flat
@@ -37,8 +37,8 @@ def open_engine(
 
 def _keras_graph(path: Path) -> Structure:
     network = open_keras(path)
-    structure = lay_flat(network)
-    return replace(structure, model=mean_of_members(network)) if len(members(network)) > 1 else structure
+    structure, parts = lay_flat(network), members(network)
+    return replace(structure, model=side_by_side(parts)) if len(parts) > 1 else structure
 
 
 def _as_the_card_says(engine: Engine, card: ModelCard) -> Engine:

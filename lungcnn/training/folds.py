@@ -156,7 +156,7 @@ def kept_network(
         ]
         network = join(found)
         if kept:
-            write_whole(kept(recipe, seed), lambda draft: network.save(draft, include_optimizer=False))
+            _keep(network, kept(recipe, seed))
         return network
     file = kept and kept(recipe, seed)
     log = file and file.with_suffix(".csv")
@@ -170,7 +170,7 @@ def kept_network(
     history = History(log, on_epoch, earlier) if log or on_epoch else None
     network = train_network(crop_set, recipe, seed, history, name, held_out, state, nodules)
     if file:
-        write_whole(file, lambda draft: network.save(draft, include_optimizer=False))
+        _keep(network, file)
     if state:
         state.remove()
     return network
@@ -182,6 +182,10 @@ def _kept_epochs(log: Path, recipe: Recipe, name: str) -> list[Epoch]:
     if len(epochs) == recipe.epochs:
         return epochs
     return [Epoch(name, number, recipe.epochs, float("nan"), kept=True) for number in range(1, recipe.epochs + 1)]
+
+
+def _keep(network, file: Path) -> None:
+    write_whole(file, lambda draft: network.save(draft, include_optimizer=False))
 
 
 def _saved_network(kept: Path):

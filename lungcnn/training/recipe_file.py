@@ -9,8 +9,8 @@ from typing import Any
 from lungcnn.errors import UsageError
 from lungcnn.training.train import Recipe
 
-_POSITIVE = {"epochs", "batch", "width", "learning_rate", "members"}
 _WHOLE = {"epochs", "batch", "width", "members"}
+_POSITIVE = {*_WHOLE, "learning_rate"}
 _SHARES = {
     "smoothing",
     "dropout",
@@ -74,11 +74,10 @@ def _checked(name: str, value: Any, path: Path) -> int | float | bool:
     if name in _SWITCHES and isinstance(value, bool):
         return value
     number = isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value)
-    least = 1 if name in _POSITIVE else 0
-    if number and name in _WHOLE and value == int(value) and value >= least:
+    if number and name in _WHOLE and value == int(value) and value >= 1:
         return int(value)
     if name in _WHOLE:
-        wanted = f"a whole number of at least {least}"
+        wanted = "a whole number of at least 1"
     elif name in _SWITCHES:
         wanted = "true or false"
     elif name in _POSITIVE:

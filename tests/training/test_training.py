@@ -466,6 +466,21 @@ def test_by_case_is_the_mean_of_its_slices():
     np.testing.assert_allclose(cases.p.max(axis=1), 0.96)
 
 
+def test_reliability_and_more_are_measured_by_what_is_shown():
+    p = np.array([[0.9, 0.1, 0.0], [0.9, 0.1, 0.0], [0.0, 0.4, 0.6], [0.3, 0.6, 0.1]])
+    unset = np.full(4, np.nan)
+    run = Predictions(p, np.array([0, 2, 2, 1]), np.array(list("abcd")), unset, np.tile(unset[:, None], 3))
+    plain = summarise([run], resamples=20)
+    found = summarise([run], resamples=20, shown=np.array([0, 0, 2, 1]))
+    assert [part["right"] for part in plain["reliability"]] == [1.0, 0.5]
+    assert [part["right"] for part in found["reliability"]] == [1.0, 1.0]
+    assert found["shown"]["nothing"] == 1
+    assert found["shown"]["accuracy"]["value"] == 1.0
+    assert found["slice"] == plain["slice"], "against the labels, as ever"
+    assert "shown" not in plain
+    assert "shown" not in summarise([run], resamples=20, shown=run.labels)
+
+
 def test_what_a_slice_shows_is_its_label_unless_nothing_malignant_was_seen(crop_set):
     nothing, something = (np.zeros((0, 4)), np.zeros(0, bool)), (np.ones((1, 4)), np.ones(1, bool))
     looked = replace(crop_set, boxes=(nothing, something, None) * 6, second_look=(None,) * 18)
