@@ -61,9 +61,11 @@ def find_peaks(evidence: Evidence, box: CropBox, calibration: Calibration, least
     if without >= 0.5:  # what fills the slice is no background: the strongest place stands for it
         bounds[0] = least
     positive = np.maximum(above, 0)
+    # Sums in another order may differ in their last digit.
+    shares = [min(float(positive[place.cells].sum() / positive.sum()), 1.0) for place in places]
     return [
-        _on_slice(box, above, place, min(p, whole), float(positive[place.cells].sum() / positive.sum()))
-        for place, p, bound in zip(places, malignant, bounds, strict=True)
+        _on_slice(box, above, place, min(p, whole), share)
+        for place, share, p, bound in zip(places, shares, malignant, bounds, strict=True)
         if p >= bound and min(p, whole) >= least
     ]
 
