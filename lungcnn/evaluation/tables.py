@@ -6,7 +6,7 @@ from typing import NamedTuple
 from lungcnn.classes import CLASSES, Classes
 from lungcnn.evaluation.words import ENGLISH, Language
 
-_WHOLE = ("accuracy", "balanced_accuracy"), ("ece", "brier", "coverage", "set_size")
+_WHOLE = ("accuracy", "balanced_accuracy"), ("ece", "ece_shown", "brier", "coverage", "set_size")
 _PER_CLASS, _BY_THRESHOLD = ("auc", "average_precision"), ("sensitivity", "specificity")
 
 
@@ -53,14 +53,12 @@ def figures_table(figures: dict, language: Language = ENGLISH) -> Table:
     Args:
         figures: as in `evaluation.json`; `random_leaky` may be absent.
     """
-    words = language.words
-    columns = {
-        words["unseen_by_slice"]: figures["blocked"]["slice"],
-        words["unseen_by_case"]: figures["blocked"]["case"],
-    }
+    words, blocked = language.words, figures["blocked"]
+    by_slice = blocked["slice"] | ({"ece_shown": blocked["shown"]["ece"]} if "shown" in blocked else {})
+    columns = {words["unseen_by_slice"]: by_slice, words["unseen_by_case"]: blocked["case"]}
     if "random_leaky" in figures:
         columns[words["leaky"]] = figures["random_leaky"]["slice"]
-    return _metrics_table(columns, classes_of(figures["blocked"]), language)
+    return _metrics_table(columns, classes_of(blocked), language)
 
 
 def summary_table(summary: dict) -> Table:
@@ -73,7 +71,7 @@ def summary_table(summary: dict) -> Table:
 def _metrics_table(columns: dict[str, dict], classes: Classes, language: Language) -> Table:
     first = next(iter(columns.values()))
     rows = [
-        [title, *(with_interval(part[name]) for part in columns.values())]
+        [title, *(with_interval(part[name]) if name in part else "–" for part in columns.values())]
         for name, title in shown_metrics(classes, language).items()
         if name in first
     ]

@@ -61,6 +61,7 @@ FIGURE_WORDS = {
     "specificity": "Specificity for {name}",
     "at_operating_point": "{figure}, at the operating point",
     "ece": "Expected calibration error",
+    "ece_shown": "Expected calibration error, against what a slice shows",
     "brier": "Brier score (0 to 2)",
     "coverage": "Prediction set holds the true class (aim 0.90)",
     "set_size": "Mean size of the prediction set",
