@@ -115,8 +115,8 @@ def _prevalence(card: ModelCard) -> str:
     if found is None:
         return "The probabilities hold where the classes are as frequent as among these slices."
     return (
-        f"The probabilities hold where {found:.0%} of the slices are {card.classes.suspicious}, as of these; where\n"
-        "fewer are, fewer of those that are called so are."
+        f"The probabilities hold where {found:.0%} of the slices are {card.classes.suspicious}; where fewer are,\n"
+        "fewer of those that are called so are."
     )
 
 

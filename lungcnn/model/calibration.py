@@ -8,6 +8,9 @@ from lungcnn.classes import CLASSES, Classes
 
 COVERAGE = 0.9
 SENSITIVITY = 0.9
+# How often slices show the suspicious class where the probabilities hold. Among the slices that they are fitted on it
+# is as frequent as somebody chose to collect it, in most clinics rarer: so a round number, which is told.
+PREVALENCE = 0.2
 
 
 @dataclass(frozen=True)
@@ -18,8 +21,8 @@ class Calibration:
         temperature: logits are divided by it before the softmax (Guo 2017).
         offsets: per class, what is added to them then; None: nothing. That of the suspicious class alone is fitted: in
             training it counts as much as others, whatever its share of the slices is.
-        prevalence: share that shows the suspicious class of the slices that these were fitted on, as they counted
-            there; None where there is none.
+        prevalence: share of the slices that shows the suspicious class where the probabilities hold; None where there
+            is no such class.
         set_thresholds: per class, the largest `1 - probability` at which the class stays in the prediction set.
         coverage: the nominal share of cases whose class is in the set.
         malignant_threshold: probability of the suspicious class (usually "malignant", hence the name) from which, out
@@ -88,9 +91,10 @@ def fit_calibration(
 ) -> Calibration:
     """Fit temperature, offset, conformal thresholds and operating point on slices the network has not seen.
 
-    Temperature and the suspicious class's offset minimise the negative log-likelihood (Guo 2017). The thresholds are
-    class-conditional split conformal quantiles (Vovk 2012); slices of one case are not exchangeable, cases are, so
-    each case weighs one and the number of cases, not of slices, sets the finite-sample correction.
+    Temperature and the suspicious class's offset minimise the negative log-likelihood (Guo 2017), the slices weighted
+    so that `PREVALENCE` of them show that class (Saerens 2002). The thresholds are class-conditional split conformal
+    quantiles (Vovk 2012); slices of one case are not exchangeable, cases are, so each case weighs one and the number of
+    cases, not of slices, sets the finite-sample correction.
 
     Args:
         logits: float `[n, classes]`. labels: int `[n]`; of slices below 0 it is known that they aren't of the
@@ -103,7 +107,8 @@ def fit_calibration(
     weights = np.ones(len(labels)) if weights is None else weights
     shown = labels if shown is None else shown
     known, suspect = labels >= 0, classes.suspect
-    temperature, offset = _fit_scaling(logits, shown, weights, suspect)
+    told = weights if suspect is None else _at_prevalence(weights, shown == suspect)
+    temperature, offset = _fit_scaling(logits, shown, told, suspect)
     offsets = None if suspect is None else tuple(offset if one == suspect else 0.0 for one in range(len(classes)))
     scaling = Calibration(temperature, offsets=offsets)
     p = calibrate(logits, scaling)
@@ -120,8 +125,15 @@ def fit_calibration(
         malignant_threshold=threshold,
         malignant_sensitivity=float(np.average(suspicion[sick] >= threshold, weights=weights[sick])),
         malignant_specificity=float(np.average(suspicion[others] < threshold, weights=weights[others])),
-        prevalence=float(np.average(shown == suspect, weights=weights)),
+        prevalence=float(np.average(shown == suspect, weights=told)),
     )
+
+
+def _at_prevalence(weights: np.ndarray, sick: np.ndarray) -> np.ndarray:
+    """Weights at which `PREVALENCE` of the slices are sick; unchanged where all are, or none."""
+    if sick.all() or not sick.any():
+        return weights
+    return np.where(sick, weights * PREVALENCE / weights[sick].sum(), weights * (1 - PREVALENCE) / weights[~sick].sum())
 
 
 def _fit_scaling(logits, labels, weights, suspect: int | None) -> tuple[float, float]:

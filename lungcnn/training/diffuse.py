@@ -1,7 +1,8 @@
 """Disease that is no tumour, drawn into lung crops: pneumonia, fluid, scars.
 
 The dataset knows normal, benign and malignant cases only, so to a network trained on it whatever is bright in a lung
-speaks for a tumour. Slices with these changes may be called anything but malignant.
+speaks for a tumour. Slices with these changes may be called anything but malignant; where an inflammation is plain
+to see, benign is what they show.
 """
 
 from collections.abc import Callable
@@ -11,32 +12,47 @@ import numpy as np
 
 from lungcnn.training.lesions import textured, tissue_level
 
+# Grey levels by which a pixel has to change to be seen to.
+_SEEN = 0.12
 
-def draw_disease(crop: np.ndarray, lungs: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+
+def draw_disease(crop: np.ndarray, lungs: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, float]:
     """One or two kinds of diffuse change in the lungs.
 
     Args:
         crop: float32 `[size, size]`, grey 0 to 1, upright. lungs: bool of the same shape. rng: source of every choice.
 
     Returns:
-        The new crop, float32. Unchanged where there is no lung.
+        The new crop, float32, and the share of the lungs that an inflammation is seen to have changed. Unchanged, and
+        0, where there is no lung.
     """
+    inflamed = np.zeros_like(lungs)
     if not lungs.any():
-        return crop
+        return crop, 0.0
     weights = np.array(list(_KINDS.values()))
     kinds = rng.choice(len(_KINDS), 1 + int(rng.random() < 0.5), replace=False, p=weights / weights.sum())
     for kind in kinds:
         opacity = list(_KINDS)[kind](crop, lungs, rng).astype(np.float32)
         tissue = tissue_level(crop) - abs(rng.normal(0, 0.02))
         level = textured(tissue, crop.shape, 0.04, rng)
-        crop = crop + opacity * np.maximum(level - crop, 0)
-    return np.clip(crop, 0, 1, dtype=np.float32)
+        added = opacity * np.maximum(level - crop, 0)
+        crop = crop + added
+        if list(_KINDS)[kind] in _INFLAMMATIONS:
+            inflamed |= added > _SEEN
+    return np.clip(crop, 0, 1, dtype=np.float32), float(inflamed[lungs].mean())
 
 
 def _field(shape: tuple[int, ...], scale: float, rng) -> np.ndarray:
     """A smooth random field of mean 0 and deviation 1, its blobs about `scale` pixels in size."""
     field = cv2.GaussianBlur(rng.normal(0, 1, shape).astype(np.float32), (0, 0), scale)
     return (field - field.mean()) / max(float(field.std()), 1e-6)
+
+
+def _ragged(shape: tuple[int, ...], scale: float, rng) -> np.ndarray:
+    """As `_field`, of blobs of half that size on them, a quarter, and so on: edges as ragged as inflamed lobules."""
+    octaves = [_field(shape, max(0.6, scale / 2**octave), rng) * rng.uniform(0.4, 0.7) ** octave for octave in range(4)]
+    field = np.sum(octaves, axis=0)
+    return field / max(float(field.std()), 1e-6)
 
 
 def _blob(rng) -> float:
@@ -65,6 +81,17 @@ def _consolidation(crop, lungs, rng) -> np.ndarray:
     bronchi = np.abs(_field(crop.shape, rng.uniform(1.5, 3), rng)) < rng.uniform(0.05, 0.2)
     patches = patches * (1 - 0.6 * cv2.GaussianBlur(bronchi.astype(np.float32), (0, 0), 0.6))
     return rng.uniform(0.6, 1.0) * patches * cv2.blur(lungs.astype(np.float32), (3, 3))
+
+
+def _pneumonia(crop, lungs, rng) -> np.ndarray:
+    """Airless lobules with ragged edges that run together, in ground glass; at the back or the pleura as a rule."""
+    field = _ragged(crop.shape, np.exp(rng.uniform(np.log(3), np.log(12))), rng)
+    field += rng.uniform(2, 6) * (_where(crop, lungs, rng) - 0.7)
+    core = rng.uniform(0.6, 2.2)
+    airless = 1 / (1 + np.exp(-(field - core) * rng.uniform(2, 8)))
+    halo = 1 / (1 + np.exp(-(field - core + rng.uniform(0.2, 1.2)) * rng.uniform(1.5, 5)))
+    opacity = np.maximum(rng.uniform(0.7, 1.0) * airless, rng.uniform(0.1, 0.5) * halo)
+    return opacity * cv2.blur(lungs.astype(np.float32), (3, 3))
 
 
 def _fluid(crop, lungs, rng) -> np.ndarray:
@@ -112,9 +139,11 @@ def _reticulation(crop, lungs, rng) -> np.ndarray:
 
 # How often each is drawn, beside the others.
 _KINDS: dict[Callable, float] = {
-    _ground_glass: 0.35,
-    _consolidation: 0.25,
+    _pneumonia: 0.3,
+    _ground_glass: 0.2,
+    _consolidation: 0.15,
     _fluid: 0.15,
-    _bands: 0.15,
-    _reticulation: 0.1,
+    _bands: 0.12,
+    _reticulation: 0.08,
 }
+_INFLAMMATIONS = {_pneumonia, _ground_glass, _consolidation, _reticulation}

@@ -3,8 +3,8 @@
 The labels are the cases', and malignant cases were scanned otherwise than the rest. So that neither the patient nor
 the scanner is the answer, lesions go into slices of every background, slices of malignant cases with their lesions
 erased count as normal, as do those on which nothing is seen, and what nobody looked at counts less. Disease that is no
-tumour is drawn, too: such a slice may be called anything but malignant. Slices of datasets without the classes normal
-and malignant are left as they are.
+tumour is drawn, too: such a slice is benign where an inflammation is plain to see, else anything but malignant. Slices
+of datasets without the classes normal and malignant are left as they are.
 """
 
 from dataclasses import dataclass
@@ -19,6 +19,8 @@ from lungcnn.training.nodules import NodulePatches
 
 # Larger lesions fill a lung: they can't be moved without the chest around them.
 LARGEST_TRANSPLANT = 45
+# The label of a slice with drawn inflammation: benign, but it counts as `DISEASED` does.
+INFLAMED = -2
 DECOY_RADII = (3, 14)
 
 
@@ -36,6 +38,7 @@ class LesionEditing:
             tell nothing.
         dome: chance that a slice without lesion, or before it gets one, shows the dome of a diaphragm.
         disease: chance that such a slice shows pneumonia, fluid or scars, and may be anything but malignant then.
+        inflamed: share of the lungs from which on drawn inflammation makes a slice benign; 1: never.
         insert_diseased: chance that it gets a lesion all the same.
         blank_weight: weight of malignant cases' slices on which nothing is seen; they count as normal.
         unseen_weight: weight of malignant cases' slices that nobody looked at.
@@ -49,6 +52,7 @@ class LesionEditing:
     decoy: float = 0.25
     dome: float = 0.4
     disease: float = 0.5
+    inflamed: float = 0.05
     insert_diseased: float = 0.15
     blank_weight: float = 0.5
     unseen_weight: float = 0.4
@@ -70,7 +74,7 @@ class LesionEditing:
 
         Returns:
             The crop float32 `[size, size]`, its lesions' mask float32 `[size, size]` (0 where there is none or its
-            place is unknown), and the label: a class, or `DISEASED`.
+            place is unknown), and the label: a class, `DISEASED` or `INFLAMED`.
         """
         crop, lungs, boxes = crop_set.crops[index], crop_set.lungs[index], lesions.seen[index]
         label, mask = int(crop_set.labels[index]), np.zeros_like(crop)
@@ -92,8 +96,9 @@ class LesionEditing:
             for _ in range(1 + (rng.random() < 0.4)):
                 crop, lungs = draw_dome(crop, lungs, rng)
         if rng.random() < self.disease:
-            crop, label = draw_disease(crop, lungs, rng), DISEASED
-        if rng.random() >= (self.insert_diseased if label == DISEASED else self.insert):
+            crop, share = draw_disease(crop, lungs, rng)
+            label = INFLAMED if share >= self.inflamed and lesions.benign is not None else DISEASED
+        if rng.random() >= (self.insert_diseased if label < 0 else self.insert):
             return crop, mask, label
         return self._with_lesion(crop, lungs, label, lesions, rng)
 
@@ -102,7 +107,7 @@ class LesionEditing:
             if lesions.harmless and lesions.benign is not None and rng.random() < self.benign_nodule:
                 crop, pasted = lesions.harmless.paste(crop, lungs, rng, largest=1.15)
                 # The map is asked to lie on malignant lesions alone.
-                return crop, np.zeros_like(crop), lesions.benign if pasted.any() and label != DISEASED else label
+                return crop, np.zeros_like(crop), lesions.benign if pasted.any() and label >= 0 else label
             crop, mask = lesions.suspicious.paste(crop, lungs, rng)
         elif lesions.donors and rng.random() < self.transplant:
             donor, box = lesions.donors[rng.integers(len(lesions.donors))]

@@ -24,6 +24,7 @@ _SHARES = {
     "nodule",
     "benign_nodule",
     "disease",
+    "inflamed",
     "insert_diseased",
 }
 _SWITCHES = {"half_precision"}

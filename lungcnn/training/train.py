@@ -17,7 +17,7 @@ from lungcnn.errors import UsageError
 from lungcnn.model.network import LAST_CONVOLUTION, LOGITS, build_network
 from lungcnn.training.augmentation import Augmentation, augment
 from lungcnn.training.history import Epoch, OnEpoch
-from lungcnn.training.lesion_editing import LesionEditing, Lesions
+from lungcnn.training.lesion_editing import INFLAMED, LesionEditing, Lesions
 from lungcnn.training.nodules import NodulePatches
 from lungcnn.training.predicting import forward_of, in_batches, mean_loss
 from lungcnn.training.state import TrainingState
@@ -80,12 +80,12 @@ def balanced(
     made up for.
 
     Args:
-        weights: float `[n]`, of each slice by itself. labels: int `[n]`, classes or `DISEASED`, which counts among the
-            normal ones. at_home: bool `[n]`.
+        weights: float `[n]`, of each slice by itself. labels: int `[n]`, classes, or `DISEASED` or
+            `INFLAMED`, which count among the normal ones. at_home: bool `[n]`.
     """
     weights = weights.astype(float)
-    if (labels == DISEASED).any():
-        labels = np.where(labels == DISEASED, classes.index("normal"), labels)
+    if (labels < 0).any():
+        labels = np.where(labels < 0, classes.index("normal"), labels)
     for inside, benign, share in (
         (at_home, recipe.benign_home, 1.0),
         (~at_home, recipe.benign_elsewhere, recipe.elsewhere),
@@ -100,9 +100,13 @@ def balanced(
 
 
 def targets_of(labels: np.ndarray, classes: Classes = CLASSES) -> np.ndarray:
-    """Which classes would be right, float32 `[n, classes]`, for labels int `[n]`: for `DISEASED` all but malignant."""
+    """Which classes would be right, float32 `[n, classes]`, for labels int `[n]`.
+
+    For `DISEASED` all but malignant, for `INFLAMED` benign.
+    """
     right = np.eye(len(classes), dtype=np.float32)[labels]
     right[labels == DISEASED] = [name != "malignant" for name in classes]
+    right[labels == INFLAMED] = [name == "benign" for name in classes]
     return right
 
 

@@ -7,9 +7,11 @@ import pytest
 
 from lungcnn.classes import MALIGNANT, NORMAL
 from lungcnn.dataset.crops import crop_dataset
+from lungcnn.dataset.elsewhere import DISEASED
 from lungcnn.dataset.folder import read_dataset
 from lungcnn.dataset.lesion_boxes import read_boxes
-from lungcnn.training.lesion_editing import LesionEditing, Lesions
+from lungcnn.training import lesion_editing
+from lungcnn.training.lesion_editing import INFLAMED, LesionEditing, Lesions
 from lungcnn.training.lesions import boxes_mask, draw_dome, erase_lesion, transplant_lesion
 
 ALWAYS = LesionEditing(insert=1.0, transplant=1.0, erase=1.0, decoy=0.0, dome=0.0, disease=0.0)
@@ -82,6 +84,20 @@ def test_domes_keep_the_label_and_lesions_beside_them_change_it(crop_set):
     assert label == MALIGNANT
     assert mask.any()
     assert not np.array_equal(both, crop)
+
+
+@pytest.mark.parametrize(("share", "expected"), [(0.0, DISEASED), (0.049, DISEASED), (0.05, INFLAMED), (1.0, INFLAMED)])
+def test_plain_inflammation_is_benign_and_other_disease_anything_but_malignant(crop_set, monkeypatch, share, expected):
+    monkeypatch.setattr(lesion_editing, "draw_disease", lambda crop, lungs, rng: (crop, share))
+    index, lesions = int(np.flatnonzero(crop_set.labels == NORMAL)[0]), Lesions.of(crop_set)
+    diseased = replace(NEVER, disease=1.0, insert_diseased=0.0)
+    assert diseased.edit(crop_set, index, lesions, np.random.default_rng(0))[2] == expected
+    without_benign = replace(lesions, benign=None)
+    assert diseased.edit(crop_set, index, without_benign, np.random.default_rng(0))[2] == DISEASED
+    beside_a_lesion = replace(diseased, insert_diseased=1.0, nodule=0.0, transplant=0.0)
+    _, mask, label = beside_a_lesion.edit(crop_set, index, lesions, np.random.default_rng(0))
+    assert label == MALIGNANT
+    assert mask.any()
 
 
 @pytest.mark.parametrize("mirrored", [False, True])

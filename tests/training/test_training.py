@@ -23,6 +23,7 @@ from lungcnn.evaluation.metrics import (
 )
 from lungcnn.evaluation.model_card import model_card
 from lungcnn.model.calibration import (
+    PREVALENCE,
     calibrate,
     conformal_thresholds,
     fit_calibration,
@@ -32,7 +33,7 @@ from lungcnn.model.card import load_model
 from lungcnn.phantoms.bundled import draw
 from lungcnn.training.augmentation import Augmentation, augment
 from lungcnn.training.folds import case_folds, cross_validate, random_folds
-from lungcnn.training.lesion_editing import LesionEditing
+from lungcnn.training.lesion_editing import INFLAMED, LesionEditing
 from lungcnn.training.lesions import insert_lesion
 from lungcnn.training.predicting import predict_logits
 from lungcnn.training.train import Recipe, balanced, targets_of, train_network
@@ -120,25 +121,26 @@ def test_beyond_the_old_border_there_is_air():
 
 def test_classes_and_sources_count_as_the_recipe_says_whatever_their_numbers():
     recipe = Recipe(benign_home=0.4, benign_elsewhere=0.1, elsewhere=0.5)
-    labels = np.array([NORMAL] * 6 + [BENIGN] * 2 + [MALIGNANT] * 3 + [NORMAL] * 4 + [DISEASED] + [MALIGNANT])
+    labels = np.array([NORMAL] * 6 + [BENIGN] * 2 + [MALIGNANT] * 3 + [NORMAL] * 4 + [DISEASED, INFLAMED] + [MALIGNANT])
     at_home = np.arange(len(labels)) < 11
     weights = balanced(np.arange(1.0, len(labels) + 1), labels, at_home, recipe)
     assert weights.mean() == pytest.approx(1)
     total = {
         (home, label): weights[(at_home == home) & (labels == label)].sum()
         for home in (True, False)
-        for label in (NORMAL, BENIGN, MALIGNANT, DISEASED)
+        for label in (NORMAL, BENIGN, MALIGNANT, DISEASED, INFLAMED)
     }
     assert total[True, NORMAL] == pytest.approx(total[True, MALIGNANT])
     assert total[True, BENIGN] == pytest.approx(0.4 * total[True, NORMAL])
-    assert total[False, NORMAL] + total[False, DISEASED] == pytest.approx(total[False, MALIGNANT])
+    not_malignant = sum(total[False, label] for label in (NORMAL, DISEASED, INFLAMED))
+    assert not_malignant == pytest.approx(total[False, MALIGNANT])
     assert weights[~at_home].sum() == pytest.approx(0.5 * weights[at_home].sum())
     assert weights[1] == pytest.approx(2 * weights[0]), "within a class they keep their proportions"
 
 
-def test_what_is_diseased_may_be_anything_but_malignant():
-    found = targets_of(np.array([NORMAL, BENIGN, MALIGNANT, DISEASED]))
-    np.testing.assert_array_equal(found, [[1, 0, 0], [0, 1, 0], [0, 0, 1], [1, 1, 0]])
+def test_what_is_diseased_may_be_anything_but_malignant_and_what_is_inflamed_is_benign():
+    found = targets_of(np.array([NORMAL, BENIGN, MALIGNANT, DISEASED, INFLAMED]))
+    np.testing.assert_array_equal(found, [[1, 0, 0], [0, 1, 0], [0, 0, 1], [1, 1, 0], [0, 1, 0]])
 
 
 @pytest.mark.slow
@@ -324,6 +326,14 @@ def test_baselines_see_what_they_should_and_nothing_else(place, sees, blind):
 # ---------------------------------------------------------------- calibration and figures
 
 
+def at_prevalence(labels, seed=0):
+    """Which of the slices to take so that `PREVALENCE` of them are malignant."""
+    sick = np.flatnonzero(labels == MALIGNANT)
+    count = round(PREVALENCE / (1 - PREVALENCE) * (labels != MALIGNANT).sum())
+    spared = np.random.default_rng(seed).permutation(sick)[count:]
+    return np.setdiff1d(np.arange(len(labels)), spared)
+
+
 def made_up(n=3000, temperature=2.5, seed=0):
     """Logits that are too sure by a known temperature, with labels and cases of ten slices."""
     rng = np.random.default_rng(seed)
@@ -339,26 +349,45 @@ def test_temperature_is_found_and_mends_the_calibration():
     assert fitted.temperature == pytest.approx(2.5, rel=0.08)
     from lungcnn.model.calibration import Calibration, calibrate
 
-    before = expected_calibration_error(calibrate(logits, Calibration()), labels)
-    after = expected_calibration_error(calibrate(logits, fitted), labels)
+    taken = at_prevalence(labels)
+    before = expected_calibration_error(calibrate(logits, Calibration())[taken], labels[taken])
+    after = expected_calibration_error(calibrate(logits, fitted)[taken], labels[taken])
     assert after < 0.03 < before
     assert fitted.malignant_sensitivity >= 0.9
     assert fitted.offsets[:2] == (0, 0)
-    assert fitted.offsets[2] == pytest.approx(0, abs=0.15)
-    assert fitted.prevalence == pytest.approx((labels == MALIGNANT).mean())
+    assert fitted.offsets[2] == pytest.approx(rarer(labels), abs=0.15)
+    assert fitted.prevalence == pytest.approx(PREVALENCE)
 
 
-def test_the_suspicious_class_is_as_frequent_as_it_is():
+def rarer(labels):
+    """By how much the log odds of malignant fall from its share of the labels to `PREVALENCE`."""
+    share = (labels == MALIGNANT).mean()
+    return np.log(PREVALENCE / (1 - PREVALENCE)) - np.log(share / (1 - share))
+
+
+def test_probabilities_hold_at_one_prevalence_whatever_was_shown_and_collected():
     logits, labels, cases = made_up(n=20_000)
+    expected = rarer(labels) - 0.7
     logits[:, MALIGNANT] += 2.5 * 0.7  # as a network that was shown more malignant slices than there are
     fitted = fit_calibration(logits, labels, cases)
     assert fitted.temperature == pytest.approx(2.5, rel=0.08)
-    assert fitted.offsets == pytest.approx((0, 0, -0.7), abs=0.08)
+    assert fitted.offsets == pytest.approx((0, 0, expected), abs=0.08)
     # Of a third of the slices it is known that they aren't malignant alone: the same is found.
     known_less = np.where((labels != MALIGNANT) & (np.arange(len(labels)) % 2 == 0), -1, labels)
     again = fit_calibration(logits, known_less, cases)
-    assert again.offsets == pytest.approx((0, 0, -0.7), abs=0.12)
+    assert again.offsets == pytest.approx((0, 0, expected), abs=0.12)
+    # Of a collection with half as many malignant slices, too.
+    fewer = np.flatnonzero((labels != MALIGNANT) | (np.arange(len(labels)) % 2 == 0))
+    again = fit_calibration(logits[fewer], labels[fewer], cases[fewer])
+    assert again.offsets == pytest.approx((0, 0, expected), abs=0.12)
+    assert calibrate(logits, fitted)[at_prevalence(labels), MALIGNANT].mean() == pytest.approx(PREVALENCE, abs=0.01)
     assert fit_calibration(logits, labels, cases, Classes(("a", "b", "c"))).offsets is None
+
+
+def test_without_a_slice_that_shows_the_suspicious_class_nothing_is_weighted():
+    logits, labels, cases = made_up()
+    nothing = np.where(labels == MALIGNANT, NORMAL, labels)
+    assert fit_calibration(logits, labels, cases, shown=nothing).prevalence == 0
 
 
 def test_prediction_sets_cover_their_share():
@@ -498,10 +527,9 @@ def test_temperature_and_offset_are_fitted_to_what_is_shown_and_the_rest_to_labe
     shown[np.flatnonzero(labels == MALIGNANT)[::2]] = NORMAL
     by_label = fit_calibration(logits, labels, cases)
     by_sight = fit_calibration(logits, labels, cases, shown=shown)
-    assert by_sight.offsets[MALIGNANT] < by_label.offsets[MALIGNANT] - 0.3
-    assert by_sight.prevalence == pytest.approx((shown == MALIGNANT).mean())
+    assert by_sight.offsets[MALIGNANT] < by_label.offsets[MALIGNANT] - 0.1
     p = calibrate(logits, by_sight)
-    assert p[:, MALIGNANT].mean() == pytest.approx((shown == MALIGNANT).mean(), abs=0.01)
+    assert p[at_prevalence(shown), MALIGNANT].mean() == pytest.approx(PREVALENCE, abs=0.015)
     assert by_sight.malignant_sensitivity == pytest.approx(
         (p[labels == MALIGNANT, MALIGNANT] >= by_sight.malignant_threshold).mean()
     )
