@@ -215,7 +215,8 @@ def _out_of_fold(
     if plan.leaky:
         leaky_set, leaky_folds, leaky_mask = also.join(crop_set, mixed)
         # One member, as others train: several would take as many times as long for a comparison.
-        found = logits_of(leaky_set, leaky_folds, leaky_mask, plan.seeds[0], recipe.of_member, "random folds, ")
+        _, first_member = recipe.of_members[0]
+        found = logits_of(leaky_set, leaky_folds, leaky_mask, plan.seeds[0], first_member, "random folds, ")
         known = leaky_set.labels, leaky_set.cases, leaky_folds, crop_set.classes
         leaky = cross_calibrated(found, *known, weights, seen, leaky_set.shown)
         figures["random_leaky"] = summarise([leaky.take(at_home)], crop_set.sure_lesions, plan.resamples)

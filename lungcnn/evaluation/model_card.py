@@ -36,6 +36,10 @@ MEMBERS = (
     "It is {members} networks of different seeds, each trained by itself, whose logits are averaged\n"
     "  (Lakshminarayanan 2017); joined they are one network of {members} times the width.\n  "
 )
+TAUGHT = (
+    "The last {taught} of them are shown pneumonia with ragged edges, too, and taught that a plain inflammation\n"
+    "  is benign.\n  "
+)
 ALSO = "`--also` names a folder with the slices and nodules that are listed above ([how](../docs/training.md))."
 # As the release unpacks.
 DATASET_FOLDER = "The IQ-OTHNCCD lung cancer dataset"
@@ -60,7 +64,7 @@ def model_card(card: ModelCard) -> str:
         "confusion": confusion_table(figures["blocked"]).markdown,
         "operating_point": _operating_point(card),
         "lesion_editing": LESION_EDITING if card.classes.lesions else NO_LESION_EDITING,
-        "members": MEMBERS.format(**recipe) if recipe.get("members", 1) > 1 else "",
+        "members": _members(recipe),
         "weights": BENIGN_WEIGHS_LESS if "benign" in card.classes else WEIGH_ALIKE,
         "whole_series": _whole_series(card),
     }
@@ -98,6 +102,14 @@ def model_card(card: ModelCard) -> str:
         **sections,
     )
     return re.sub(r"\n{3,}", "\n\n", text)
+
+
+def _members(recipe: dict) -> str:
+    count = recipe.get("members", 1)
+    taught = int(recipe.get("inflamed", 0) * count)
+    if count == 1:
+        return ""
+    return MEMBERS.format(members=count) + (TAUGHT.format(taught=taught) if taught else "")
 
 
 def _scaling(card: ModelCard) -> str:

@@ -16,11 +16,14 @@ from lungcnn.training.lesions import textured, tissue_level
 _SEEN = 0.12
 
 
-def draw_disease(crop: np.ndarray, lungs: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, float]:
+def draw_disease(
+    crop: np.ndarray, lungs: np.ndarray, rng: np.random.Generator, pneumonia: bool = False
+) -> tuple[np.ndarray, float]:
     """One or two kinds of diffuse change in the lungs.
 
     Args:
         crop: float32 `[size, size]`, grey 0 to 1, upright. lungs: bool of the same shape. rng: source of every choice.
+        pneumonia: draw it with ragged edges, too, in its own ground glass.
 
     Returns:
         The new crop, float32, and the share of the lungs that an inflammation is seen to have changed. Unchanged, and
@@ -29,15 +32,16 @@ def draw_disease(crop: np.ndarray, lungs: np.ndarray, rng: np.random.Generator) 
     inflamed = np.zeros_like(lungs)
     if not lungs.any():
         return crop, 0.0
-    weights = np.array(list(_KINDS.values()))
-    kinds = rng.choice(len(_KINDS), 1 + int(rng.random() < 0.5), replace=False, p=weights / weights.sum())
-    for kind in kinds:
-        opacity = list(_KINDS)[kind](crop, lungs, rng).astype(np.float32)
+    kinds = _WITH_PNEUMONIA if pneumonia else _KINDS
+    weights = np.array(list(kinds.values()))
+    chosen = rng.choice(len(kinds), 1 + int(rng.random() < 0.5), replace=False, p=weights / weights.sum())
+    for kind in (list(kinds)[number] for number in chosen):
+        opacity = kind(crop, lungs, rng).astype(np.float32)
         tissue = tissue_level(crop) - abs(rng.normal(0, 0.02))
         level = textured(tissue, crop.shape, 0.04, rng)
         added = opacity * np.maximum(level - crop, 0)
         crop = crop + added
-        if list(_KINDS)[kind] in _INFLAMMATIONS:
+        if kind in _INFLAMMATIONS:
             inflamed |= added > _SEEN
     return np.clip(crop, 0, 1, dtype=np.float32), float(inflamed[lungs].mean())
 
@@ -139,6 +143,13 @@ def _reticulation(crop, lungs, rng) -> np.ndarray:
 
 # How often each is drawn, beside the others.
 _KINDS: dict[Callable, float] = {
+    _ground_glass: 0.35,
+    _consolidation: 0.25,
+    _fluid: 0.15,
+    _bands: 0.15,
+    _reticulation: 0.1,
+}
+_WITH_PNEUMONIA: dict[Callable, float] = {
     _pneumonia: 0.3,
     _ground_glass: 0.2,
     _consolidation: 0.15,

@@ -140,19 +140,19 @@ def kept_network(
         name, held_out, nodules: as `train_network`.
     """
     if recipe.members > 1:
-        first = seed * recipe.members  # no two seeds have a member in common
+        first = seed * recipe.members  # no two runs have a member in common
         found = [
             kept_network(
                 crop_set,
-                recipe.of_member,
+                one,
                 first + number,
                 on_epoch,
                 kept,
-                f"{name}, member {number + 1}",
+                f"{name}, member {count}",
                 held_out,
                 nodules,
             )
-            for number in range(recipe.members)
+            for count, (number, one) in enumerate(recipe.of_members, 1)
         ]
         network = join(found)
         if kept:
@@ -198,7 +198,9 @@ def run_key(crop_set: CropSet, folds: np.ndarray, what: Recipe | str, seed: int,
     """What a run's checkpoints are called: other slices, folds, recipe, seed or nodules give another name."""
     told = what if isinstance(what, str) else what.as_dict()
     if isinstance(told, dict) and told["members"] == 1:  # what was trained before recipes had several is the same
-        del told["members"]
+        del told["members"], told["inflamed"]
+        if not told["lesion_editing"]["inflammation"]:
+            del told["lesion_editing"]["inflammation"]
     files = [item.sha256 for item in crop_set.slices]
     others = [] if crop_set.classes == CLASSES else [crop_set.classes]
     patches = [hashlib.sha256(kind.levels.tobytes()).hexdigest() for kind in (nodules or {}).values()]

@@ -3,8 +3,8 @@
 The labels are the cases', and malignant cases were scanned otherwise than the rest. So that neither the patient nor
 the scanner is the answer, lesions go into slices of every background, slices of malignant cases with their lesions
 erased count as normal, as do those on which nothing is seen, and what nobody looked at counts less. Disease that is no
-tumour is drawn, too: such a slice is benign where an inflammation is plain to see, else anything but malignant. Slices
-of datasets without the classes normal and malignant are left as they are.
+tumour is drawn, too: such a slice may be anything but malignant, and where an inflammation is plain to see, it may be
+taught to be benign. Slices of datasets without the classes normal and malignant are left as they are.
 """
 
 from dataclasses import dataclass
@@ -21,6 +21,8 @@ from lungcnn.training.nodules import NodulePatches
 LARGEST_TRANSPLANT = 45
 # The label of a slice with drawn inflammation: benign, but it counts as `DISEASED` does.
 INFLAMED = -2
+# Share of the lungs from which on an inflammation is plain to see.
+PLAIN = 0.05
 DECOY_RADII = (3, 14)
 
 
@@ -38,7 +40,8 @@ class LesionEditing:
             tell nothing.
         dome: chance that a slice without lesion, or before it gets one, shows the dome of a diaphragm.
         disease: chance that such a slice shows pneumonia, fluid or scars, and may be anything but malignant then.
-        inflamed: share of the lungs from which on drawn inflammation makes a slice benign; 1: never.
+        inflammation: whether pneumonia is drawn with ragged edges, too, and makes a slice benign where it is plain to
+            see, as other inflammation does.
         insert_diseased: chance that it gets a lesion all the same.
         blank_weight: weight of malignant cases' slices on which nothing is seen; they count as normal.
         unseen_weight: weight of malignant cases' slices that nobody looked at.
@@ -52,7 +55,7 @@ class LesionEditing:
     decoy: float = 0.25
     dome: float = 0.4
     disease: float = 0.5
-    inflamed: float = 0.05
+    inflammation: bool = False
     insert_diseased: float = 0.15
     blank_weight: float = 0.5
     unseen_weight: float = 0.4
@@ -96,8 +99,9 @@ class LesionEditing:
             for _ in range(1 + (rng.random() < 0.4)):
                 crop, lungs = draw_dome(crop, lungs, rng)
         if rng.random() < self.disease:
-            crop, share = draw_disease(crop, lungs, rng)
-            label = INFLAMED if share >= self.inflamed and lesions.benign is not None else DISEASED
+            crop, inflamed = draw_disease(crop, lungs, rng, self.inflammation)
+            plain = self.inflammation and inflamed >= PLAIN and lesions.benign is not None
+            label = INFLAMED if plain else DISEASED
         if rng.random() >= (self.insert_diseased if label < 0 else self.insert):
             return crop, mask, label
         return self._with_lesion(crop, lungs, label, lesions, rng)

@@ -27,7 +27,7 @@ _SHARES = {
     "inflamed",
     "insert_diseased",
 }
-_SWITCHES = {"half_precision"}
+_SWITCHES = {"half_precision", "inflammation"}
 
 
 def read_recipe(path: Path) -> Recipe:
@@ -44,7 +44,7 @@ def read_recipe(path: Path) -> Recipe:
     if isinstance(content, dict) and isinstance(content.get("training"), dict):
         content = content["training"].get("recipe")
         if isinstance(content, dict):
-            content = {"members": 1, **content}  # cards of before there were several don't tell
+            content = {"members": 1, "inflamed": 0.0, **content}  # cards of before there were several don't tell
     if not isinstance(content, dict):
         raise UsageError(
             f'{path} holds no recipe. Give a model\'s card, or a file such as {{"epochs": 40, "width": 16}}.'

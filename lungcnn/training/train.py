@@ -35,7 +35,9 @@ class Recipe:
         benign_home, benign_elsewhere: weight of the benign class, where normal and malignant have 1 each. Benign
             slices look much like normal ones; counted alike, they would take whatever isn't sure.
         elsewhere: weight of all slices of other scanners together, where those of the dataset have 1.
-        members: networks of different seeds, each trained by itself, that are joined to one (`committee.join`).
+        members: networks, each trained by itself, that are joined to one (`committee.join`). They differ by their seeds
+            and by what they are taught of inflammation.
+        inflamed: share of the members, rounded down, that are taught it (`LesionEditing.inflammation`).
         half_precision: convolutions in bfloat16, which takes two thirds of the time where the processor knows it.
         lesion_editing: lesions put in and taken out.
     """
@@ -52,7 +54,8 @@ class Recipe:
     elsewhere: float = 0.5
     width: int = 24
     dropout: float = 0.2
-    members: int = 3
+    members: int = 5
+    inflamed: float = 0.5
     half_precision: bool = True
     lesion_editing: LesionEditing = field(default_factory=LesionEditing)
     augmentation: Augmentation = field(default_factory=Augmentation)
@@ -62,9 +65,17 @@ class Recipe:
             raise UsageError(f"Networks that are joined have an even width; the recipe's is {self.width}.")
 
     @property
-    def of_member(self) -> Recipe:
-        """How each member is trained."""
-        return replace(self, members=1)
+    def of_members(self) -> list[tuple[int, Recipe]]:
+        """How each member is trained: the number of its seed, and its recipe. Those taught inflammation come last."""
+        if self.members == 1:
+            return [(0, self)]
+        taught = int(self.inflamed * self.members)
+        seeds = [(number, False) for number in range(self.members - taught)]
+        seeds += [(number, True) for number in range(taught)]
+        return [
+            (number, replace(self, members=1, lesion_editing=replace(self.lesion_editing, inflammation=inflammation)))
+            for number, inflammation in seeds
+        ]
 
     def as_dict(self) -> dict:
         """Plain numbers for the card."""

@@ -14,11 +14,12 @@ def chest():
     return symmetric_chest()
 
 
-def test_it_brightens_lung_and_leaves_the_rest(chest):
+@pytest.mark.parametrize("pneumonia", [False, True])
+def test_it_brightens_lung_and_leaves_the_rest(chest, pneumonia):
     crop, lungs = chest
     changed, shares = [], []
     for seed in range(30):
-        drawn, inflamed = draw_disease(crop, lungs, np.random.default_rng(seed))
+        drawn, inflamed = draw_disease(crop, lungs, np.random.default_rng(seed), pneumonia)
         assert drawn.dtype == np.float32
         assert 0 <= drawn.min() <= drawn.max() <= 1
         assert (drawn >= crop - 1e-6).all()
@@ -29,7 +30,7 @@ def test_it_brightens_lung_and_leaves_the_rest(chest):
         assert inflamed <= ((drawn - crop)[lungs] > 0.11).mean()
     assert np.mean(changed) > 0.02
     assert min(shares) == 0 < 0.1 < np.median(shares)
-    again = draw_disease(crop, lungs, np.random.default_rng(29))
+    again = draw_disease(crop, lungs, np.random.default_rng(29), pneumonia)
     np.testing.assert_array_equal(again[0], drawn)
     assert again[1] == inflamed
 

@@ -88,9 +88,11 @@ def test_domes_keep_the_label_and_lesions_beside_them_change_it(crop_set):
 
 @pytest.mark.parametrize(("share", "expected"), [(0.0, DISEASED), (0.049, DISEASED), (0.05, INFLAMED), (1.0, INFLAMED)])
 def test_plain_inflammation_is_benign_and_other_disease_anything_but_malignant(crop_set, monkeypatch, share, expected):
-    monkeypatch.setattr(lesion_editing, "draw_disease", lambda crop, lungs, rng: (crop, share))
+    monkeypatch.setattr(lesion_editing, "draw_disease", lambda crop, lungs, rng, pneumonia: (crop, share))
     index, lesions = int(np.flatnonzero(crop_set.labels == NORMAL)[0]), Lesions.of(crop_set)
-    diseased = replace(NEVER, disease=1.0, insert_diseased=0.0)
+    diseased = replace(NEVER, disease=1.0, insert_diseased=0.0, inflammation=True)
+    not_taught = replace(diseased, inflammation=False)
+    assert not_taught.edit(crop_set, index, lesions, np.random.default_rng(0))[2] == DISEASED
     assert diseased.edit(crop_set, index, lesions, np.random.default_rng(0))[2] == expected
     without_benign = replace(lesions, benign=None)
     assert diseased.edit(crop_set, index, without_benign, np.random.default_rng(0))[2] == DISEASED

@@ -15,7 +15,7 @@ from lungcnn.training.history import Epoch
 from lungcnn.training.train import Recipe
 from lungcnn.training_run import Plan
 
-TWO = replace(QUICK, members=2)
+TWO = replace(QUICK, members=2, inflamed=0.0)
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +27,7 @@ def test_members_are_trained_by_themselves_kept_and_told_again(crop_set, tmp_pat
     trained, told = [], []
 
     def train(crop_set, recipe, seed, on_epoch, name, held_out, state, nodules):
-        assert recipe == QUICK
+        assert recipe == replace(QUICK, inflamed=0.0)
         trained.append((name, seed))
         for number in range(1, recipe.epochs + 1):
             on_epoch(Epoch(name, number, recipe.epochs, 1.0))
@@ -52,4 +52,29 @@ def test_members_are_trained_by_themselves_kept_and_told_again(crop_set, tmp_pat
 def test_a_run_has_the_epochs_of_all_members():
     recipe = Recipe(epochs=10, members=3)
     assert Plan(folds=5, seeds=(0, 1), leaky=True).epochs(recipe) == 10 * (3 * (1 + 5 * 2) + 5)
-    assert recipe.of_member == replace(recipe, members=1)
+    assert Plan(folds=0).epochs(replace(recipe, members=1)) == 10
+
+
+@pytest.mark.parametrize(
+    ("members", "share", "expected"),
+    [
+        (1, 0.5, [(0, False)]),
+        (3, 0.0, [(0, False), (1, False), (2, False)]),
+        (3, 0.5, [(0, False), (1, False), (0, True)]),
+        (6, 0.5, [(0, False), (1, False), (2, False), (0, True), (1, True), (2, True)]),
+        (2, 1.0, [(0, True), (1, True)]),
+    ],
+)
+def test_the_last_members_are_taught_inflammation(members, share, expected):
+    recipe = Recipe(members=members, inflamed=share)
+    assert [(seed, one.lesion_editing.inflammation) for seed, one in recipe.of_members] == expected
+    for _, one in recipe.of_members:
+        assert replace(one, members=members, lesion_editing=recipe.lesion_editing) == recipe
+        assert one.members == 1
+
+
+def test_the_same_seed_taught_otherwise_is_another_network(crop_set):
+    (seed, plain), *_, (same, taught) = Recipe(members=2).of_members
+    assert seed == same == 0
+    keys = {folds.run_key(crop_set, crop_set.folds, recipe, 0) for recipe in (plain, taught, Recipe())}
+    assert len(keys) == 3

@@ -28,7 +28,7 @@ def test_a_recipe_comes_back_as_it_was_written(tmp_path):
 
 def test_a_card_of_before_there_were_members_has_one(tmp_path):
     card = {"training": {"recipe": {"epochs": 60}}}
-    assert read_recipe(written(tmp_path, card)) == replace(Recipe(), epochs=60, members=1)
+    assert read_recipe(written(tmp_path, card)) == replace(Recipe(), epochs=60, members=1, inflamed=0.0)
 
 
 def test_what_is_left_out_is_the_built_in_recipes(tmp_path):
@@ -54,6 +54,8 @@ def test_what_is_left_out_is_the_built_in_recipes(tmp_path):
         ({"teachers": 3}, "names 'teachers', which there is none of"),
         ({"learning_rate": 0}, "a number above 0"),
         ({"dropout": 1.5}, "a share from 0 to 1"),
+        ({"inflamed": 3}, "a share from 0 to 1"),
+        ({"lesion_editing": {"inflammation": 0.5}}, "true or false"),
         ({"weight_decay": -1}, "a number of at least 0"),
         ({"width": True}, "a whole number"),
         ({"epochs": float("inf")}, "a whole number"),
