@@ -33,12 +33,12 @@ NO_LESION_EDITING = (
     "Slices were shown as they are: lesions are drawn and erased only between the classes normal and malignant."
 )
 MEMBERS = (
-    "It is {members} networks of different seeds, each trained by itself, whose logits are averaged\n"
+    "It is {members} networks, each trained by itself, whose logits are averaged\n"
     "  (Lakshminarayanan 2017); joined they are one network of {members} times the width.\n  "
 )
 TAUGHT = (
-    "The last {taught} of them are shown pneumonia with ragged edges, too, and taught that a plain inflammation\n"
-    "  is benign.\n  "
+    "They differ by their seeds, and the last {taught} were taught that a plain inflammation is benign, and shown\n"
+    "  pneumonia with ragged edges, too.\n  "
 )
 ALSO = "`--also` names a folder with the slices and nodules that are listed above ([how](../docs/training.md))."
 # As the release unpacks.

@@ -1,9 +1,9 @@
 """Several networks of one build as one, whose logits are the mean of theirs.
 
-Networks that differ in their seed alone err on different slices, and their mean errs less (Lakshminarayanan, Pritzel
-and Blundell, "Simple and scalable predictive uncertainty estimation using deep ensembles", 2017). Joined they are one
-plain network, as wide as all of them, whose channels read only those of their own member: all that explains a network
-explains this one, and its last map holds the maps of all.
+Networks that differ in their seed, or in what they were taught, err on different slices, and their mean errs less
+(Lakshminarayanan, Pritzel and Blundell, "Simple and scalable predictive uncertainty estimation using deep ensembles",
+2017). Joined they are one plain network, as wide as all of them, whose channels read only those of their own member:
+all that explains a network explains this one, and its last map holds the maps of all.
 """
 
 from collections.abc import Sequence
