@@ -303,7 +303,7 @@ LIMITS = (
     "Labels belong to the patient, not to the slice: a slice that shows nothing can't be told by looking.",
     "Benign and normal can hardly be told apart on one slice. Believe a call of benign least.",
     "On other scanners the network calls too much malignant: wide hila, bowel beside the liver, domes of the "
-    "diaphragm; and pneumonia about every other time.",
+    "diaphragm; and pneumonia, which was seen in one patient.",
     "15 benign cases are few: see the intervals.",
 )
 LIMITS_OF_ANY_MODEL = (
