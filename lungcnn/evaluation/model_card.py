@@ -106,9 +106,10 @@ def model_card(card: ModelCard) -> str:
 
 def _members(recipe: dict) -> str:
     count = recipe.get("members", 1)
-    taught = int(recipe.get("inflamed", 0) * count)
     if count == 1:
         return ""
+    told = Recipe(members=count, inflamed=recipe.get("inflamed", 0.0)).of_members
+    taught = sum(one.lesion_editing.inflammation for _, one in told)
     return MEMBERS.format(members=count) + (TAUGHT.format(taught=taught) if taught else "")
 
 

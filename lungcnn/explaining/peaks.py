@@ -61,8 +61,9 @@ def find_peaks(evidence: Evidence, box: CropBox, calibration: Calibration, least
     if without >= 0.5:  # what fills the slice is no background: the strongest place stands for it
         bounds[0] = least
     positive = np.maximum(above, 0)
+    total = positive.sum()
     # Sums in another order may differ in their last digit.
-    shares = [min(float(positive[place.cells].sum() / positive.sum()), 1.0) for place in places]
+    shares = [min(float(positive[place.cells].sum() / total), 1.0) for place in places]
     return [
         _on_slice(box, above, place, min(p, whole), share)
         for place, share, p, bound in zip(places, shares, malignant, bounds, strict=True)

@@ -29,9 +29,9 @@ def draw_disease(
         The new crop, float32, and the share of the lungs that an inflammation is seen to have changed. Unchanged, and
         0, where there is no lung.
     """
-    inflamed = np.zeros_like(lungs)
     if not lungs.any():
         return crop, 0.0
+    inflamed = np.zeros_like(lungs)
     kinds = _WITH_PNEUMONIA if pneumonia else _KINDS
     weights = np.array(list(kinds.values()))
     chosen = rng.choice(len(kinds), 1 + int(rng.random() < 0.5), replace=False, p=weights / weights.sum())
@@ -59,6 +59,16 @@ def _ragged(shape: tuple[int, ...], scale: float, rng) -> np.ndarray:
     return field / max(float(field.std()), 1e-6)
 
 
+def _step(values: np.ndarray) -> np.ndarray:
+    """0 well below 0, 1 well above, and between them soft."""
+    return 1 / (1 + np.exp(-values))
+
+
+def _softly(lungs: np.ndarray) -> np.ndarray:
+    """The lungs as opacity, float32, faded over their border."""
+    return cv2.blur(lungs.astype(np.float32), (3, 3))
+
+
 def _blob(rng) -> float:
     """Size of the patches: from the nodules of a bronchopneumonia to half a lobe."""
     return float(np.exp(rng.uniform(np.log(1.6), np.log(10))))
@@ -74,17 +84,17 @@ def _where(crop, lungs, rng) -> np.ndarray:
 
 def _ground_glass(crop, lungs, rng) -> np.ndarray:
     field = _field(crop.shape, _blob(rng), rng) + rng.uniform(0.5, 3) * (_where(crop, lungs, rng) - 0.6)
-    patches = 1 / (1 + np.exp(-(field - rng.uniform(0.2, 1.2)) * rng.uniform(2, 8)))
-    return rng.uniform(0.12, 0.55) * patches * cv2.blur(lungs.astype(np.float32), (3, 3))
+    patches = _step((field - rng.uniform(0.2, 1.2)) * rng.uniform(2, 8))
+    return rng.uniform(0.12, 0.55) * patches * _softly(lungs)
 
 
 def _consolidation(crop, lungs, rng) -> np.ndarray:
     """Airless lung in patches of all sizes, with open bronchi in it."""
     field = _field(crop.shape, _blob(rng), rng) + rng.uniform(1.5, 4) * (_where(crop, lungs, rng) - 0.7)
-    patches = 1 / (1 + np.exp(-(field - rng.uniform(0.6, 1.6)) * rng.uniform(2, 6)))
+    patches = _step((field - rng.uniform(0.6, 1.6)) * rng.uniform(2, 6))
     bronchi = np.abs(_field(crop.shape, rng.uniform(1.5, 3), rng)) < rng.uniform(0.05, 0.2)
     patches = patches * (1 - 0.6 * cv2.GaussianBlur(bronchi.astype(np.float32), (0, 0), 0.6))
-    return rng.uniform(0.6, 1.0) * patches * cv2.blur(lungs.astype(np.float32), (3, 3))
+    return rng.uniform(0.6, 1.0) * patches * _softly(lungs)
 
 
 def _pneumonia(crop, lungs, rng) -> np.ndarray:
@@ -92,10 +102,9 @@ def _pneumonia(crop, lungs, rng) -> np.ndarray:
     field = _ragged(crop.shape, np.exp(rng.uniform(np.log(3), np.log(12))), rng)
     field += rng.uniform(2, 6) * (_where(crop, lungs, rng) - 0.7)
     core = rng.uniform(0.6, 2.2)
-    airless = 1 / (1 + np.exp(-(field - core) * rng.uniform(2, 8)))
-    halo = 1 / (1 + np.exp(-(field - core + rng.uniform(0.2, 1.2)) * rng.uniform(1.5, 5)))
-    opacity = np.maximum(rng.uniform(0.7, 1.0) * airless, rng.uniform(0.1, 0.5) * halo)
-    return opacity * cv2.blur(lungs.astype(np.float32), (3, 3))
+    airless = _step((field - core) * rng.uniform(2, 8))
+    halo = _step((field - core + rng.uniform(0.2, 1.2)) * rng.uniform(1.5, 5))
+    return np.maximum(rng.uniform(0.7, 1.0) * airless, rng.uniform(0.1, 0.5) * halo) * _softly(lungs)
 
 
 def _fluid(crop, lungs, rng) -> np.ndarray:
@@ -109,7 +118,7 @@ def _fluid(crop, lungs, rng) -> np.ndarray:
         across = np.arange(lungs[:, side].shape[1])
         rim = rng.uniform(0.0, 0.5) * np.abs(across - xs.mean()) ** 1.3
         rows = np.arange(len(crop))[:, None]
-        opacity[:, side] = 1 / (1 + np.exp(-(rows - (level - rim + 4)[None]) * rng.uniform(0.8, 2.5)))
+        opacity[:, side] = _step((rows - (level - rim + 4)[None]) * rng.uniform(0.8, 2.5))
     return opacity * cv2.dilate(lungs.astype(np.float32), np.ones((3, 3), np.uint8))
 
 

@@ -142,16 +142,7 @@ def kept_network(
     if recipe.members > 1:
         first = seed * recipe.members  # no two runs have a member in common
         found = [
-            kept_network(
-                crop_set,
-                one,
-                first + number,
-                on_epoch,
-                kept,
-                f"{name}, member {count}",
-                held_out,
-                nodules,
-            )
+            kept_network(crop_set, one, first + number, on_epoch, kept, f"{name}, member {count}", held_out, nodules)
             for count, (number, one) in enumerate(recipe.of_members, 1)
         ]
         network = join(found)

@@ -334,6 +334,12 @@ def at_prevalence(labels, seed=0):
     return np.setdiff1d(np.arange(len(labels)), spared)
 
 
+def rarer(labels):
+    """By how much the log odds of malignant fall from its share of the labels to `PREVALENCE`."""
+    share = (labels == MALIGNANT).mean()
+    return np.log(PREVALENCE / (1 - PREVALENCE)) - np.log(share / (1 - share))
+
+
 def made_up(n=3000, temperature=2.5, seed=0):
     """Logits that are too sure by a known temperature, with labels and cases of ten slices."""
     rng = np.random.default_rng(seed)
@@ -357,12 +363,6 @@ def test_temperature_is_found_and_mends_the_calibration():
     assert fitted.offsets[:2] == (0, 0)
     assert fitted.offsets[2] == pytest.approx(rarer(labels), abs=0.15)
     assert fitted.prevalence == pytest.approx(PREVALENCE)
-
-
-def rarer(labels):
-    """By how much the log odds of malignant fall from its share of the labels to `PREVALENCE`."""
-    share = (labels == MALIGNANT).mean()
-    return np.log(PREVALENCE / (1 - PREVALENCE)) - np.log(share / (1 - share))
 
 
 def test_probabilities_hold_at_one_prevalence_whatever_was_shown_and_collected():
